@@ -1,0 +1,40 @@
+# Every target makes what it needs: a fresh clone, Python 3.11 and make are enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help demo test check format ui serve doctor clean
+
+help:            ## what there is
+	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,dask,app]'
+	@touch $(STAMP)
+
+demo: $(STAMP)   ## the whole lifecycle on the sample world, offline
+	$(BIN)/fittingroom demo
+
+test: $(STAMP)   ## everything that passes without a GPU, network or server
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: $(STAMP)  ## lint, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## rewrite the sources in the house style
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+serve: $(STAMP)  ## the deployments, with schedules and triggers, and the Prefect UI
+	$(BIN)/fittingroom serve
+
+doctor: $(STAMP) ## what is installed, reachable, missing
+	$(BIN)/fittingroom doctor
+
+clean:           ## remove what the tools wrote (never the workspace)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

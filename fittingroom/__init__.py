@@ -1,0 +1,28 @@
+"""Fittingroom: virtual try-on as a pipeline.
+
+The library's map (each part is usable alone; nothing here knows of Prefect, and importing this package loads no torch):
+
+=====================  =============================================================================
+``errors``             the error tree and its exit codes
+``settings``           workspace root, device, tracking URI, network limits (``FITTINGROOM_*``)
+``workspace``          every path the pipeline writes; atomic writes; content digests
+``boxes masks images`` geometry and safe decoding
+``categories``         DeepFashion2's 13 categories
+``garment``            a garment instance found in a picture
+``manifest``           one row for every picture: what happened to it and why
+``catalog``            styles and where their pictures come from
+``crawl``              sources, polite fetcher, duplicates
+``cutout``             any photo -> garment only on white, or a reason why not
+``prepare``            square, 256, flip
+``annotations``        DeepFashion2, COCO and VIA; selection; validation
+``training``           what both trainers share: checkpoints, progress, jobs, weights files
+``segmentation``       Mask R-CNN: where the garments are
+``translation``        CycleGAN: one per style
+``styles``             colour and pattern of a garment, the registry, the gates
+``tryon``              the ten steps from photo to picture
+``sample``             the rendered sample world, so that all of it runs offline
+``cli``                the command line
+=====================  =============================================================================
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,48 @@
+"""DeepFashion2's 13 garment categories, spelt as its README spells them.
+
+Source: Ge et al., "DeepFashion2: A Versatile Benchmark for Detection, Pose Estimation, Segmentation and
+Re-Identification of Clothing Images", CVPR 2019, and the dataset's README.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Literal
+
+Group = Literal["upper", "lower", "full"]
+
+CATEGORY_NAMES = MappingProxyType(
+    {
+        1: "short sleeve top",
+        2: "long sleeve top",
+        3: "short sleeve outwear",
+        4: "long sleeve outwear",
+        5: "vest",
+        6: "sling",
+        7: "shorts",
+        8: "trousers",
+        9: "skirt",
+        10: "short sleeve dress",
+        11: "long sleeve dress",
+        12: "vest dress",
+        13: "sling dress",
+    }
+)
+"""Category id (1 to 13) to name."""
+
+CATEGORY_IDS = MappingProxyType({name: number for number, name in CATEGORY_NAMES.items()})
+"""Name to category id."""
+
+LANDMARK_COUNTS = MappingProxyType(
+    {1: 25, 2: 33, 3: 31, 4: 39, 5: 15, 6: 15, 7: 10, 8: 14, 9: 8, 10: 29, 11: 37, 12: 19, 13: 19}
+)
+"""How many landmarks a garment of each category has; 294 in all."""
+
+
+def group_of(category_id: int) -> Group:
+    """Which part of the body a category covers: ``upper`` (1 to 6), ``lower`` (7 to 9) or ``full`` (10 to 13)."""
+    if category_id not in CATEGORY_NAMES:
+        raise ValueError(f"category_id: expected 1 to 13, got {category_id!r}")
+    if category_id <= 6:
+        return "upper"
+    return "lower" if category_id <= 9 else "full"

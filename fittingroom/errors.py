@@ -1,0 +1,110 @@
+"""Every error Fittingroom raises on purpose, and the exit code each one ends the command line with.
+
+::
+
+    FittingroomError                 exit 1: it ran, and something failed or fell short
+    ├── InputError                   exit 2: refused before work began
+    │   ├── SettingError             a setting: its name, the value, what is allowed
+    │   ├── CatalogError             a catalog file: the line and the field
+    │   ├── AnnotationError          an annotation file: the file and the field
+    │   ├── MissingInputError        a file, folder or style that is not there
+    │   └── ImageRejected            a picture we will not decode: a reason from a closed list
+    ├── NoGarmentFound               the segmenter saw nothing to change
+    ├── TrainingDiverged             the loss stopped being a number, twice
+    ├── WeightsRejected              a weights file that is not ours, or not of this kind
+    ├── NothingProduced              a stage ended with no output at all
+    └── TransientError               may heal by itself: tasks retry these and no others
+        ├── HostUnavailable          time-outs, 429, 5xx; may carry ``retry_after`` seconds
+        └── StorageUnavailable       a full disk, a registry that does not answer
+
+Messages are one line: what was wrong, what was expected, what came.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class FittingroomError(Exception):
+    """The root of the tree. ``exit_code`` is what the command line ends with."""
+
+    exit_code = 1
+
+
+class InputError(FittingroomError):
+    """Wrong usage or input, refused before work began."""
+
+    exit_code = 2
+
+
+class SettingError(InputError):
+    """A setting outside what is allowed."""
+
+    def __init__(self, field: str, value: object, allowed: str) -> None:
+        self.field, self.value, self.allowed = field, value, allowed
+        super().__init__(f"setting {field}: expected {allowed}, got {value!r}")
+
+
+class CatalogError(InputError):
+    """A catalog file that cannot be used; the message names file, line and field."""
+
+
+class AnnotationError(InputError):
+    """An annotation file that cannot be read at all; single bad garments are findings, not errors."""
+
+
+class MissingInputError(InputError):
+    """Something the user named is not there."""
+
+    def __init__(self, what: str, path: Path | str, hint: str = "") -> None:
+        super().__init__(f"{what} not found: {path}" + (f" ({hint})" if hint else ""))
+
+
+class ImageRejected(InputError):
+    """A picture that will not be decoded. ``reason`` is one of `REASONS`, for manifests and reports."""
+
+    REASONS = (
+        "empty",
+        "too_many_bytes",
+        "too_many_pixels",
+        "format_not_allowed",
+        "unreadable",
+        "truncated",
+        "zero_size",
+    )
+
+    def __init__(self, reason: str, name: str, detail: str) -> None:
+        self.reason, self.name, self.detail = reason, name, detail
+        super().__init__(f"{name}: {detail}")
+
+
+class NoGarmentFound(FittingroomError):
+    """No garment was found where one is needed."""
+
+
+class TrainingDiverged(FittingroomError):
+    """The loss stopped being finite and going back to the last good checkpoint did not help."""
+
+
+class WeightsRejected(FittingroomError):
+    """A weights file that is damaged, of another kind, or made for another network."""
+
+
+class NothingProduced(FittingroomError):
+    """A stage ran to its end and produced nothing that a later stage could use."""
+
+
+class TransientError(FittingroomError):
+    """May heal by itself; the pipeline retries these, with growing delays, and no others."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class HostUnavailable(TransientError):
+    """A host that timed out, refused for now (429) or failed (5xx)."""
+
+
+class StorageUnavailable(TransientError):
+    """A disk that is full or a registry that does not answer."""

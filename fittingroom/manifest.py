@@ -1,0 +1,128 @@
+"""What happened to each picture: one row each, in JSON-lines files that survive a kill at any byte.
+
+A manifest is append-only: the newest row of a key wins. A torn last line is skipped and said, never fatal.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from fittingroom.workspace import write_text
+
+STATUSES = ("kept", "refused", "failed", "duplicate", "skipped", "gone")
+"""kept: usable. refused: decodable but not what is wanted. failed: could not be fetched or decoded.
+duplicate: the same picture as ``duplicate_of``. skipped: not asked for (robots, opt-out). gone: was kept, and the shop
+took it off."""
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """One picture's fate. Paths are relative to the manifest's folder; ``key`` is a URL or a source path."""
+
+    key: str
+    status: str
+    reason: str = ""
+    path: str = ""
+    sha256: str = ""
+    source_sha256: str = ""
+    width: int = 0
+    height: int = 0
+    format: str = ""
+    phash: str = ""
+    duplicate_of: str = ""
+    page: str = ""
+    final_url: str = ""
+    http_status: int = 0
+    licence: str = ""
+    fetched_at: str = ""
+    attempts: int = 0
+    etag: str = ""
+    last_modified: str = ""
+    detail: str = ""
+
+    def __post_init__(self) -> None:
+        if self.status not in STATUSES:
+            raise ValueError(f"status: expected one of {', '.join(STATUSES)}, got {self.status!r}")
+
+
+_FIELDS = frozenset(field.name for field in fields(ImageRow))
+
+
+class Manifest:
+    """Rows by key, newest last, with the file they came from."""
+
+    def __init__(self, rows: Iterable[ImageRow] = (), torn_lines: int = 0) -> None:
+        self._rows: dict[str, ImageRow] = {}
+        self.torn_lines = torn_lines
+        for row in rows:
+            self.put(row)
+
+    def put(self, row: ImageRow) -> None:
+        """Add a row, or replace the row of the same key."""
+        self._rows.pop(row.key, None)
+        self._rows[row.key] = row
+
+    def get(self, key: str) -> ImageRow | None:
+        """The row of ``key``, or None."""
+        return self._rows.get(key)
+
+    @property
+    def rows(self) -> list[ImageRow]:
+        """Every row, in order of last change."""
+        return list(self._rows.values())
+
+    def kept(self) -> list[ImageRow]:
+        """Rows of usable pictures, sorted by key."""
+        return sorted((row for row in self._rows.values() if row.status == "kept"), key=lambda row: row.key)
+
+    def counts(self) -> dict[str, int]:
+        """How many rows of each ``status``, and of each ``status: reason`` where a reason is given."""
+        found: Counter[str] = Counter()
+        for row in self._rows.values():
+            found[row.status] += 1
+            if row.reason:
+                found[f"{row.status}: {row.reason}"] += 1
+        return dict(sorted(found.items()))
+
+    def write(self, path: Path) -> None:
+        """Write all rows atomically."""
+        write_text(path, "".join(_line(row) for row in self._rows.values()))
+
+    @classmethod
+    def read(cls, path: Path) -> Manifest:
+        """Read a manifest file; a missing file is an empty manifest, torn or foreign lines are counted and skipped."""
+        manifest = cls()
+        if not Path(path).exists():
+            return manifest
+        with Path(path).open(encoding="utf-8", errors="replace") as file:
+            for line in file:
+                try:
+                    values: dict[str, Any] = json.loads(line)
+                    manifest.put(ImageRow(**{k: v for k, v in values.items() if k in _FIELDS}))
+                except (ValueError, TypeError, AttributeError):
+                    manifest.torn_lines += 1
+        return manifest
+
+
+def append(path: Path, row: ImageRow) -> None:
+    """Append one row; a torn last line left by a kill is closed first so that it spoils nothing but itself."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab+") as file:
+        if file.tell() > 0:
+            file.seek(-1, 2)
+            if file.read(1) != b"\n":
+                file.write(b"\n")
+        file.write(_line(row).encode())
+        file.flush()
+
+
+def _line(row: ImageRow) -> str:
+    defaults = ImageRow(key="", status="kept")
+    values = {k: v for k, v in asdict(row).items() if k in ("key", "status") or v != getattr(defaults, k)}
+    return json.dumps(values, ensure_ascii=False) + "\n"

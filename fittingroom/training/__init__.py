@@ -1,0 +1,1 @@
+"""What both trainers share: weights files, atomic checkpoints, progress, and training as a job of its own process."""

@@ -1,0 +1,180 @@
+"""Every path the pipeline writes, from one root; atomic writes; content digests."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fittingroom.errors import InputError, StorageUnavailable
+
+_NAME = re.compile(r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$")
+
+
+def check_name(name: str, what: str = "name") -> str:
+    """``name`` if it is safe as a folder and registry name: a-z, 0-9 and inner hyphens, at most 64 characters.
+
+    Raises:
+        InputError: it is not.
+    """
+    if not _NAME.match(name):
+        raise InputError(f"{what}: expected a-z, 0-9 and hyphens (at most 64 characters), got {name!r}")
+    return name
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The data layout. Nothing outside ``root`` is ever written by the pipeline.
+
+    ::
+
+        root/crawl/<style>/         pictures by digest, manifest.jsonl
+        root/cutouts/<style>/       RGBA PNG: garment on white, alpha is the mask
+        root/prepared/<style>/      RGBA PNG at 256 x 256
+        root/datasets/<name>/       selection.json, train.json, validation.json (COCO), via/
+        root/training/<model>/      checkpoints/, weights.safetensors, progress.jsonl, samples/
+        root/registry/              MLflow's SQLite file and artifact folder
+        root/tryon/                 pictures asked for
+        root/reports/               contact sheets and HTML reports
+        root/cache/                 results of cached tasks (JSON)
+        root/prefect/               Prefect's own home when we start the server
+    """
+
+    root: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", Path(self.root).expanduser().absolute())
+
+    def crawl(self, style: str) -> Path:
+        """Crawled pictures and manifest of one style."""
+        return self.root / "crawl" / check_name(style, "style")
+
+    def cutouts(self, style: str) -> Path:
+        """Garment-only pictures of one style."""
+        return self.root / "cutouts" / check_name(style, "style")
+
+    def prepared(self, style: str) -> Path:
+        """256 x 256 training pictures of one style."""
+        return self.root / "prepared" / check_name(style, "style")
+
+    def dataset(self, name: str) -> Path:
+        """A selected, converted and split annotation set."""
+        return self.root / "datasets" / check_name(name, "dataset")
+
+    def training(self, model: str) -> Path:
+        """One training: checkpoints, progress, weights, sample sheets."""
+        return self.root / "training" / check_name(model, "model")
+
+    @property
+    def registry(self) -> Path:
+        """MLflow's files."""
+        return self.root / "registry"
+
+    @property
+    def tryon(self) -> Path:
+        """Try-on results."""
+        return self.root / "tryon"
+
+    @property
+    def reports(self) -> Path:
+        """Reports and contact sheets."""
+        return self.root / "reports"
+
+    @property
+    def cache(self) -> Path:
+        """Results of cached tasks."""
+        return self.root / "cache"
+
+    @property
+    def prefect_home(self) -> Path:
+        """Prefect's home when Fittingroom starts the server itself."""
+        return self.root / "prefect"
+
+    def relative(self, path: Path) -> str:
+        """``path`` as written into manifests: relative to the root, with forward slashes.
+
+        Raises:
+            InputError: the path is not under the root.
+        """
+        try:
+            return Path(path).absolute().relative_to(self.root).as_posix()
+        except ValueError:
+            raise InputError(f"path outside the workspace {self.root}: {path}") from None
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary name beside ``path`` that becomes ``path`` when the block ends well, and vanishes when it does not.
+
+    Raises:
+        StorageUnavailable: the disk is full.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.", suffix=".tmp")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageUnavailable(f"no space left to write {path}") from error
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write ``data`` atomically: readers see the old file or the new one, never a part.
+
+    Raises:
+        StorageUnavailable: the disk is full.
+    """
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_text(path: Path, text: str) -> None:
+    """`write_bytes` of UTF-8 text."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, value: Any, indent: int | None = 2) -> None:
+    """`write_bytes` of JSON: UTF-8, keys in the order given, NaN refused."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False) + "\n")
+
+
+def digest_bytes(data: bytes) -> str:
+    """SHA-256 in lower-case hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def digest_file(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_value(value: Any) -> str:
+    """SHA-256 of a JSON value in canonical form (sorted keys, no spaces): the same value, the same digest."""
+    return digest_bytes(json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode())
+
+
+def digest_files(paths: Iterable[Path], root: Path) -> str:
+    """One digest for a set of files: their names under ``root`` and their contents, in any order given."""
+    rows: Mapping[str, str] = {Path(p).relative_to(root).as_posix(): digest_file(p) for p in paths}
+    return digest_value(rows)
