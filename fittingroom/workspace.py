@@ -25,7 +25,7 @@ def check_name(name: str, what: str = "name") -> str:
     Raises:
         InputError: it is not.
     """
-    if not _NAME.match(name):
+    if not _NAME.fullmatch(name):
         raise InputError(f"{what}: expected a-z, 0-9 and hyphens (at most 64 characters), got {name!r}")
     return name
 

@@ -1,0 +1,60 @@
+"""Workspace: names cannot escape, writes are whole or not there, digests see content only."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from fittingroom import workspace
+from fittingroom.errors import InputError, StorageUnavailable
+from fittingroom.workspace import Workspace
+
+
+@pytest.mark.parametrize("name", ["../escape", "a/b", "", ".", "-a", "a-", "A", "x" * 65, "a\n", "ä", "a b"])
+def test_unsafe_names_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="expected a-z"):
+        Workspace(tmp_path).crawl(name)
+
+
+def test_layout_is_under_the_root(tmp_path: Path) -> None:
+    place = Workspace(tmp_path)
+    for path in (place.crawl("navy-striped"), place.training("segmenter"), place.registry, place.cache):
+        assert path.is_relative_to(tmp_path)
+    assert place.relative(place.crawl("a") / "b.png") == "crawl/a/b.png"
+    with pytest.raises(InputError):
+        place.relative(Path("/elsewhere"))
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "file.json"
+    workspace.write_text(target, "old")
+    with pytest.raises(RuntimeError), workspace.atomic_path(target) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert os.listdir(target.parent) == ["file.json"]
+
+
+def test_a_full_disk_is_a_transient_error(tmp_path: Path) -> None:
+    with pytest.raises(StorageUnavailable, match="no space"), workspace.atomic_path(tmp_path / "f"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert os.listdir(tmp_path) == []
+
+
+def test_nan_never_reaches_a_json_file(tmp_path: Path) -> None:
+    with pytest.raises(ValueError):
+        workspace.write_json(tmp_path / "f.json", {"loss": float("nan")})
+    assert not (tmp_path / "f.json").exists()
+
+
+def test_digests_see_content_not_order(tmp_path: Path) -> None:
+    for name, text in (("a", "1"), ("b", "2")):
+        (tmp_path / name).write_text(text)
+    a, b = tmp_path / "a", tmp_path / "b"
+    whole = workspace.digest_files([a, b], tmp_path)
+    assert whole == workspace.digest_files([b, a], tmp_path)
+    b.write_text("3")
+    assert whole != workspace.digest_files([a, b], tmp_path)
+    assert workspace.digest_value({"x": 1, "y": [1, 2]}) == workspace.digest_value({"y": [1, 2], "x": 1})
+    assert workspace.digest_file(a) == workspace.digest_bytes(b"1")
