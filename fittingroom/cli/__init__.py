@@ -1,0 +1,67 @@
+"""The command line: names, ``--json`` and exit codes are a contract.
+
+Exit codes: 0 done; 1 ran, and something failed or fell short; 2 wrong usage or input, refused before work began.
+Errors are one readable line on stderr, a traceback only with ``--debug``. ``--json`` prints one JSON document on stdout
+and nothing else. This module owns that behaviour; the commands stand beside it, and load their stage when called.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+import typer
+
+from fittingroom.cli import annotations, data, models, running, styles
+from fittingroom.errors import FittingroomError
+
+app = typer.Typer(
+    name="fittingroom",
+    help="Virtual try-on as a pipeline: crawl, cut out, prepare, train, register, try on.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for part in (data, models, running):
+    part.register(app)
+app.add_typer(annotations.app, name="annotations")
+app.add_typer(styles.app, name="styles")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and end the process with its exit code."""
+    raise SystemExit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code. ``--debug`` is understood anywhere among the arguments."""
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    try:
+        result = app(args=arguments, prog_name="fittingroom", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except typer.Exit as ending:
+        return ending.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        return _fail("stopped", debug, 130)
+    except FittingroomError as error:
+        return _fail(str(error), debug, error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        return _fail(f"{error.strerror or error}{where}", debug, 1)
+    except Exception as error:  # noqa: BLE001  the last line of defence: one readable line, never a wall of text
+        if hasattr(error, "format_message"):  # wrong usage, found by typer
+            return _fail(f"{error.format_message()} (see fittingroom --help)", debug, 2)
+        return _fail(f"unexpected {type(error).__name__}: {error} (--debug shows where)", debug, 1)
+
+
+def _fail(message: str, debug: bool, code: int) -> int:
+    if debug:
+        traceback.print_exc()
+    print("error: " + " ".join(message.split()), file=sys.stderr)
+    return code

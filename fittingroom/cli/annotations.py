@@ -1,0 +1,46 @@
+"""``fittingroom annotations``: convert and check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from fittingroom.cli.output import JsonOption, console, print_json
+
+app = typer.Typer(help="DeepFashion2, COCO and VIA annotations.", no_args_is_help=True)
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="Folder or file; its format is detected.")],
+    target: Annotated[Path, typer.Argument(metavar="DST", help="Where to write.")],
+    to: Annotated[Literal["coco", "via", "deepfashion2"], typer.Option(help="The format to write.")],
+    as_json: JsonOption = False,
+) -> int:
+    """Convert annotations; nothing is dropped in silence."""
+    from fittingroom.annotations.convert import convert as convert_annotations
+
+    report = convert_annotations(source, target, to=to)
+    if as_json:
+        print_json(report.to_json())
+    else:
+        console().print(report.table())
+    return 0
+
+
+@app.command()
+def check(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="Folder or file; its format is detected.")],
+    as_json: JsonOption = False,
+) -> int:
+    """Report what is wrong; exit 1 when something is broken."""
+    from fittingroom.annotations.check import check as check_annotations
+
+    report = check_annotations(source)
+    if as_json:
+        print_json(report.to_json())
+    else:
+        console().print(report.table())
+    return 1 if report.broken else 0

@@ -1,0 +1,120 @@
+"""``crawl``, ``cutout`` and ``prepare``: pictures in, pictures and a manifest out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fittingroom.cli.output import JsonOption, print_counts, print_json, progress_bar, remark
+
+if TYPE_CHECKING:
+    from fittingroom.manifest import ImageRow, Manifest
+
+
+def register(app: typer.Typer) -> None:
+    """Put this module's commands on the command line."""
+    app.command("crawl")(crawl)
+    app.command("cutout")(cutout)
+    app.command("prepare")(prepare)
+
+
+def crawl(
+    catalog_file: Annotated[Path, typer.Argument(metavar="CATALOG.yaml", help="Styles and their sources.")],
+    style: Annotated[str | None, typer.Option(help="Only this style.")] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Fetch the pictures of a catalog's styles into the workspace; exit 1 when a style ends with none."""
+    from fittingroom.catalog import load_catalog
+    from fittingroom.crawl import CrawlSettings, crawl_style
+    from fittingroom.errors import InputError
+    from fittingroom.settings import get_settings
+    from fittingroom.workspace import Workspace
+
+    settings = get_settings()
+    catalog = load_catalog(catalog_file)
+    wanted = [s for s in catalog.styles if style in (None, s.name)]
+    if not wanted:
+        raise InputError(f"--style: expected one of {', '.join(s.name for s in catalog.styles)}, got {style!r}")
+    crawl_settings = CrawlSettings.from_installation(settings)
+    found: dict[str, Manifest] = {}
+    for each in wanted:
+        with progress_bar(f"crawl {each.name}", quiet=as_json) as listener:
+            found[each.name] = crawl_style(
+                each, Workspace(settings.workspace).crawl(each.name), crawl_settings, listener
+            )
+        if not as_json:
+            print(f"{each.name}: ", end="")
+            print_counts(found[each.name].counts())
+    empty = [name for name, manifest in found.items() if not manifest.kept()]
+    if as_json:
+        print_json({name: {"counts": m.counts()} for name, m in found.items()})
+    for name in empty:
+        remark(f"error: style {name}: expected pictures, its sources gave none that could be kept")
+    return 1 if empty else 0
+
+
+def cutout(
+    source: Annotated[Path, typer.Argument(metavar="SRC_DIR", help="A folder of photos.")],
+    target: Annotated[Path, typer.Argument(metavar="DST_DIR", help="Where garment-only pictures are written.")],
+    segmenter: Annotated[
+        Path | None, typer.Option(help="Segmenter weights; the champion where there is one, else none.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Cut the garment out of every photo, on white, or say why not."""
+    from fittingroom.cli.champions import find_segmenter
+    from fittingroom.cutout import CutoutSettings, cut_out_files
+
+    files = _pictures(source)
+    finder = find_segmenter(segmenter, required=False)
+    with progress_bar("cut out", quiet=as_json) as listener:
+        rows = cut_out_files(files, target, CutoutSettings(), finder, listener)
+    return _finish(rows, target, as_json)
+
+
+def prepare(
+    source: Annotated[Path, typer.Argument(metavar="SRC_DIR", help="A folder of garment-only pictures.")],
+    target: Annotated[Path, typer.Argument(metavar="DST_DIR", help="Where training pictures are written.")],
+    size: Annotated[int, typer.Option(help="Side of the square pictures, in pixels.")] = 256,
+    flip: Annotated[bool, typer.Option(help="Write a mirrored twin of every picture.")] = True,
+    as_json: JsonOption = False,
+) -> int:
+    """Make square pictures of one size, and their mirrored twins."""
+    from fittingroom.prepare import PrepareSettings, prepare_files
+
+    settings = PrepareSettings(size=size, flip=flip)
+    rows = prepare_files(_pictures(source), target, settings)
+    return _finish(rows, target, as_json)
+
+
+def _pictures(folder: Path) -> list[Path]:
+    from fittingroom.errors import InputError
+    from fittingroom.images import IMAGE_SUFFIXES, list_images
+
+    files = list_images(folder)
+    if not files:
+        raise InputError(f"{folder}: expected pictures ({', '.join(IMAGE_SUFFIXES)}), the folder has none")
+    return files
+
+
+def _finish(rows: list[ImageRow], target: Path, as_json: bool) -> int:
+    """Print what happened; exit 1 when a picture failed or none is left."""
+    from dataclasses import asdict
+
+    from fittingroom.manifest import Manifest
+
+    manifest = Manifest(rows)
+    if as_json:
+        print_json({"counts": manifest.counts(), "rows": [asdict(row) for row in rows]})
+    else:
+        print_counts(manifest.counts())
+        print(f"written to {target}")
+    failed = [row for row in rows if row.status == "failed"]
+    for row in failed:
+        remark(f"error: {row.key}: {row.reason}: {row.detail}")
+    if not manifest.kept():
+        remark(f"error: none of {len(rows)} pictures could be used")
+        return 1
+    return 1 if failed else 0

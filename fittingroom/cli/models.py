@@ -1,0 +1,199 @@
+"""``train`` and ``evaluate``: the segmenter and the styles, from folders, with the gate and the registry at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fittingroom.cli.champions import open_registry, segmenter_weights
+from fittingroom.cli.output import JsonOption, console, parse_settings, print_json, progress_bar, remark
+
+if TYPE_CHECKING:
+    from fittingroom.styles.admission import Admission
+
+train_app = typer.Typer(
+    help="Train the segmenter or a style; a killed training goes on where it was.", no_args_is_help=True
+)
+evaluate_app = typer.Typer(help="Figures of a segmenter or a style.", no_args_is_help=True)
+
+PresetOption = Annotated[str, typer.Option(help="demo, cpu or standard (styles also: recipe).")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="name=value", help="One setting; may be repeated.")
+]
+OutOption = Annotated[Path | None, typer.Option("--out", help="Where to train; a folder of the workspace if left out.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Put this module's commands on the command line."""
+    app.add_typer(train_app, name="train")
+    app.add_typer(evaluate_app, name="evaluate")
+
+
+@train_app.command("segmenter")
+def train_segmenter_command(
+    dataset: Annotated[Path, typer.Option(help="A DeepFashion2 folder, or a dataset made from one.")],
+    preset: PresetOption = "standard",
+    settings: SetOption = None,
+    weights: Annotated[Path | None, typer.Option(help="Backbone weights to start from (safetensors).")] = None,
+    out: OutOption = None,
+    into_registry: Annotated[
+        bool, typer.Option("--register/--no-register", help="Register and gate the result.")
+    ] = True,
+    as_json: JsonOption = False,
+) -> int:
+    """Train Mask R-CNN, evaluate it, and register it behind its gate."""
+    from dataclasses import asdict
+
+    from fittingroom.segmentation.evaluate import evaluate_segmenter
+    from fittingroom.segmentation.settings import preset as segmenter_preset
+    from fittingroom.segmentation.train import train_segmenter
+    from fittingroom.settings import get_settings
+    from fittingroom.styles.admission import admit_segmenter
+    from fittingroom.workspace import Workspace
+
+    installation = get_settings()
+    chosen = segmenter_preset(preset).with_overrides(**parse_settings(settings or []))
+    folder = out or Workspace(installation.workspace).training("segmenter")
+    ready = dataset_folder(dataset)
+    with progress_bar("segmenter", quiet=as_json) as listener:
+        training = train_segmenter(
+            ready,
+            folder,
+            chosen,
+            listener,
+            backbone_weights=weights or installation.backbone_weights,
+            device=installation.device,
+        )
+    metrics = evaluate_segmenter(training.weights, ready, device=installation.device).metrics
+    if not into_registry:
+        return _finish(training.weights, metrics, None, as_json)
+    admission = admit_segmenter(open_registry(), training.weights, metrics, preset, ready, asdict(chosen))
+    return _finish(training.weights, metrics, admission, as_json)
+
+
+@train_app.command("style")
+def train_style_command(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The style's name.")],
+    source: Annotated[Path, typer.Option(help="Prepared pictures of any garments (domain A).")],
+    target: Annotated[Path, typer.Option(help="Prepared pictures of the style (domain B).")],
+    preset: PresetOption = "standard",
+    settings: SetOption = None,
+    out: OutOption = None,
+    into_registry: Annotated[
+        bool, typer.Option("--register/--no-register", help="Register and gate the result.")
+    ] = True,
+    as_json: JsonOption = False,
+) -> int:
+    """Train a style's CycleGAN, evaluate it on held-out garments, and register it behind its gate."""
+    from fittingroom.settings import get_settings
+    from fittingroom.styles.admission import admit_style
+    from fittingroom.translation.evaluate import evaluate_style, style_target
+    from fittingroom.translation.settings import preset as style_preset
+    from fittingroom.translation.train import train_style
+    from fittingroom.workspace import Workspace, check_name
+
+    installation = get_settings()
+    check_name(name, "style")
+    chosen = style_preset(preset).with_overrides(**parse_settings(settings or []))
+    folder = out or Workspace(installation.workspace).training(f"style-{name}")
+    with progress_bar(name, quiet=as_json) as listener:
+        training = train_style(name, source, target, folder, chosen, listener, device=installation.device)
+    report = evaluate_style(training.weights, training.held_out, style_target(target))
+    if not into_registry:
+        return _finish(training.weights, report.metrics, None, as_json)
+    admission = admit_style(open_registry(), name, training.weights, report.metrics, preset, target, chosen.to_json())
+    return _finish(training.weights, report.metrics, admission, as_json)
+
+
+@evaluate_app.command("segmenter")
+def evaluate_segmenter_command(
+    dataset: Annotated[Path, typer.Option(help="A DeepFashion2 folder, or a dataset made from one.")],
+    weights: Annotated[Path | None, typer.Option(help="Segmenter weights instead of the champion.")] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """COCO AP and AP50, IoU of the largest garment, DeepFashion2's difficulty table."""
+    from fittingroom.errors import MissingInputError
+    from fittingroom.segmentation.evaluate import evaluate_segmenter
+    from fittingroom.settings import get_settings
+
+    path = segmenter_weights(weights)
+    if path is None:
+        raise MissingInputError("segmenter", "no champion in the registry", "name a file with --weights")
+    report = evaluate_segmenter(path, dataset_folder(dataset), device=get_settings().device)
+    if as_json:
+        print_json(report.to_json())
+    else:
+        console().print(report.table())
+    return 0
+
+
+@evaluate_app.command("style")
+def evaluate_style_command(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The style's name.")],
+    images: Annotated[Path, typer.Option(help="Prepared pictures of garments to change.")],
+    target: Annotated[Path | None, typer.Option(help="Prepared pictures of the style, to compare with.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Style weights instead of the champion.")] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Colour difference, structure, leak and pattern of a style on given garments."""
+    from fittingroom.errors import InputError, MissingInputError
+    from fittingroom.images import list_images
+    from fittingroom.translation.evaluate import evaluate_style, style_target
+
+    files = list_images(images)
+    if not files:
+        raise InputError(f"{images}: expected prepared pictures, the folder has none")
+    if weights is None:
+        registry = open_registry()
+        champion = registry.champion(f"style-{name}")
+        if champion is None:
+            raise MissingInputError("style", name, "no champion in the registry; name a file with --weights")
+        weights = registry.weights_path(champion)
+    report = evaluate_style(weights, files, style_target(target) if target else None)
+    if as_json:
+        print_json(report.to_json())
+    else:
+        for metric, value in sorted(report.metrics.items()):
+            print(f"{metric}: {value:.3f}")
+    return 0
+
+
+def dataset_folder(source: Path) -> Path:
+    """A folder with ``selection.json``: the one named, or one made in the workspace from a DeepFashion2 folder.
+
+    Raises:
+        InputError: neither.
+    """
+    from fittingroom.annotations.selection import SelectionSettings, select, write_dataset
+    from fittingroom.errors import InputError, MissingInputError
+    from fittingroom.settings import get_settings
+    from fittingroom.workspace import Workspace, digest_value
+
+    if not source.is_dir():
+        raise MissingInputError("dataset", source)
+    if (source / "selection.json").is_file():
+        return source
+    if not (source / "annos").is_dir() or not (source / "image").is_dir():
+        raise InputError(f"{source}: expected selection.json, or DeepFashion2's folders image and annos")
+    name = "df2-" + digest_value(str(source.absolute()))[:12]
+    remark(f"selecting from {source} into dataset {name}")
+    return write_dataset(select(source, SelectionSettings()), Workspace(get_settings().workspace).dataset(name))
+
+
+def _finish(weights: Path, metrics: dict[str, float], admission: Admission | None, as_json: bool) -> int:
+    """Print the outcome; exit 1 when the gate did not let it serve."""
+    if as_json:
+        gate = admission.to_json() if admission else None
+        print_json({"weights": str(weights), "metrics": metrics, "admission": gate})
+    else:
+        print(f"weights: {weights}")
+        for name, value in sorted(metrics.items()):
+            print(f"{name}: {value:.3f}")
+        if admission:
+            print(f"version {admission.version}: {'serves' if admission.passed else 'does not serve'}")
+    if admission and not admission.passed:
+        remark("error: gate: " + "; ".join(admission.reasons))
+        return 1
+    return 0

@@ -1,0 +1,124 @@
+"""``try-on``, ``run``, ``demo``, ``serve``, ``app`` and ``doctor``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fittingroom.cli.output import JsonOption, console, print_json, remark
+
+
+def register(app: typer.Typer) -> None:
+    """Put this module's commands on the command line."""
+    app.command("demo")(demo)
+    app.command("try-on")(try_on)
+    app.command("run")(run)
+    app.command("serve")(serve)
+    app.command("app")(page)
+    app.command("doctor")(doctor)
+
+
+def demo(
+    workspace: Annotated[
+        Path | None, typer.Option(help="Where to write; the installation's workspace if left out.")
+    ] = None,
+) -> int:
+    """Run the whole lifecycle on the sample world, offline."""
+    from fittingroom.settings import get_settings
+
+    return int(_command("demo")(workspace or get_settings().workspace))
+
+
+def try_on(
+    person: Annotated[Path, typer.Argument(metavar="PERSON", help="A photo of a person.")],
+    style: Annotated[
+        str, typer.Option(metavar="IMAGE_OR_NAME", help="A style's name, or a picture of the wanted style.")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.png", help="Where to write the result.")],
+    exact: Annotated[bool, typer.Option("--exact", help="Refuse a style that is only near the wanted one.")] = False,
+    segmenter: Annotated[Path | None, typer.Option(help="Segmenter weights instead of the champion.")] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Show a garment on a person in another style. No garment found: exit 1 and no picture."""
+    from fittingroom.cli.trying import try_on_files
+
+    outcome = try_on_files(person, style, output, exact=exact, segmenter=segmenter)
+    for message in outcome.messages:
+        remark(message)
+    if as_json:
+        print_json(outcome.to_json())
+    else:
+        print(f"{outcome.garment} -> {outcome.style}: {output}")
+    return 0
+
+
+def run(
+    flow: Annotated[str, typer.Argument(metavar="FLOW", help="A flow's name, such as lifecycle or try-on.")],
+    param: Annotated[
+        list[str] | None, typer.Option("--param", metavar="k=v", help="A parameter; may be repeated.")
+    ] = None,
+) -> int:
+    """Run one flow now, with or without a server."""
+    from fittingroom.cli.output import parse_settings
+    from fittingroom.errors import InputError
+
+    flows = entry_points(group="fittingroom.flows")
+    if flow not in flows.names:
+        raise InputError(f"flow: expected one of {', '.join(sorted(flows.names))}, got {flow!r}")
+    return int(_command("run-flow")(flow, parse_settings(param or [])))
+
+
+def serve() -> int:
+    """Serve the deployments, with schedules and triggers, until stopped."""
+    return int(_command("serve")() or 0)
+
+
+def page(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 7860,
+) -> int:
+    """Open the try-on page."""
+    from fittingroom.app import serve_app
+    from fittingroom.settings import get_settings
+    from fittingroom.workspace import Workspace
+
+    serve_app(Workspace(get_settings().workspace), host=host, port=port)
+    return 0
+
+
+def doctor(as_json: JsonOption = False) -> int:
+    """Say what is installed, reachable and missing; exit 1 when something is broken."""
+    from dataclasses import asdict
+
+    from fittingroom.doctor import examine
+    from fittingroom.settings import get_settings
+
+    findings = list(examine(get_settings()))
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        from rich.table import Table
+
+        table = Table("", "what", "found", box=None)
+        marks = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "broken": "[red]broken[/]"}
+        for finding in findings:
+            table.add_row(marks[finding.state], finding.name, finding.detail)
+        console().print(table)
+    return 1 if any(finding.state == "broken" for finding in findings) else 0
+
+
+def _command(name: str) -> Callable[..., Any]:
+    """A command of the layers above, found by its entry point: the library never imports them."""
+    from fittingroom.errors import FittingroomError
+
+    found: list[EntryPoint] = [e for e in entry_points(group="fittingroom.commands") if e.name == name]
+    if not found:
+        raise FittingroomError(
+            f"{name}: the pipeline is not installed; install the whole package: pip install fittingroom"
+        )
+    command: Callable[..., Any] = found[0].load()
+    return command

@@ -1,0 +1,103 @@
+"""``fittingroom styles``: what serves, what a garment's style is called, and moving the champion."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fittingroom.cli.champions import find_segmenter, open_registry
+from fittingroom.cli.output import JsonOption, console, print_json
+
+if TYPE_CHECKING:
+    from fittingroom.styles.registry import ModelVersion
+
+app = typer.Typer(help="Registered styles and the garments they come from.", no_args_is_help=True)
+
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A style's name, or: segmenter.")]
+
+
+def _model(name: str) -> str:
+    return name if name == "segmenter" or name.startswith("style-") else f"style-{name}"
+
+
+@app.command("list")
+def list_styles(as_json: JsonOption = False) -> int:
+    """Every registered model and its champion."""
+    registry = open_registry()
+    champions = {model: registry.champion(model) for model in registry.models()}
+    if as_json:
+        print_json({model: champion.to_json() if champion else None for model, champion in champions.items()})
+        return 0
+    if not champions:
+        print("no model is registered yet: fittingroom train style, or fittingroom demo")
+    for model, champion in champions.items():
+        serving = f"version {champion.version}" if champion else "no champion"
+        print(f"{model.removeprefix('style-')}: {serving}")
+    return 0
+
+
+@app.command()
+def show(name: NameArgument, as_json: JsonOption = False) -> int:
+    """Every version of a style with its figures."""
+    from fittingroom.errors import MissingInputError
+
+    registry = open_registry()
+    versions = registry.versions(_model(name))
+    if not versions:
+        raise MissingInputError("style", name, "registered: " + (", ".join(_names(registry.models())) or "none"))
+    champion = registry.champion(_model(name))
+    if as_json:
+        print_json({"champion": champion.version if champion else None, "versions": [v.to_json() for v in versions]})
+        return 0
+    for version in versions:
+        mark = " (champion)" if champion and champion.version == version.version else ""
+        print(f"version {version.version}{mark}: {_figures(version)}")
+    return 0
+
+
+@app.command()
+def describe(
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A picture of a garment.")],
+    segmenter: Annotated[Path | None, typer.Option(help="Segmenter weights instead of the champion.")] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Name the colour and the pattern of the garment in a picture."""
+    from fittingroom.cutout import cut_out
+    from fittingroom.images import read_rgb
+    from fittingroom.styles.describe import describe_garment
+
+    picture = read_rgb(image)
+    cutout = cut_out(picture, finder=find_segmenter(segmenter, required=False))
+    description = describe_garment(cutout.rgba[..., :3], cutout.rgba[..., 3] > 0)
+    if as_json:
+        print_json(description.to_json())
+    else:
+        shares = ", ".join(f"{name} {share:.0%}" for name, share in description.colours)
+        console().print(f"{description.colour} {description.pattern} ({shares})", highlight=False)
+    return 0
+
+
+@app.command()
+def promote(name: NameArgument, version: Annotated[int, typer.Argument(help="The version that shall serve.")]) -> int:
+    """Make a version the champion."""
+    promoted = open_registry().promote(_model(name), version)
+    print(f"{name}: version {promoted.version} serves")
+    return 0
+
+
+@app.command()
+def rollback(name: NameArgument) -> int:
+    """Go back to the champion before this one."""
+    previous = open_registry().rollback(_model(name))
+    print(f"{name}: version {previous.version} serves")
+    return 0
+
+
+def _names(models: list[str]) -> list[str]:
+    return [model.removeprefix("style-") for model in models]
+
+
+def _figures(version: ModelVersion) -> str:
+    return ", ".join(f"{name} {value:.3g}" for name, value in sorted(version.metrics.items())) or "no figures"
