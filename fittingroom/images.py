@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,12 +101,56 @@ def read_rgba(source: Path | bytes, *, max_pixels: int = MAX_PIXELS, max_bytes: 
     Raises:
         ImageRejected: not a picture we accept. MissingInputError: no such file.
     """
+    return _decoded(source, max_pixels, max_bytes, _to_srgb_rgba)
+
+
+def read_as_stored(
+    source: Path | bytes, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES
+) -> tuple[RGB, bytes | None]:
+    """Decode as `read_rgba` does, but leave RGB pixels in the picture's own colour space.
+
+    Returns:
+        (H, W, 4) uint8, and the ICC profile its colours are in; None stands for sRGB.
+
+    Raises:
+        ImageRejected: not a picture we accept. MissingInputError: no such file.
+    """
+    profile: bytes | None = None
+
+    def convert(image: Image.Image) -> Image.Image:
+        nonlocal profile
+        found = image.info.get("icc_profile")
+        if not found or image.mode not in ("RGB", "RGBA"):
+            return _to_srgb_rgba(image)
+        profile = bytes(found)
+        return ImageOps.exif_transpose(image).convert("RGBA")
+
+    return _decoded(source, max_pixels, max_bytes, convert), profile
+
+
+def to_srgb(image: RGB, profile: bytes, inverse: bool = False) -> RGB:
+    """(H, W, 3) from the colour space of an ICC ``profile`` to sRGB, or back; unchanged where the profile is broken."""
+    try:
+        with _decoding:  # LittleCMS profile objects are not shared between threads
+            own, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+            source, target = (srgb, own) if inverse else (own, srgb)
+            converted = ImageCms.profileToProfile(
+                Image.fromarray(np.ascontiguousarray(image)), source, target, outputMode="RGB"
+            )
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image
+    return image if converted is None else np.array(converted)
+
+
+def _decoded(
+    source: Path | bytes, max_pixels: int, max_bytes: int, convert: Callable[[Image.Image], Image.Image]
+) -> RGB:
     name = "image" if isinstance(source, bytes) else str(source)
     with _opened(source, name, max_pixels, max_bytes) as image:
         try:
             image.seek(0)
             image.load()
-            return np.array(_to_srgb_rgba(image))
+            return np.array(convert(image))
         except ImageRejected:
             raise
         except OSError as error:
@@ -162,17 +206,19 @@ def flatten_on_white(rgba: RGB) -> RGB:
     return blended.astype(np.uint8)
 
 
-def encode_png(image: RGB, compress_level: int = 4) -> bytes:
-    """PNG bytes of (H, W, 3) or (H, W, 4) uint8, with no metadata."""
+def encode_png(image: RGB, compress_level: int = 4, profile: bytes | None = None) -> bytes:
+    """PNG bytes of (H, W, 3) or (H, W, 4) uint8, with no metadata but an ICC ``profile`` where one is given."""
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(image)).save(buffer, "PNG", compress_level=compress_level)
+    more = {"icc_profile": profile} if profile else {}
+    Image.fromarray(np.ascontiguousarray(image)).save(buffer, "PNG", compress_level=compress_level, **more)
     return buffer.getvalue()
 
 
-def encode_jpeg(image: RGB, quality: int = 90) -> bytes:
-    """JPEG bytes of (H, W, 3) uint8, with no metadata."""
+def encode_jpeg(image: RGB, quality: int = 90, profile: bytes | None = None) -> bytes:
+    """JPEG bytes of (H, W, 3) uint8, with no metadata but an ICC ``profile`` where one is given."""
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(image)).save(buffer, "JPEG", quality=quality, subsampling=0)
+    more = {"icc_profile": profile} if profile else {}
+    Image.fromarray(np.ascontiguousarray(image)).save(buffer, "JPEG", quality=quality, subsampling=0, **more)
     return buffer.getvalue()
 
 

@@ -96,16 +96,21 @@ class Manifest:
     @classmethod
     def read(cls, path: Path) -> Manifest:
         """Read a manifest file; a missing file is an empty manifest, torn or foreign lines are counted and skipped."""
-        manifest = cls()
         if not Path(path).exists():
-            return manifest
+            return cls()
         with Path(path).open(encoding="utf-8", errors="replace") as file:
-            for line in file:
-                try:
-                    values: dict[str, Any] = json.loads(line)
-                    manifest.put(ImageRow(**{k: v for k, v in values.items() if k in _FIELDS}))
-                except (ValueError, TypeError, AttributeError):
-                    manifest.torn_lines += 1
+            return cls.parse(file)
+
+    @classmethod
+    def parse(cls, lines: Iterable[str]) -> Manifest:
+        """Read manifest lines; torn or foreign ones are counted and skipped."""
+        manifest = cls()
+        for line in lines:
+            try:
+                values: dict[str, Any] = json.loads(line)
+                manifest.put(ImageRow(**{k: v for k, v in values.items() if k in _FIELDS}))
+            except (ValueError, TypeError, AttributeError):
+                manifest.torn_lines += 1
         return manifest
 
 

@@ -63,11 +63,11 @@ def largest_component(mask: Mask) -> Mask:
 
 def solidity(mask: Mask) -> float:
     """Area over the area of the convex hull, 0 to 1: near 1 for a whole garment, low for torn or thin masks."""
-    points = cv2.findNonZero(mask.astype(np.uint8))
-    if points is None:
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    if not contours:
         return 0.0
     hull = np.zeros(mask.shape, np.uint8)
-    cv2.fillConvexPoly(hull, cv2.convexHull(points), 1)
+    cv2.fillConvexPoly(hull, cv2.convexHull(np.concatenate(contours)), 1)
     return area(mask) / max(int(np.count_nonzero(hull)), 1)
 
 

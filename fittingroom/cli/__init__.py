@@ -13,7 +13,9 @@ import traceback
 
 import typer
 
-from fittingroom.cli import annotations, data, models, running, styles
+from fittingroom.cli import data, models, running
+from fittingroom.cli.annotations import app as annotations_app
+from fittingroom.cli.styles import app as styles_app
 from fittingroom.errors import FittingroomError
 
 app = typer.Typer(
@@ -26,8 +28,8 @@ app = typer.Typer(
 )
 for part in (data, models, running):
     part.register(app)
-app.add_typer(annotations.app, name="annotations")
-app.add_typer(styles.app, name="styles")
+app.add_typer(annotations_app, name="annotations")
+app.add_typer(styles_app, name="styles")
 
 
 def main(arguments: list[str] | None = None) -> None:

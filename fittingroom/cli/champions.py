@@ -37,20 +37,23 @@ def segmenter_weights(weights: Path | None) -> Path | None:
     return registry.weights_path(champion) if champion else None
 
 
-def find_segmenter(weights: Path | None, required: bool = True) -> Segmenter | None:
+def find_segmenter(weights: Path | None) -> Segmenter:
     """The segmenter to use.
 
     Raises:
-        MissingInputError: none is there and one is required.
+        MissingInputError: there is none.
     """
+    found = find_segmenter_if_any(weights)
+    if found is None:
+        hint = "train one: fittingroom train segmenter, or fittingroom demo"
+        raise MissingInputError("segmenter", "no champion in the registry", hint)
+    return found
+
+
+def find_segmenter_if_any(weights: Path | None) -> Segmenter | None:
+    """The segmenter to use, or None when no file is named and no champion serves."""
     path = segmenter_weights(weights)
     if path is None:
-        if required:
-            raise MissingInputError(
-                "segmenter",
-                "no champion in the registry",
-                "train one: fittingroom train segmenter, or fittingroom demo",
-            )
         return None
     from fittingroom.segmentation.predict import Segmenter
     from fittingroom.settings import get_settings

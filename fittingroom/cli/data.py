@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fittingroom.cli.output import JsonOption, print_counts, print_json, progress_bar, remark
+from fittingroom.cli.output import JsonOption, counter, print_counts, print_json, progress_bar, remark
 
 if TYPE_CHECKING:
     from fittingroom.manifest import ImageRow, Manifest
@@ -37,7 +37,7 @@ def crawl(
     wanted = [s for s in catalog.styles if style in (None, s.name)]
     if not wanted:
         raise InputError(f"--style: expected one of {', '.join(s.name for s in catalog.styles)}, got {style!r}")
-    crawl_settings = CrawlSettings.from_installation(settings)
+    crawl_settings = CrawlSettings(contact=settings.contact or "", allow_loopback=settings.allow_loopback)
     found: dict[str, Manifest] = {}
     for each in wanted:
         with progress_bar(f"crawl {each.name}", quiet=as_json) as listener:
@@ -64,13 +64,13 @@ def cutout(
     as_json: JsonOption = False,
 ) -> int:
     """Cut the garment out of every photo, on white, or say why not."""
-    from fittingroom.cli.champions import find_segmenter
+    from fittingroom.cli.champions import find_segmenter_if_any
     from fittingroom.cutout import CutoutSettings, cut_out_files
 
     files = _pictures(source)
-    finder = find_segmenter(segmenter, required=False)
+    finder = find_segmenter_if_any(segmenter)
     with progress_bar("cut out", quiet=as_json) as listener:
-        rows = cut_out_files(files, target, CutoutSettings(), finder, listener)
+        rows = cut_out_files(files, target, CutoutSettings(), finder, counter(listener, len(files)))
     return _finish(rows, target, as_json)
 
 
@@ -85,7 +85,9 @@ def prepare(
     from fittingroom.prepare import PrepareSettings, prepare_files
 
     settings = PrepareSettings(size=size, flip=flip)
-    rows = prepare_files(_pictures(source), target, settings)
+    files = _pictures(source)
+    with progress_bar("prepare", quiet=as_json) as listener:
+        rows = prepare_files(files, target, settings, counter(listener, len(files)))
     return _finish(rows, target, as_json)
 
 

@@ -44,17 +44,15 @@ def train_segmenter_command(
     as_json: JsonOption = False,
 ) -> int:
     """Train Mask R-CNN, evaluate it, and register it behind its gate."""
-    from dataclasses import asdict
-
     from fittingroom.segmentation.evaluate import evaluate_segmenter
     from fittingroom.segmentation.settings import preset as segmenter_preset
     from fittingroom.segmentation.train import train_segmenter
     from fittingroom.settings import get_settings
     from fittingroom.styles.admission import admit_segmenter
-    from fittingroom.workspace import Workspace
+    from fittingroom.workspace import Workspace, digest_files
 
     installation = get_settings()
-    chosen = segmenter_preset(preset).with_overrides(**parse_settings(settings or []))
+    chosen = segmenter_preset(preset).with_overrides(parse_settings(settings or []))
     folder = out or Workspace(installation.workspace).training("segmenter")
     ready = dataset_folder(dataset)
     with progress_bar("segmenter", quiet=as_json) as listener:
@@ -69,7 +67,8 @@ def train_segmenter_command(
     metrics = evaluate_segmenter(training.weights, ready, device=installation.device).metrics
     if not into_registry:
         return _finish(training.weights, metrics, None, as_json)
-    admission = admit_segmenter(open_registry(), training.weights, metrics, preset, ready, asdict(chosen))
+    digests = {"dataset": digest_files([ready / "train.json", ready / "validation.json"], ready)}
+    admission = admit_segmenter(open_registry(), training.weights, metrics, preset, digests, chosen.to_json())
     return _finish(training.weights, metrics, admission, as_json)
 
 
@@ -78,6 +77,8 @@ def train_style_command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The style's name.")],
     source: Annotated[Path, typer.Option(help="Prepared pictures of any garments (domain A).")],
     target: Annotated[Path, typer.Option(help="Prepared pictures of the style (domain B).")],
+    category: Annotated[str | None, typer.Option(help="DeepFashion2 category of its garments.")] = None,
+    pattern: Annotated[str | None, typer.Option(help="Its pattern; described from the pictures if left out.")] = None,
     preset: PresetOption = "standard",
     settings: SetOption = None,
     out: OutOption = None,
@@ -87,12 +88,13 @@ def train_style_command(
     as_json: JsonOption = False,
 ) -> int:
     """Train a style's CycleGAN, evaluate it on held-out garments, and register it behind its gate."""
+    from fittingroom.images import list_images
     from fittingroom.settings import get_settings
     from fittingroom.styles.admission import admit_style
-    from fittingroom.translation.evaluate import evaluate_style, style_target
+    from fittingroom.styles.measured import measured_style
     from fittingroom.translation.settings import preset as style_preset
     from fittingroom.translation.train import train_style
-    from fittingroom.workspace import Workspace, check_name
+    from fittingroom.workspace import Workspace, check_name, digest_value
 
     installation = get_settings()
     check_name(name, "style")
@@ -100,11 +102,14 @@ def train_style_command(
     folder = out or Workspace(installation.workspace).training(f"style-{name}")
     with progress_bar(name, quiet=as_json) as listener:
         training = train_style(name, source, target, folder, chosen, listener, device=installation.device)
-    report = evaluate_style(training.weights, training.held_out, style_target(target))
     if not into_registry:
-        return _finish(training.weights, report.metrics, None, as_json)
-    admission = admit_style(open_registry(), name, training.weights, report.metrics, preset, target, chosen.to_json())
-    return _finish(training.weights, report.metrics, admission, as_json)
+        return _finish(training.weights, training.metrics, None, as_json)
+    style = measured_style(name, list_images(target), category or "", pattern or "")
+    digests = {"training": digest_value(training.identity)}
+    admission = admit_style(
+        open_registry(), style, training.weights, training.metrics, preset, digests, chosen.to_json()
+    )
+    return _finish(training.weights, training.metrics, admission, as_json)
 
 
 @evaluate_app.command("segmenter")
@@ -140,7 +145,7 @@ def evaluate_style_command(
     """Colour difference, structure, leak and pattern of a style on given garments."""
     from fittingroom.errors import InputError, MissingInputError
     from fittingroom.images import list_images
-    from fittingroom.translation.evaluate import evaluate_style, style_target
+    from fittingroom.translation.evaluate import StyleTarget, evaluate_style
 
     files = list_images(images)
     if not files:
@@ -151,7 +156,7 @@ def evaluate_style_command(
         if champion is None:
             raise MissingInputError("style", name, "no champion in the registry; name a file with --weights")
         weights = registry.weights_path(champion)
-    report = evaluate_style(weights, files, style_target(target) if target else None)
+    report = evaluate_style(weights, files, StyleTarget.of_pictures(list_images(target)) if target else None)
     if as_json:
         print_json(report.to_json())
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -73,6 +73,20 @@ def progress_bar(title: str, quiet: bool = False) -> Iterator[Listener]:
 
 def _silent(_: Progress) -> None:
     return None
+
+
+def counter(listener: Listener, total: int) -> Callable[[object], None]:
+    """A listener for stages that say each row: it counts them up to ``total`` (0: not known)."""
+    from fittingroom.training.progress import Progress
+
+    done = 0
+
+    def count(_: object) -> None:
+        nonlocal done
+        done += 1
+        listener(Progress(done, max(total, done), 0, 1))
+
+    return count
 
 
 def parse_settings(pairs: list[str]) -> dict[str, Any]:

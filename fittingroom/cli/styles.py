@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fittingroom.cli.champions import find_segmenter, open_registry
+from fittingroom.cli.champions import find_segmenter_if_any, open_registry
 from fittingroom.cli.output import JsonOption, console, print_json
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def describe(
     from fittingroom.styles.describe import describe_garment
 
     picture = read_rgb(image)
-    cutout = cut_out(picture, finder=find_segmenter(segmenter, required=False))
+    cutout = cut_out(picture, finder=find_segmenter_if_any(segmenter))
     description = describe_garment(cutout.rgba[..., :3], cutout.rgba[..., 3] > 0)
     if as_json:
         print_json(description.to_json())

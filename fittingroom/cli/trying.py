@@ -7,15 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.cli.champions import find_segmenter, open_registry
-from fittingroom.errors import InputError, NoGarmentFound
+from fittingroom.errors import NoGarmentFound
 
 if TYPE_CHECKING:
     from fittingroom.garment import GarmentFinder
     from fittingroom.images import RGB
     from fittingroom.styles.choose import AvailableStyle, Choice
-
-LOSSLESS = (".png",)
-LOSSY = (".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
@@ -46,44 +43,37 @@ def try_on_files(
         InputError: a photo, style or output that cannot be used, found before any model is loaded where possible.
         NoGarmentFound: nothing to change; no picture is written.
     """
-    suffix = output.suffix.lower()
-    if suffix not in LOSSLESS + LOSSY:
-        raise InputError(f"--output: expected a name ending in .png (or .jpg), got {str(output)!r}")
-    from fittingroom.images import read_rgb, read_rgba
-    from fittingroom.styles.choose import available_styles, choose_by_name
+    from fittingroom.images import read_rgb
+    from fittingroom.settings import get_settings
+    from fittingroom.styles.choose import choose_by_name
+    from fittingroom.tryon.champions import Champions
+    from fittingroom.tryon.photo import check_output, read_photo, try_on_photo, write_result
 
-    photo = read_rgba(person)
-    if photo[..., 3].min() == 255:
-        photo = photo[..., :3]
-    registry = open_registry()
-    available = available_styles(registry)
-    style_image = read_rgb(Path(wanted)) if Path(wanted).is_file() else None
-    choice = choose_by_name(wanted, available) if style_image is None else None
-    finder = find_segmenter(segmenter)
-    assert finder is not None
+    check_output(output)
+    photo = read_photo(person)
+    champions = Champions(open_registry(), device=get_settings().device)
+    available = champions.styles()
     messages = []
-    if style_image is not None:
+    if Path(wanted).is_file():
+        style_image = read_rgb(Path(wanted))
+        finder = find_segmenter(segmenter)
         choice = _style_of(style_image, available, finder, exact)
         messages.append(choice.message)
-    assert choice is not None
-    champion = registry.champion(f"style-{choice.style.name}")
-    assert champion is not None
-
-    from fittingroom.settings import get_settings
-    from fittingroom.translation.predict import Translator
-    from fittingroom.tryon.pipeline import try_on
-
-    translator = Translator.load(registry.weights_path(champion), device=get_settings().device)
-    result = try_on(photo, finder, translator, target_category=choice.style.category or None)
+    else:
+        choice = choose_by_name(wanted, available)
+        finder = find_segmenter(segmenter)
+    translator = champions.translator(choice.style.name)
+    result = try_on_photo(photo, finder, translator, target_category=choice.style.category or None)
     messages.append(result.message)
-    messages += _write(output, result.image)
+    if loss := write_result(output, result, photo):
+        messages.append(loss)
     return TryOnOutcome(
         output=str(output),
         style=choice.style.name,
         exact=choice.exact,
         garment=result.garment.category,
         score=round(result.garment.score, 4),
-        box_xyxy=tuple(result.box),
+        box_xyxy=(result.box.x1, result.box.y1, result.box.x2, result.box.y2),
         changed_pixels=int((result.alpha > 0).sum()),
         messages=messages,
         seconds=result.seconds,
@@ -108,14 +98,3 @@ def _style_of(image: RGB, available: list[AvailableStyle], finder: GarmentFinder
     except Refused as refused:
         raise NoGarmentFound(f"no garment was found on the style image: {refused}") from None
     return choose_style(describe_garment(cutout.rgba[..., :3], cutout.mask), available, exact)
-
-
-def _write(output: Path, image: RGB) -> list[str]:
-    from fittingroom.images import encode_jpeg, flatten_on_white, write_png
-    from fittingroom.workspace import write_bytes
-
-    if output.suffix.lower() in LOSSLESS:
-        write_png(output, image)
-        return []
-    write_bytes(output, encode_jpeg(flatten_on_white(image) if image.shape[2] == 4 else image, quality=95))
-    return ["JPEG changes every pixel a little; write to .png to keep all but the garment byte for byte"]

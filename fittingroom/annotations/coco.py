@@ -1,0 +1,347 @@
+"""COCO instances with keypoints, one JSON document; every DeepFashion2 field is kept beside COCO's own.
+
+Format: cocodataset.org, "Data format". ``area`` is the area of the mask, ``bbox`` the box of the polygons; the box that
+the file stated is kept as ``bounding_box`` (x1, y1, x2, y2).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from fittingroom.annotations import fields, geometry, identity, jsonfile, rle
+from fittingroom.annotations.deepfashion2 import DIFFICULTY
+from fittingroom.annotations.fields import Place
+from fittingroom.annotations.findings import Findings
+from fittingroom.annotations.jsonfile import UnreadableAnnotation
+from fittingroom.annotations.model import AnnotatedImage, BoxFloats, GarmentAnnotation
+from fittingroom.boxes import xywh_to_xyxy, xyxy_to_xywh
+from fittingroom.categories import CATEGORY_NAMES, LANDMARK_COUNTS, group_of
+from fittingroom.masks import to_polygons
+
+_DESCRIPTION = "DeepFashion2 garments as COCO instances, written by Fittingroom"
+_IMAGE_FIELDS = frozenset({"id", "file_name", "width", "height", "source", "pair_id", "extra"})
+_GARMENT_FIELDS = frozenset(
+    {"id", "image_id", "category_id", "iscrowd", "segmentation", "area", "bbox", "keypoints", "num_keypoints"}
+    | {"item", "bounding_box", "style", "extra", *DIFFICULTY}
+)
+_RLE = "coco_rle"
+"""Where a garment's ``extra`` keeps a run-length mask that came in, so that it goes out again as it was."""
+
+
+def categories() -> list[dict[str, Any]]:
+    """COCO's category table: README spellings, each category with its own number of keypoints."""
+    return [
+        {
+            "id": number,
+            "name": name,
+            "supercategory": group_of(number),
+            "keypoints": [str(index + 1) for index in range(LANDMARK_COUNTS[number])],
+            "skeleton": [],
+        }
+        for number, name in CATEGORY_NAMES.items()
+    ]
+
+
+def header() -> bytes:
+    """The document up to its first image; `images`, `between`, `annotations` and `footer` follow."""
+    info = orjson.dumps({"description": _DESCRIPTION, "version": "1"})
+    return b'{"info":' + info + b',"licenses":[],"categories":' + orjson.dumps(categories()) + b',"images":[\n'
+
+
+BETWEEN = b'\n],"annotations":[\n'
+FOOTER = b"\n]}\n"
+
+
+def image_record(image: AnnotatedImage) -> dict[str, Any]:
+    """One entry of ``images``."""
+    record: dict[str, Any] = {
+        "id": image.image_id,
+        "file_name": image.file_name,
+        "width": image.width,
+        "height": image.height,
+    }
+    if image.source is not None:
+        record["source"] = image.source
+    if image.pair_id is not None:
+        record["pair_id"] = image.pair_id
+    return _with_extra(record, image.extra, _IMAGE_FIELDS)
+
+
+def annotation_records(image: AnnotatedImage) -> list[dict[str, Any]]:
+    """The entries of ``annotations`` for one picture, in the order of its garments."""
+    ids = identity.garment_ids(image.image_id, (garment.item for garment in image.garments))
+    return [_annotation(image, garment, number) for garment, number in zip(image.garments, ids, strict=True)]
+
+
+def _annotation(image: AnnotatedImage, garment: GarmentAnnotation, number: int) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "id": number,
+        "image_id": image.image_id,
+        "category_id": garment.category_id,
+        "iscrowd": 0,
+        **_shape(image, garment),
+        "item": garment.item,
+    }
+    if garment.landmarks:
+        record["keypoints"] = [value for landmark in garment.landmarks for value in landmark]
+        record["num_keypoints"] = sum(1 for landmark in garment.landmarks if landmark[2] > 0)
+    if garment.box_xyxy is not None:
+        record["bounding_box"] = list(garment.box_xyxy)
+    for name in ("style", *DIFFICULTY):
+        value = getattr(garment, name)
+        if value is not None:
+            record[name] = value
+    extra = {key: value for key, value in garment.extra.items() if key != _RLE}
+    return _with_extra(record, extra, _GARMENT_FIELDS)
+
+
+def _shape(image: AnnotatedImage, garment: GarmentAnnotation) -> dict[str, Any]:
+    """``iscrowd``, ``segmentation``, ``area`` and ``bbox``."""
+    kept = garment.extra.get(_RLE)
+    if isinstance(kept, dict):
+        mask = rle.decode(kept["segmentation"])
+        box = geometry.true_box(garment.segmentation, image.width, image.height) or garment.box_xyxy or (0, 0, 0, 0)
+        return {**kept, "area": int(mask.sum()), "bbox": list(xyxy_to_xywh(box))}
+    if not garment.segmentation:
+        outline: object = rle.empty(image.height, image.width) if image.width and image.height else []
+        return {"segmentation": outline, "area": 0, "bbox": list(xyxy_to_xywh(garment.box_xyxy or (0, 0, 0, 0)))}
+    box = geometry.true_box(garment.segmentation, image.width, image.height) or (0, 0, 0, 0)
+    return {
+        "segmentation": garment.segmentation,
+        "area": geometry.mask_area(garment.segmentation, image.width, image.height),
+        "bbox": list(xyxy_to_xywh(box)),
+    }
+
+
+def _with_extra(record: dict[str, Any], extra: Mapping[str, Any], reserved: frozenset[str]) -> dict[str, Any]:
+    """Unknown fields stand beside COCO's own; those whose names COCO uses itself go into ``extra``."""
+    clashing = {key: value for key, value in extra.items() if key in reserved}
+    record.update((key, value) for key, value in extra.items() if key not in reserved)
+    if clashing:
+        record["extra"] = clashing
+    return record
+
+
+def _extra_of(record: Mapping[str, Any], reserved: frozenset[str], place: Place) -> dict[str, Any]:
+    extra = {key: value for key, value in record.items() if key not in reserved}
+    kept = record.get("extra")
+    if isinstance(kept, dict):
+        extra.update(kept)
+    elif kept is not None:
+        extra["extra"] = kept
+    if extra and jsonfile.too_deep(extra):
+        raise UnreadableAnnotation("too_deep", place.file, "nested deeper than 200 levels")
+    return extra
+
+
+def document(images: Iterable[AnnotatedImage]) -> bytes:
+    """The whole document, for sets that fit in memory."""
+    image_rows, annotation_rows = [], []
+    for image in images:
+        image_rows.append(orjson.dumps(image_record(image)))
+        annotation_rows += [orjson.dumps(record) for record in annotation_records(image)]
+    return b"".join((header(), b",\n".join(image_rows), BETWEEN, b",\n".join(annotation_rows), FOOTER))
+
+
+def is_coco(value: object) -> bool:
+    """Whether a parsed document has COCO's two lists."""
+    return (
+        isinstance(value, dict) and isinstance(value.get("images"), list) and isinstance(value.get("annotations"), list)
+    )
+
+
+def read(
+    value: dict[str, Any], name: str, findings: Findings, *, verify_area: bool = False
+) -> Iterator[AnnotatedImage]:
+    """Every picture of a parsed document, in its order; what cannot be used becomes findings under ``name``.
+
+    ``verify_area`` compares each stated area with the mask's, which takes the time of drawing every mask.
+    """
+    place = Place(findings, name)
+    for key in ("info", "licenses"):
+        stated = value.get(key)
+        if stated and not (isinstance(stated, dict) and stated.get("description") == _DESCRIPTION):
+            place.note("document_field", key, "not carried over")
+    names = _category_names(value.get("categories"), place)
+    by_image = _by_image(value["annotations"], place)
+    seen: set[int] = set()
+    for record in value["images"]:
+        image = _read_image(record, seen, place)
+        if image is None:
+            continue
+        seen.add(image.image_id)
+        here = Place(findings, image.file_name)
+        rows = by_image.pop(image.image_id, [])
+        if not rows:
+            here.note("no_garments", "no annotation names this picture")
+        taken: set[str] = {row["item"] for row in rows if isinstance(row.get("item"), str)}
+        garments = tuple(
+            garment
+            for index, row in enumerate(rows, start=1)
+            if (garment := _read_garment(row, _item(row, index, taken), names, here)) is not None
+        )
+        if verify_area:
+            _verify_areas(image, rows, garments, here)
+        yield _with_garments(image, garments, here)
+    for image_id, rows in by_image.items():
+        place.note("orphan_annotation", f"image_id {image_id}: no such image, {len(rows)} annotations", "left out")
+
+
+def _verify_areas(
+    image: AnnotatedImage, rows: list[dict[str, Any]], garments: tuple[GarmentAnnotation, ...], place: Place
+) -> None:
+    if len(rows) != len(garments):
+        return  # a row was refused, and that is a finding already
+    for row, garment in zip(rows, garments, strict=True):
+        stated = fields.number(row["area"], "area", place) if row.get("area") is not None else None
+        if stated is None or not garment.segmentation or _RLE in garment.extra:
+            continue
+        area = geometry.mask_area(garment.segmentation, image.width, image.height)
+        if abs(stated - area) > max(10, 0.02 * area):
+            here = Place(place.findings, place.file, garment.item)
+            here.note("area_mismatch", f"area: expected {area}, the mask's, got {stated}", "computed anew")
+
+
+def _category_names(value: object, place: Place) -> dict[int, str]:
+    names: dict[int, str] = {}
+    for row in value if isinstance(value, list) else []:
+        if isinstance(row, dict) and type(row.get("id")) is int and isinstance(row.get("name"), str):
+            if row["id"] in names:
+                place.note("duplicate_id", f"category id {row['id']} stands twice", "the last one is read")
+            names[row["id"]] = row["name"]
+        else:
+            place.note("bad_field", "categories: expected objects with id and name", "left out")
+    return names
+
+
+def _by_image(rows: list[object], place: Place) -> dict[int, list[dict[str, Any]]]:
+    by_image: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    ids: set[int] = set()
+    for row in rows:
+        if not isinstance(row, dict):
+            place.note("bad_field", f"annotations: expected an object, got {type(row).__name__}", "left out")
+            continue
+        number = fields.integer(row.get("id"), "annotation id", place)
+        if number is not None and number in ids:
+            place.note("duplicate_id", f"annotation id {number} stands twice", "both are kept")
+        if number is not None:
+            ids.add(number)
+        image_id = fields.integer(row.get("image_id"), "image_id", place)
+        if image_id is None:
+            place.note("orphan_annotation", f"annotation {number}: expected an image_id, got none", "left out")
+        else:
+            by_image[image_id].append(row)
+    return by_image
+
+
+def _read_image(record: object, seen: set[int], place: Place) -> AnnotatedImage | None:
+    if not isinstance(record, dict):
+        place.note("bad_field", f"images: expected an object, got {type(record).__name__}", "left out")
+        return None
+    name = record.get("file_name")
+    if not isinstance(name, str) or not identity.is_safe(name):
+        place.note("unsafe_name", f"file_name: expected a name inside the image folder, got {name!r:.60}", "left out")
+        return None
+    here = Place(place.findings, name)
+    number = fields.integer(record.get("id"), "id", here)
+    if number is None:
+        number = identity.image_id(name)
+        here.note("bad_field", "id: expected a number, got none", f"read as {number}")
+    if number in seen:
+        here.note("duplicate_id", f"image id {number} stands twice", "this image is left out")
+        return None
+    if not identity.is_six_digits(name):
+        here.note("image_name", f"expected six digits, got {name[:60]!r}", "kept")
+    size = [max(fields.integer(record.get(side), side, here) or 0, 0) for side in ("width", "height")]
+    return AnnotatedImage(
+        file_name=name,
+        image_id=number,
+        width=size[0],
+        height=size[1],
+        source=fields.text(record.get("source"), "source", here),
+        pair_id=fields.integer(record.get("pair_id"), "pair_id", here),
+        extra=_extra_of(record, _IMAGE_FIELDS, here),
+    )
+
+
+def _with_garments(image: AnnotatedImage, garments: tuple[GarmentAnnotation, ...], place: Place) -> AnnotatedImage:
+    ordered = tuple(sorted(garments, key=lambda garment: (len(garment.item), garment.item)))
+    if len({garment.item for garment in ordered}) < len(ordered):
+        place.note("duplicate_id", "two annotations of one item", "numbered anew")
+        ordered = tuple(replace(garment, item=f"item{index}") for index, garment in enumerate(ordered, start=1))
+    return replace(image, garments=ordered)
+
+
+def _item(row: Mapping[str, Any], index: int, taken: set[str]) -> str:
+    item = row.get("item")
+    if isinstance(item, str) and item.removeprefix("item").isdecimal() and item.startswith("item"):
+        return item
+    while f"item{index}" in taken:
+        index += 1
+    taken.add(f"item{index}")
+    return f"item{index}"
+
+
+def _read_garment(
+    row: dict[str, Any], item: str, names: Mapping[int, str], image_place: Place
+) -> GarmentAnnotation | None:
+    place = Place(image_place.findings, image_place.file, item)
+    number = row.get("category_id")
+    name = names.get(number) if isinstance(number, int) else None
+    category_id = identity.category(number, name, place, trust_name=bool(names))
+    if category_id is None:
+        return None
+    extra = _extra_of(row, _GARMENT_FIELDS, place)
+    stated = row.get("segmentation")
+    if isinstance(stated, dict):
+        segmentation, kept = _from_rle(stated, row, place)
+        extra.update(kept)
+    else:
+        segmentation = fields.segmentation(stated, place)
+    return GarmentAnnotation(
+        item=item,
+        category_id=category_id,
+        segmentation=segmentation,
+        landmarks=fields.landmarks(row.get("keypoints"), place),
+        box_xyxy=_stated_box(row, place),
+        style=fields.integer(row.get("style"), "style", place),
+        **fields.difficulty(((key, row.get(key)) for key in DIFFICULTY), place),
+        extra=extra,
+    )
+
+
+def _stated_box(row: Mapping[str, Any], place: Place) -> BoxFloats | None:
+    if "item" in row or "bounding_box" in row:  # written by us: bbox is computed, and absent means absent
+        return fields.box_xyxy(row.get("bounding_box"), place)
+    value = row.get("bbox")
+    if value is None:
+        return None
+    if not isinstance(value, list) or len(value) != 4:
+        place.note("bad_box", "bbox: expected x, y, width, height", "left out")
+        return None
+    found = fields.numbers(value, "bbox", place)
+    if found is None:
+        return None
+    return fields.box_xyxy(list(xywh_to_xyxy((found[0], found[1], found[2], found[3]))), place)
+
+
+def _from_rle(
+    stated: dict[str, Any], row: Mapping[str, Any], place: Place
+) -> tuple[tuple[tuple[float, ...], ...], dict[str, Any]]:
+    """Outlines of a run-length mask, and what to keep of it."""
+    try:
+        mask = rle.decode(stated)
+    except ValueError as error:
+        place.note("bad_segmentation", str(error), "segmentation left out")
+        return (), {}
+    if not mask.any():
+        place.note("empty_segmentation", "a run-length mask of no pixel")
+        return (), {}
+    place.note("rle_segmentation", "a run-length mask", "outlined as polygons, the original kept")
+    crowd = 1 if row.get("iscrowd") else 0
+    return tuple(tuple(p) for p in to_polygons(mask)), {_RLE: {"iscrowd": crowd, "segmentation": stated}}

@@ -1,0 +1,135 @@
+"""Findings: what was wrong with an annotation, where, and what was done about it. Nothing is dropped without one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+from rich.table import Table
+
+Severity = Literal["error", "warning", "note"]
+
+KINDS: MappingProxyType[str, tuple[Severity, str]] = MappingProxyType(
+    {
+        "unreadable_json": ("error", "not JSON; the message gives line and column"),
+        "too_large": ("error", "more bytes than an annotation file may have"),
+        "too_deep": ("error", "nested deeper than any annotation is"),
+        "not_an_annotation": ("error", "JSON, but not of the shape this format has"),
+        "unsafe_name": ("error", "an image name that leads out of the image folder"),
+        "missing_image": ("error", "the picture is not there"),
+        "image_unreadable": ("error", "the picture's header cannot be read"),
+        "size_mismatch": ("error", "stated width and height differ from the picture's"),
+        "duplicate_id": ("error", "an id or a key that stands twice"),
+        "orphan_annotation": ("error", "a garment of a picture that is not listed"),
+        "unknown_category": ("error", "neither a known id nor a known name"),
+        "category_mismatch": ("error", "category id and name disagree"),
+        "odd_coordinates": ("error", "a polygon with an odd count of numbers"),
+        "polygon_too_short": ("error", "a polygon of fewer than 3 points"),
+        "not_a_number": ("error", "NaN, Infinity or no number at all where a number belongs"),
+        "zero_area": ("error", "polygons that cover no pixel"),
+        "out_of_bounds": ("error", "points more than a pixel outside the picture"),
+        "box_mismatch": ("error", "the box is not the box of the polygons"),
+        "landmark_count": ("error", "not the landmark count of the category"),
+        "bad_landmarks": ("error", "landmarks that are not x, y, visibility triples"),
+        "bad_box": ("error", "a box that is not four numbers"),
+        "bad_segmentation": ("error", "a segmentation that is not a list of polygons"),
+        "bad_field": ("error", "a field of the wrong type"),
+        "unsupported_shape": ("error", "a region shape that is no polygon and no rectangle"),
+        "text_for_number": ("warning", "a number written as text; read as the number"),
+        "box_reversed": ("warning", "corners of the box in the wrong order; put right"),
+        "empty_segmentation": ("warning", "a garment without polygons"),
+        "self_intersection": ("warning", "a polygon that crosses itself"),
+        "value_range": ("warning", "an attribute outside 1 to 3; kept"),
+        "area_mismatch": ("warning", "the stated area is not the mask's area"),
+        "image_without_annotation": ("warning", "a picture that has no annotation file"),
+        "no_garments": ("warning", "a picture without garments"),
+        "reshaped": ("warning", "points nested in another way than the format's; read as meant"),
+        "clipped": ("warning", "points moved to the edge of the picture, as the settings ask"),
+        "left_out": ("warning", "a garment left out, as the settings ask"),
+        "deleted_garment": ("warning", "all of a garment's regions were deleted in VIA; so is the garment"),
+        "rle_segmentation": ("note", "a run-length mask; outlined as polygons, the original kept"),
+        "category_spelling": ("note", "a category in another spelling; read as the README's"),
+        "byte_order_mark": ("note", "a UTF-8 byte-order mark; skipped"),
+        "item_gap": ("note", "item numbers with a gap; kept"),
+        "image_name": ("note", "an image name that is not six digits; kept"),
+        "document_field": ("note", "a field of the whole document that the other format has no place for"),
+    }
+)
+"""Every kind of finding: how bad it is, and what it means."""
+
+_EXAMPLES_PER_KIND = 100
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing found: its kind, the file, the garment (or ''), what is wrong, and what was done ('' for nothing)."""
+
+    kind: str
+    file: str
+    garment: str = ""
+    message: str = ""
+    action: str = ""
+
+    @property
+    def severity(self) -> Severity:
+        """``error``, ``warning`` or ``note``."""
+        return KINDS[self.kind][0]
+
+
+class Findings:
+    """Exact counts by kind, and examples: all of them, or the first ``per_kind`` of each so that memory stays flat."""
+
+    def __init__(self, per_kind: int | None = _EXAMPLES_PER_KIND) -> None:
+        self.counts: Counter[str] = Counter()
+        self.examples: list[Finding] = []
+        self._per_kind = per_kind
+
+    def add(self, kind: str, file: str, garment: str = "", message: str = "", action: str = "") -> None:
+        """Record one finding; ``kind`` is a key of `KINDS`."""
+        self.put(Finding(kind, file, garment, message[:300], action))
+
+    def put(self, finding: Finding) -> None:
+        """Record one finding."""
+        self.counts[finding.kind] += 1
+        if self._per_kind is None or self.counts[finding.kind] <= self._per_kind:
+            self.examples.append(finding)
+
+    def extend(self, findings: Iterable[Finding]) -> None:
+        """Record many."""
+        for finding in findings:
+            self.put(finding)
+
+    def total(self, severity: Severity | None = None) -> int:
+        """How many, of one severity or in all."""
+        return sum(n for kind, n in self.counts.items() if severity is None or KINDS[kind][0] == severity)
+
+    def to_json(self) -> dict[str, Any]:
+        """Counts by severity and kind, and the examples."""
+        return {
+            "errors": self.total("error"),
+            "warnings": self.total("warning"),
+            "notes": self.total("note"),
+            "counts": dict(sorted(self.counts.items())),
+            "examples": [{**asdict(finding), "severity": finding.severity} for finding in self.examples],
+            "examples_left_out": self.total() - len(self.examples),
+        }
+
+    def table(self, title: str) -> Table:
+        """A printable table: one row a kind, errors first."""
+        table = Table("severity", "kind", "count", "meaning", "first example", title=title)
+        first = {finding.kind: finding for finding in reversed(self.examples)}
+        order = {"error": 0, "warning": 1, "note": 2}
+        for kind, count in sorted(self.counts.items(), key=lambda pair: (order[KINDS[pair[0]][0]], -pair[1], pair[0])):
+            severity, meaning = KINDS[kind]
+            example = first[kind]
+            where = " ".join(part for part in (example.file, example.garment) if part)
+            table.add_row(severity, kind, f"{count:,}", meaning, _plain(f"{where}: {example.message}"[:120]))
+        return table
+
+
+def _plain(text: str) -> str:
+    """Text of foreign files printed as it is: no markup, no control characters."""
+    return "".join(c if c.isprintable() else "?" for c in text).replace("[", "\\[")

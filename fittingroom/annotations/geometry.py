@@ -1,0 +1,139 @@
+"""What polygons cover: COCO mask area, true box, crossings, and the size of a picture from its header."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fittingroom import images
+from fittingroom.annotations.model import BoxFloats, Polygon, extents
+from fittingroom.errors import ImageRejected
+
+MAX_CROSSING_POINTS = 5_000
+"""Polygons of more points are not searched for crossings (the search is quadratic)."""
+
+_HEADER_BYTES = 65_536
+
+
+@cache
+def _coco_mask() -> ModuleType:
+    import pycocotools.mask  # kept out of `import fittingroom.annotations`: bare GPU machines have none
+
+    module: ModuleType = pycocotools.mask
+    return module
+
+
+def mask_area(polygons: Sequence[Polygon], width: int, height: int) -> int:
+    """Pixels of the union of polygons by COCO's own rasteriser, clipped to the picture.
+
+    A picture of unknown size (0) clips nothing on the right and at the bottom. Points further than one picture size
+    outside are moved to that distance: COCO's rasteriser walks every pixel of an edge, and a file may state 1e12.
+    """
+    if not polygons:
+        return 0
+    if width <= 0 or height <= 0:
+        box = extents(polygons)
+        side = 8192.0
+        width = int(min(max(box[2], 1.0), side)) + 2 if box else 1
+        height = int(min(max(box[3], 1.0), side)) + 2 if box else 1
+    if any(min(p) < -min(width, height) or max(p) > 2 * min(width, height) for p in polygons):
+        polygons = [_near(p, width, height) for p in polygons]
+    tool = _coco_mask()
+    # A list of lists of more than four numbers each is what pycocotools takes for polygons.
+    runs = tool.frPyObjects([list(p) for p in polygons], height, width)
+    return int(tool.area(runs[0] if len(runs) == 1 else tool.merge(runs)))
+
+
+def _near(polygon: Polygon, width: int, height: int) -> Polygon:
+    points = np.asarray(polygon, np.float64).reshape(-1, 2)
+    return tuple(np.clip(points, (-width, -height), (2 * width, 2 * height)).ravel().tolist())
+
+
+def true_box(polygons: Sequence[Polygon], width: int, height: int) -> BoxFloats | None:
+    """x1, y1, x2, y2 of all points, clipped to the picture when its size is known; None without polygons."""
+    box = extents(polygons)
+    if box is None or width <= 0 or height <= 0:
+        return box
+    x1, y1, x2, y2 = box
+    return min(max(x1, 0), width), min(max(y1, 0), height), min(max(x2, 0), width), min(max(y2, 0), height)
+
+
+def clip_polygon(polygon: Polygon, width: int, height: int) -> Polygon:
+    """The polygon cut at the picture's edges (Sutherland and Hodgman, 1974); () when nothing is left.
+
+    A concave polygon may come back with parts joined along the edge, which cover no pixel.
+    """
+    points = list(zip(polygon[0::2], polygon[1::2], strict=True))
+    for axis, limit, keep_above in ((0, 0, True), (0, width, False), (1, 0, True), (1, height, False)):
+        points = _cut(points, axis, limit, keep_above)
+        if len(points) < 3:
+            return ()
+    return tuple(value for point in points for value in point)
+
+
+def _cut(points: list[tuple[float, float]], axis: int, limit: float, keep_above: bool) -> list[tuple[float, float]]:
+    def inside(point: tuple[float, float]) -> bool:
+        return point[axis] >= limit if keep_above else point[axis] <= limit
+
+    kept: list[tuple[float, float]] = []
+    for before, here in zip(points[-1:] + points[:-1], points, strict=True):
+        if inside(before) != inside(here):
+            share = (limit - before[axis]) / (here[axis] - before[axis])
+            other = before[1 - axis] + share * (here[1 - axis] - before[1 - axis])
+            kept.append((limit, other) if axis == 0 else (other, limit))
+        if inside(here):
+            kept.append(here)
+    return kept
+
+
+def overshoot(polygons: Sequence[Polygon], width: int, height: int) -> float:
+    """How many pixels the points reach beyond the picture, 0 when none does."""
+    box = extents(polygons)
+    if box is None:
+        return 0.0
+    return max(0.0, -box[0], -box[1], box[2] - width, box[3] - height)
+
+
+def crosses_itself(polygon: Polygon) -> bool:
+    """Whether two edges cross at an inner point of both; edges that only touch do not count."""
+    points: NDArray[np.float64] = np.asarray(polygon, np.float64).reshape(-1, 2)
+    count = len(points)
+    if count < 4 or count > MAX_CROSSING_POINTS:
+        return False
+    ends = np.roll(points, -1, axis=0)
+    step = max(1, 2_000_000 // count)  # rows at once, to bound the memory of the quadratic search
+    for first in range(0, count, step):
+        a, b = points[first : first + step, None], ends[first : first + step, None]
+        sides_of_ab = _side(a, b, points[None]) * _side(a, b, ends[None])
+        sides_of_cd = _side(points[None], ends[None], a) * _side(points[None], ends[None], b)
+        if bool(((sides_of_ab < 0) & (sides_of_cd < 0)).any()):
+            return True
+    return False
+
+
+def _side(a: NDArray[np.float64], b: NDArray[np.float64], c: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The sign of the turn a, b, c."""
+    turn = (b[..., 0] - a[..., 0]) * (c[..., 1] - a[..., 1]) - (b[..., 1] - a[..., 1]) * (c[..., 0] - a[..., 0])
+    return np.asarray(np.sign(turn))
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Width and height from the first bytes of a picture; nothing is decoded.
+
+    Raises:
+        ImageRejected: not a picture we accept. OSError: cannot be opened.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEADER_BYTES)
+    try:
+        header = images.probe(head)
+    except ImageRejected:
+        if len(head) < _HEADER_BYTES:
+            raise ImageRejected("unreadable", path.name, "its header cannot be read") from None
+        header = images.probe(path)  # a header behind a long preview or profile
+    return header.width, header.height

@@ -1,0 +1,109 @@
+"""Reading JSON that anybody may have written: size cap, byte-order mark, depth, NaN; errors give line and column."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from pathlib import Path
+
+import orjson
+
+from fittingroom.annotations.findings import Findings
+from fittingroom.errors import AnnotationError, MissingInputError
+
+MAX_FILE_BYTES = 16 * 2**20
+"""One picture's annotation. Real ones have some 10 kB."""
+MAX_DOCUMENT_BYTES = 4 * 2**30
+"""A COCO or VIA document of a whole dataset. All of DeepFashion2 has some 1.5 GB."""
+
+_BOM = b"\xef\xbb\xbf"
+_NOT_FINITE = re.compile(rb"\b(?:NaN|Infinity)\b")
+_MAX_DEPTH = 200
+
+
+class UnreadableAnnotation(AnnotationError):
+    """A file that cannot be read at all; ``kind`` is its kind of finding."""
+
+    def __init__(self, kind: str, file: str, message: str) -> None:
+        self.kind, self.file, self.detail = kind, file, message
+        super().__init__(f"{file}: {message}")
+
+
+def read_bytes(path: Path, max_bytes: int) -> bytes:
+    """The file's bytes.
+
+    Raises:
+        MissingInputError: not there. UnreadableAnnotation: too large, or not a readable file.
+    """
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise UnreadableAnnotation("unreadable_json", path.name, "expected a file")
+            if status.st_size > max_bytes:
+                message = f"expected at most {max_bytes:,} bytes, got {status.st_size:,}"
+                raise UnreadableAnnotation("too_large", path.name, message)
+            data = file.read()
+    except FileNotFoundError:
+        raise MissingInputError("annotation file", path) from None
+    except OSError as error:
+        raise UnreadableAnnotation("unreadable_json", path.name, f"cannot be read: {error.strerror}") from None
+    return data
+
+
+def parse(data: bytes, name: str, findings: Findings) -> object:
+    """The JSON value in ``data``; the values NaN and Infinity come back as floats, for the readers to find.
+
+    Raises:
+        UnreadableAnnotation: not JSON, or nested too deeply.
+    """
+    if data.startswith(_BOM):
+        findings.add("byte_order_mark", name, message="starts with a UTF-8 byte-order mark", action="skipped")
+        data = data[len(_BOM) :]
+    try:
+        value: object = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        if _NOT_FINITE.search(data):
+            return _parse_not_finite(data, name)
+        if "recursion" in str(error).lower():
+            raise UnreadableAnnotation("too_deep", name, "nested deeper than 1,024 levels") from None
+        detail = f"{error.msg}: line {error.lineno} column {error.colno}" if data.strip() else "the file is empty"
+        raise UnreadableAnnotation("unreadable_json", name, detail) from None
+    return value
+
+
+def _parse_not_finite(data: bytes, name: str) -> object:
+    """Python's own parser knows NaN and Infinity, which JSON has not; what it gives must survive `orjson.dumps`."""
+    try:
+        value: object = json.loads(data, parse_int=_integer)
+        orjson.dumps(value)
+    except json.JSONDecodeError as error:
+        detail = f"{error.msg}: line {error.lineno} column {error.colno}"
+        raise UnreadableAnnotation("unreadable_json", name, detail) from None
+    except RecursionError:
+        raise UnreadableAnnotation("too_deep", name, "nested too deeply") from None
+    except (ValueError, TypeError) as error:
+        raise UnreadableAnnotation("unreadable_json", name, f"{error}") from None
+    return value
+
+
+def _integer(text: str) -> int | float:
+    return int(text) if len(text) < 19 else float(text)
+
+
+def too_deep(value: object, levels: int = _MAX_DEPTH) -> bool:
+    """Whether a parsed value is nested deeper than ``levels``, found without recursion."""
+    layer: list[object] = [value]
+    for _ in range(levels):
+        layer = [
+            child
+            for parent in layer
+            if isinstance(parent, dict | list)
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(child, dict | list)
+        ]
+        if not layer:
+            return False
+    return True

@@ -1,0 +1,246 @@
+"""Choosing the pictures to train a segmenter on: typed conditions, a pair-safe split, a record to repeat it by."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from fittingroom.annotations import coco, geometry, sources, via
+from fittingroom.annotations.findings import Findings
+from fittingroom.annotations.model import AnnotatedImage, GarmentAnnotation
+from fittingroom.annotations.shards import file_size
+from fittingroom.categories import CATEGORY_NAMES
+from fittingroom.errors import AnnotationError, MissingInputError, SettingError
+from fittingroom.workspace import digest_bytes, digest_file, digest_value, write_bytes, write_json
+
+_LEVELS = (1, 2, 3)
+
+
+@dataclass(frozen=True)
+class SelectionSettings:
+    """Which pictures, how many, and the seed of their order.
+
+    The defaults are the reference project's: frontal views, 296 pictures to train on and 54 to validate on. Garments of
+    other ``categories`` are not annotated in the result. A picture is left out when one of its garments in
+    ``categories`` misses any other condition, since a garment that can be seen but is not annotated teaches the
+    segmenter to overlook it. An attribute that a file does not state meets only a condition that allows all values.
+
+    Attributes:
+        categories: category ids, 1 to 13.
+        viewpoint: 1 not worn, 2 frontal, 3 side or back.
+        scale, occlusion, zoom_in: 1 (small; slight; none) to 3 (large; heavy; large).
+        source: ``user``, ``shop``; empty for any.
+        minimum_mask_area: pixels of one garment's mask.
+        train, validation: how many pictures. When fewer match, both shrink in proportion, with a warning.
+        seed: another seed, another choice.
+    """
+
+    categories: tuple[int, ...] = tuple(CATEGORY_NAMES)
+    viewpoint: tuple[int, ...] = (2,)
+    scale: tuple[int, ...] = _LEVELS
+    occlusion: tuple[int, ...] = _LEVELS
+    zoom_in: tuple[int, ...] = _LEVELS
+    source: tuple[str, ...] = ()
+    minimum_mask_area: int = 1
+    train: int = 296
+    validation: int = 54
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("categories", "viewpoint", "scale", "occlusion", "zoom_in", "source"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON brings lists
+        if not self.categories or not set(self.categories) <= set(CATEGORY_NAMES):
+            raise SettingError("categories", self.categories, "some of 1 to 13")
+        for name in ("viewpoint", "scale", "occlusion", "zoom_in"):
+            value = getattr(self, name)
+            if not value or not set(value) <= set(_LEVELS):
+                raise SettingError(name, value, "some of 1, 2, 3")
+        for name, least in (("train", 1), ("validation", 1), ("minimum_mask_area", 0)):
+            if type(getattr(self, name)) is not int or getattr(self, name) < least:
+                raise SettingError(name, getattr(self, name), f"a whole number from {least}")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The chosen pictures, with only the garments asked for, and how the choice came about.
+
+    ``left_out`` counts pictures by the first reason that ruled them out; ``digests`` holds the SHA-256 of each
+    picture's file and of its annotation as selected.
+    """
+
+    settings: SelectionSettings
+    images_dir: Path
+    train: tuple[AnnotatedImage, ...]
+    validation: tuple[AnnotatedImage, ...]
+    matching: int
+    left_out: Mapping[str, int]
+    warnings: tuple[str, ...]
+    digests: Mapping[str, Mapping[str, str]]
+    findings: Findings = field(default_factory=Findings)
+
+    @property
+    def digest(self) -> str:
+        """One digest of the whole selection: its pictures, their annotations and the side each is on."""
+        sides = {side: [image.file_name for image in getattr(self, side)] for side in ("train", "validation")}
+        return digest_value({**sides, "files": self.digests})
+
+    def to_json(self) -> dict[str, Any]:
+        """What `write_dataset` writes as ``selection.json``."""
+        return {
+            "images_dir": str(self.images_dir),
+            "settings": asdict(self.settings),
+            "train": [image.file_name for image in self.train],
+            "validation": [image.file_name for image in self.validation],
+            "matching": self.matching,
+            "left_out": dict(self.left_out),
+            "warnings": list(self.warnings),
+            "digest": self.digest,
+            "digests": {name: dict(both) for name, both in self.digests.items()},
+        }
+
+
+def select(
+    src: Path,
+    settings: SelectionSettings = SelectionSettings(),
+    *,
+    images_dir: Path | None = None,
+) -> Selection:
+    """Choose from a DeepFashion2 folder, or a COCO or VIA document.
+
+    The order is a digest of seed and pair id, so a picture more in the source moves no other one's place in it.
+
+    Raises:
+        MissingInputError: no ``src``, or no pictures with it. AnnotationError: no picture meets the conditions (the
+            message names the condition), or all that do share one pair id.
+    """
+    findings = Findings()
+    source = sources.open_source(Path(src), findings, images_dir)
+    if source.images_dir is None or not source.images_dir.is_dir():
+        raise MissingInputError(
+            "folder of pictures", source.images_dir or src, "expected image/ beside the annotations"
+        )
+    left_out: Counter[str] = Counter()
+    by_pair: dict[str, list[str]] = {}
+    kept: dict[str, AnnotatedImage] = {}
+    for image in sources.read(source, findings):
+        matching, reason = _matching(image, settings)
+        if matching is None:
+            left_out[reason] += 1
+            continue
+        kept[matching.file_name] = matching
+        by_pair.setdefault(_pair_key(matching), []).append(matching.file_name)
+    if not kept:
+        raise AnnotationError(_nothing_matches(src, settings, left_out))
+    names, warnings = split_by_pair(by_pair, settings)
+    train, validation = (tuple(kept[name] for name in side) for side in names)
+    return Selection(
+        settings=settings,
+        images_dir=source.images_dir.absolute(),
+        train=train,
+        validation=validation,
+        matching=len(kept),
+        left_out=dict(sorted(left_out.items())),
+        warnings=warnings,
+        digests={image.file_name: _digests(image, source.images_dir) for image in (*train, *validation)},
+        findings=findings,
+    )
+
+
+def _pair_key(image: AnnotatedImage) -> str:
+    return f"name {image.file_name}" if image.pair_id is None else f"pair {image.pair_id}"
+
+
+def _digests(image: AnnotatedImage, images_dir: Path) -> dict[str, str]:
+    annotation = {"image": coco.image_record(image), "garments": coco.annotation_records(image)}
+    return {"image": digest_file(images_dir / image.file_name), "annotation": digest_value(annotation)}
+
+
+def _matching(image: AnnotatedImage, settings: SelectionSettings) -> tuple[AnnotatedImage | None, str]:
+    """The picture with the garments asked for, or None and the setting that rules it out."""
+    if image.width <= 0 or image.height <= 0:
+        return None, "picture missing or unreadable"
+    if settings.source and image.source not in settings.source:
+        return None, "source"
+    garments = tuple(garment for garment in image.garments if garment.category_id in settings.categories)
+    if not garments:
+        return None, "categories"
+    for garment in garments:
+        reason = _ruled_out_by(garment, image, settings)
+        if reason:
+            return None, reason
+    return replace(image, garments=garments), ""
+
+
+def _ruled_out_by(garment: GarmentAnnotation, image: AnnotatedImage, settings: SelectionSettings) -> str:
+    for name in ("viewpoint", "scale", "occlusion", "zoom_in"):
+        allowed = getattr(settings, name)
+        if getattr(garment, name) not in allowed and set(allowed) != set(_LEVELS):
+            return name
+    area = geometry.mask_area(garment.segmentation, image.width, image.height)
+    return "minimum_mask_area" if area < max(settings.minimum_mask_area, 1) else ""
+
+
+def _nothing_matches(src: Path, settings: SelectionSettings, left_out: Counter[str]) -> str:
+    if not left_out:
+        return f"{src}: expected annotated pictures, got none that can be read"
+    reason, count = left_out.most_common(1)[0]
+    wanted = f" {getattr(settings, reason)}" if hasattr(settings, reason) else ""
+    return f"{src}: no picture matches; {reason}{wanted} rules out {count:,} of {sum(left_out.values()):,}"
+
+
+def split_by_pair(
+    by_pair: Mapping[str, Sequence[str]], settings: SelectionSettings
+) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], tuple[str, ...]]:
+    """Names for training and for validation, and warnings; the names of one pair are never on both sides.
+
+    Pairs are taken in the order of a digest of seed and pair. A pair that would overfill a side gives only as many
+    pictures as fit, and the rest of it is used on neither.
+
+    Raises:
+        AnnotationError: fewer than two pairs.
+    """
+    if len(by_pair) < 2:
+        raise AnnotationError("pair_id: expected at least two pairs to split into train and validation, got one")
+    order = sorted(by_pair, key=lambda pair: (digest_bytes(f"{settings.seed}:{pair}".encode("utf-8", "replace")), pair))
+    total = sum(len(names) for names in by_pair.values())
+    wanted = settings.train + settings.validation
+    warnings: list[str] = []
+    validation_count, train_count = settings.validation, settings.train
+    if total < wanted:
+        validation_count = min(max(round(total * settings.validation / wanted), 1), total - 1)
+        train_count = total - validation_count
+    validation: list[str] = []
+    train: list[str] = []
+    for index, pair in enumerate(order):
+        names = sorted(by_pair[pair])
+        last = index == len(order) - 1
+        side, count = (validation, validation_count) if len(validation) < validation_count else (train, train_count)
+        if last and not train:  # one pair filled all of validation's share so far: training needs one too
+            side, count = train, train_count
+        side.extend(names[: count - len(side)])
+        if len(train) >= train_count:
+            break
+    if (len(train), len(validation)) != (settings.train, settings.validation):
+        warnings.append(
+            f"{total} pictures match where {wanted} were asked for: "
+            f"{len(train)} to train on (asked {settings.train}), {len(validation)} to validate on "
+            f"(asked {settings.validation})"
+        )
+    return (tuple(sorted(train)), tuple(sorted(validation))), tuple(warnings)
+
+
+def write_dataset(selection: Selection, out_dir: Path) -> Path:
+    """Write ``train.json``, ``validation.json`` (COCO), ``via/train.json``, ``via/validation.json`` and, last,
+    ``selection.json``; returns ``out_dir``. Pictures stay where they are."""
+    out_dir = Path(out_dir)
+    images_path = f"{selection.images_dir.as_posix()}/"
+    for side in ("train", "validation"):
+        chosen: Iterable[AnnotatedImage] = getattr(selection, side)
+        write_bytes(out_dir / f"{side}.json", coco.document(chosen))
+        sized = [(image, file_size(image, selection.images_dir)) for image in chosen]
+        write_bytes(out_dir / "via" / f"{side}.json", via.document(sized, side, images_path))
+    write_json(out_dir / "selection.json", selection.to_json())
+    return out_dir

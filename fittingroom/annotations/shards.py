@@ -1,0 +1,247 @@
+"""One shard: some annotation files in, ready-made parts of the output out; and the parts joined into one document.
+
+A shard knows nothing of the others, so shards run in any order, in any process or pipeline task, and are done again
+without harm. Parts are bytes of the final document: joining them is copying, and no list of all garments is ever in
+memory.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from fittingroom.annotations import coco, deepfashion2, geometry, via
+from fittingroom.annotations.findings import Finding, Findings
+from fittingroom.annotations.model import AnnotatedImage, GarmentAnnotation
+from fittingroom.annotations.sources import FORMATS, Format
+from fittingroom.errors import SettingError
+from fittingroom.workspace import atomic_path
+
+PARTS: dict[Format, tuple[str, ...]] = {
+    "coco": ("images", "annotations"),
+    "via": ("entries", "keys"),
+    "deepfashion2": (),
+}
+"""What a shard writes for each target, besides its findings."""
+
+
+@dataclass(frozen=True)
+class ConvertSettings:
+    """What a conversion changes on purpose; each change is a finding.
+
+    ``clip`` cuts polygons at the picture's edges. ``without_polygons`` keeps or skips garments that have none.
+    ``via_plain`` writes VIA's plain region list, which Mask R-CNN loaders read, instead of a project.
+    """
+
+    clip: bool = False
+    without_polygons: str = "keep"
+    via_plain: bool = False
+
+    def __post_init__(self) -> None:
+        if self.without_polygons not in ("keep", "skip"):
+            raise SettingError("without_polygons", self.without_polygons, "keep or skip")
+
+
+@dataclass(frozen=True)
+class ShardResult:
+    """What one shard wrote (paths of its parts) and found. JSON both ways: `to_json`, `from_json`."""
+
+    parts: Mapping[str, str]
+    images: int = 0
+    garments: int = 0
+    polygons: int = 0
+    image_ids: Sequence[int] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    examples: Sequence[Finding] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON value."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> ShardResult:
+        """From what `to_json` gave."""
+        return cls(**{**value, "examples": [Finding(**row) for row in value["examples"]]})
+
+
+def split(files: Sequence[Path], size: int = 500) -> list[list[Path]]:
+    """``files`` in runs of at most ``size``."""
+    if size < 1:
+        raise SettingError("shard_size", size, "at least 1")
+    return [list(files[start : start + size]) for start in range(0, len(files), size)]
+
+
+def convert_files(
+    files: Sequence[Path],
+    to: Format,
+    work: Path,
+    name: str,
+    *,
+    settings: ConvertSettings = ConvertSettings(),
+    images_dir: Path | None = None,
+    new_ids: Mapping[str, int] | None = None,
+) -> ShardResult:
+    """Convert DeepFashion2 annotation files into parts under ``work``, named after ``name``; see `write_parts`.
+
+    ``new_ids`` are `deepfashion2.new_ids` of the whole set: a shard cannot see that another file has the same number.
+    """
+    findings = Findings(per_kind=None)
+
+    def images() -> Iterator[AnnotatedImage]:
+        for path in files:
+            image = deepfashion2.try_read_file(path, findings, (new_ids or {}).get(path.name), images_dir)
+            if image is not None:
+                yield image
+
+    return write_parts(images(), to, work, name, findings, settings=settings, images_dir=images_dir)
+
+
+def write_parts(
+    images: Iterable[AnnotatedImage],
+    to: Format,
+    work: Path,
+    name: str,
+    findings: Findings,
+    *,
+    settings: ConvertSettings = ConvertSettings(),
+    images_dir: Path | None = None,
+) -> ShardResult:
+    """Write the parts of ``images`` and all findings into ``work``; for DeepFashion2 the annotation files themselves,
+    into ``work/annos``."""
+    if to not in FORMATS:
+        raise SettingError("to", to, " | ".join(FORMATS))
+    work.mkdir(parents=True, exist_ok=True)
+    paths = {kind: work / f"{name}.{kind}" for kind in (*PARTS[to], "findings")}
+    totals: Counter[str] = Counter()
+    image_ids: list[int] = []
+    with ExitStack() as stack:
+        files = {kind: stack.enter_context(path.open("wb")) for kind, path in paths.items()}
+        for image in images:
+            ready = _apply(image, settings, findings)
+            image_ids.append(ready.image_id)
+            totals["garments"] += len(ready.garments)
+            totals["polygons"] += sum(len(garment.segmentation) for garment in ready.garments)
+            if to == "deepfashion2":
+                deepfashion2.write_file(ready, work / "annos")
+            else:
+                for kind, row in _encode(ready, to, images_dir):
+                    files[kind].write(row + b",\n")
+        for finding in findings.examples:
+            files["findings"].write(orjson.dumps({**asdict(finding), "severity": finding.severity}) + b"\n")
+    return ShardResult(
+        parts={kind: str(path) for kind, path in paths.items()},
+        images=len(image_ids),
+        garments=totals["garments"],
+        polygons=totals["polygons"],
+        image_ids=image_ids,
+        counts=dict(findings.counts),
+        examples=_first_of_each(findings.examples),
+    )
+
+
+def _first_of_each(findings: Iterable[Finding], limit: int = 20) -> tuple[Finding, ...]:
+    few = Findings(per_kind=limit)
+    few.extend(findings)
+    return tuple(few.examples)
+
+
+def _encode(image: AnnotatedImage, to: Format, images_dir: Path | None) -> Iterator[tuple[str, bytes]]:
+    if to == "coco":
+        yield "images", orjson.dumps(coco.image_record(image))
+        for record in coco.annotation_records(image):
+            yield "annotations", orjson.dumps(record)
+        return
+    size = file_size(image, images_dir)
+    key = orjson.dumps(via.entry_key(image, size))
+    yield "keys", key
+    yield "entries", key + b":" + orjson.dumps(via.entry(image, size))
+
+
+def file_size(image: AnnotatedImage, images_dir: Path | None) -> int:
+    """The picture's size in bytes, as VIA's keys need it; -1 when it is not there."""
+    try:
+        return (images_dir / image.file_name).stat().st_size if images_dir else -1
+    except OSError:
+        return -1
+
+
+def _apply(image: AnnotatedImage, settings: ConvertSettings, findings: Findings) -> AnnotatedImage:
+    """What the settings ask for, each change with its finding."""
+    garments = image.garments
+    if settings.clip and image.width and image.height:
+        garments = tuple(_clip(garment, image, findings) for garment in garments)
+    if settings.without_polygons == "skip":
+        for garment in garments:
+            if not garment.segmentation:
+                findings.add("left_out", image.file_name, garment.item, "no polygons", "garment left out")
+        garments = tuple(garment for garment in garments if garment.segmentation)
+    return image if garments is image.garments else replace(image, garments=garments)
+
+
+def _clip(garment: GarmentAnnotation, image: AnnotatedImage, findings: Findings) -> GarmentAnnotation:
+    beyond = geometry.overshoot(garment.segmentation, image.width, image.height)
+    if beyond <= 0:
+        return garment
+    findings.add("clipped", image.file_name, garment.item, f"{beyond:g} pixels outside", "cut at the edge")
+    cut = (geometry.clip_polygon(polygon, image.width, image.height) for polygon in garment.segmentation)
+    return replace(garment, segmentation=tuple(polygon for polygon in cut if polygon))
+
+
+def merge(
+    results: Sequence[ShardResult], to: Format, dst: Path, settings: ConvertSettings, images_dir: Path | None = None
+) -> Findings:
+    """Join the parts of all shards, in the order given, into ``dst`` (a file; a folder for DeepFashion2), atomically.
+
+    All findings, one JSON line each, go beside it (``<dst>.findings.jsonl``) when there are any.
+    """
+    if to == "coco":
+        _join(
+            dst, [coco.header(), _parts(results, "images"), coco.BETWEEN, _parts(results, "annotations"), coco.FOOTER]
+        )
+    elif to == "via":
+        images_path = f"{images_dir.resolve().as_posix()}/" if images_dir else ""
+        opening, between, closing = via.frame(dst.stem, images_path, settings.via_plain)
+        ids: list[bytes | list[Path]] = [] if settings.via_plain else [between, _parts(results, "keys")]
+        _join(dst, [opening, _parts(results, "entries"), *ids, closing])
+    findings = Findings()
+    for result in results:
+        findings.extend(result.examples)
+    findings.counts = sum((Counter(result.counts) for result in results), Counter())
+    for number, count in Counter(number for result in results for number in result.image_ids).items():
+        if count > 1:  # only files that state an image_id of their own can come to this
+            findings.add("duplicate_id", dst.name, message=f"{count} files state image_id {number}", action="kept")
+    log = dst / "findings.jsonl" if to == "deepfashion2" else dst.with_name(f"{dst.name}.findings.jsonl")
+    log.unlink(missing_ok=True)
+    if findings.total():
+        _join(log, [_parts(results, "findings")], separated=False)
+    return findings
+
+
+def _parts(results: Sequence[ShardResult], kind: str) -> list[Path]:
+    return [Path(result.parts[kind]) for result in results]
+
+
+def _join(dst: Path, pieces: Sequence[bytes | list[Path]], separated: bool = True) -> None:
+    """Write literal bytes and files one after the other; in a list of files the very last comma goes."""
+    with atomic_path(dst) as temporary, temporary.open("wb") as out:
+        for piece in pieces:
+            if isinstance(piece, bytes):
+                out.write(piece)
+                continue
+            start = out.tell()
+            for path in piece:
+                with path.open("rb") as part:
+                    shutil.copyfileobj(part, out, 2**20)
+            if separated and out.tell() > start:
+                out.seek(-2, 2)
+                out.truncate()
+        out.flush()
+        os.fsync(out.fileno())

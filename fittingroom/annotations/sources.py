@@ -1,0 +1,95 @@
+"""What a path holds (DeepFashion2, COCO or VIA), and every picture in it, whichever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from fittingroom.annotations import coco, deepfashion2, jsonfile, via
+from fittingroom.annotations.findings import Findings
+from fittingroom.annotations.model import AnnotatedImage
+from fittingroom.errors import AnnotationError, MissingInputError
+
+Format = Literal["deepfashion2", "coco", "via"]
+FORMATS: tuple[Format, ...] = ("deepfashion2", "coco", "via")
+
+
+@dataclass(frozen=True)
+class Source:
+    """An opened source: annotation files (DeepFashion2) or one parsed document (COCO, VIA), and where its pictures are.
+
+    ``images_dir`` is the folder that file names are relative to; None when no such folder was found.
+    """
+
+    path: Path
+    format: Format
+    images_dir: Path | None
+    files: tuple[Path, ...] = ()
+    document: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+def open_source(path: Path, findings: Findings, images_dir: Path | None = None) -> Source:
+    """Find out what ``path`` is: a DeepFashion2 folder or file, or a COCO or VIA document.
+
+    Raises:
+        MissingInputError: not there. AnnotationError: none of the three.
+    """
+    path = Path(path)
+    if images_dir is not None and not Path(images_dir).is_dir():
+        raise MissingInputError("folder of pictures", images_dir)
+    if path.is_dir():
+        return _open_folder(path, findings, images_dir)
+    if not path.exists():
+        raise MissingInputError("annotations", path)
+    value = jsonfile.parse(jsonfile.read_bytes(path, jsonfile.MAX_DOCUMENT_BYTES), path.name, findings)
+    if isinstance(value, dict) and coco.is_coco(value):
+        names = [row.get("file_name") for row in value["images"][:20] if isinstance(row, dict)]
+        return Source(path, "coco", images_dir or _find_images(path, names), document=value)
+    if isinstance(value, dict) and via.is_via(value):
+        rows = list(value.get("_via_img_metadata", value).values())[:20]
+        names = [row.get("filename") for row in rows if isinstance(row, dict)]
+        return Source(path, "via", images_dir or _find_images(path, names), document=value)
+    if isinstance(value, dict) and (path.parent.name == "annos" or any(key.startswith("item") for key in value)):
+        beside = path.parent.parent if path.parent.name == "annos" else path.parent
+        return Source(path, "deepfashion2", images_dir or deepfashion2.images_folder(beside), files=(path,))
+    raise AnnotationError(
+        f"{path}: expected COCO (images, annotations), VIA (regions) or DeepFashion2 (item1, ...), got none of these"
+    )
+
+
+def _open_folder(path: Path, findings: Findings, images_dir: Path | None) -> Source:
+    if path.name == "annos" or (path / "annos").is_dir():
+        _, beside = deepfashion2.folders(path)
+        files = tuple(deepfashion2.annotation_files(path))
+        if not files:
+            raise AnnotationError(f"{path}: expected annotation files in annos/, got an empty folder")
+        return Source(path, "deepfashion2", images_dir or beside, files=files)
+    documents = sorted(p for p in path.iterdir() if p.suffix.lower() == ".json")
+    if len(documents) == 1:
+        return open_source(documents[0], findings, images_dir)
+    raise AnnotationError(
+        f"{path}: expected annos/ with one JSON file a picture, or one COCO or VIA document, "
+        f"got {len(documents)} documents"
+    )
+
+
+def _find_images(document: Path, names: list[object]) -> Path | None:
+    """The folder that holds most of the first pictures: beside the document, in image/ or images/, or one level up."""
+    parent = document.resolve().parent
+    candidates = [parent / "image", parent / "images", parent, parent.parent / "image", parent.parent / "images"]
+    wanted = [name for name in names if isinstance(name, str) and name and "\0" not in name and len(name) < 255]
+    found = {folder: sum((folder / name).is_file() for name in wanted) for folder in candidates if folder.is_dir()}
+    best = max(found, key=lambda folder: found[folder], default=None)
+    return best if best is not None and found[best] else None
+
+
+def read(source: Source, findings: Findings, *, verify_area: bool = False) -> Iterator[AnnotatedImage]:
+    """Every picture of an opened source; one bad picture is a finding."""
+    if source.format == "coco":
+        yield from coco.read(source.document, source.path.name, findings, verify_area=verify_area)
+    elif source.format == "via":
+        yield from via.read(source.document, source.path.name, findings)
+    else:
+        yield from deepfashion2.read_files(source.files, findings, source.images_dir)

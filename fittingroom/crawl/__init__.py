@@ -1,0 +1,27 @@
+"""Crawl: polite, safe and resumable; every address that a source offers ends as one row of a manifest.
+
+::
+
+    candidates = discover(style, settings)               what the sources offer; no picture is fetched
+    rows = fetch(candidates[:200], folder, settings)     one shard: pictures by digest, a row each
+    manifest = crawl_style(style, folder, settings)      the whole of one style, in one go
+
+What can become of an address is the closed list `REASONS`; `HEALABLE` are those that a later run tries again.
+"""
+
+from fittingroom.crawl.candidates import HEALABLE, REASONS, Candidate
+from fittingroom.crawl.run import CrawlProgress, Listener, crawl_style, discover, fetch, mark_gone
+from fittingroom.crawl.settings import CrawlSettings
+
+__all__ = [
+    "HEALABLE",
+    "REASONS",
+    "Candidate",
+    "CrawlProgress",
+    "CrawlSettings",
+    "Listener",
+    "crawl_style",
+    "discover",
+    "fetch",
+    "mark_gone",
+]

@@ -1,0 +1,60 @@
+"""The body of an answer, read in pieces and never beyond its cap, compressed or not."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator
+
+CHUNK = 65_536
+
+
+class TooManyBytes(Exception):
+    """The body, as sent or when decompressed, is larger than its cap."""
+
+
+class BadEncoding(Exception):
+    """A Content-Encoding we did not ask for, or that is broken."""
+
+
+def read_body(chunks: Iterable[bytes], encoding: str, max_bytes: int) -> bytes:
+    """All of ``chunks``, decompressed.
+
+    Raises:
+        TooManyBytes: before more than ``max_bytes`` and one piece are held. BadEncoding: as it says.
+    """
+    found = bytearray()
+    for piece in _decompressed(_capped(chunks, max_bytes), encoding.strip().lower()):
+        found += piece
+        if len(found) > max_bytes:
+            raise TooManyBytes
+    return bytes(found)
+
+
+def _capped(chunks: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:
+    total = 0
+    for chunk in chunks:
+        total += len(chunk)
+        if total > max_bytes:
+            raise TooManyBytes
+        yield chunk
+
+
+def _decompressed(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    if encoding in ("", "identity"):
+        yield from chunks
+        return
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise BadEncoding(f"expected gzip or none, got {encoding[:40]!r}")
+    # 32 + 15: zlib or gzip by its header. No more than CHUNK comes out of one call, however good the compression.
+    inflater = zlib.decompressobj(32 + zlib.MAX_WBITS)
+    try:
+        for chunk in chunks:
+            data = chunk
+            while data and not inflater.eof:
+                yield inflater.decompress(data, CHUNK)
+                data = inflater.unconsumed_tail
+        yield inflater.flush()
+    except zlib.error as error:
+        raise BadEncoding(f"broken {encoding} body: {error}") from None
+    if not inflater.eof:
+        raise BadEncoding(f"{encoding} body ends early")

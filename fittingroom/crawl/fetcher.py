@@ -1,0 +1,312 @@
+"""One polite, bounded GET: robots.txt, pace, vetted addresses, caps on everything; what can heal is tried again."""
+
+from __future__ import annotations
+
+import email.utils
+import http.client
+import random
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from http.cookiejar import DefaultCookiePolicy
+from types import TracebackType
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import urllib3
+from requests.structures import CaseInsensitiveDict
+
+from fittingroom.crawl.addresses import AddressRefused, VettingAdapter
+from fittingroom.crawl.body import CHUNK, BadEncoding, TooManyBytes, read_body
+from fittingroom.crawl.deadline import Watchdog
+from fittingroom.crawl.pace import Pace
+from fittingroom.crawl.robots import MAX_BYTES as MAX_ROBOTS_BYTES
+from fittingroom.crawl.robots import Robots, RobotsFile
+from fittingroom.crawl.settings import CrawlSettings
+from fittingroom.errors import FittingroomError
+
+_RETRIED = frozenset({"timeout", "unreachable", "rate_limited", "server_error", "truncated"})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class FetchFailed(FittingroomError):
+    """A URL that gave nothing: the ``status`` and ``reason`` (of `candidates.REASONS`) that its row gets."""
+
+    def __init__(self, reason: str, detail: str, **facts: str | int | float | None) -> None:
+        self.reason, self.detail = reason, detail
+        self.status = "skipped" if reason in ("robots", "opt_out", "address", "scheme", "crawl_delay") else "failed"
+        self.http_status = int(facts.get("http_status") or 0)
+        self.final_url = str(facts.get("final_url") or "")
+        retry_after = facts.get("retry_after")
+        self.retry_after = None if retry_after is None else float(retry_after)
+        self.attempts = 1
+        super().__init__(f"{reason}: {detail}")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A complete answer. ``body`` is decompressed; empty for 304."""
+
+    body: bytes
+    final_url: str
+    http_status: int
+    headers: Mapping[str, str]
+    attempts: int = 1
+    links: Mapping[str, str] = field(default_factory=dict)
+    """Link headers: relation to absolute URL."""
+
+
+class Fetcher:
+    """Fetches over http and https for as long as it is open; safe for many threads.
+
+    Example::
+
+        with Fetcher(CrawlSettings(contact="me@shop.example")) as fetcher:
+            answer = fetcher.get("https://shop.example/t-shirts", max_bytes=8_000_000)
+    """
+
+    def __init__(self, settings: CrawlSettings) -> None:
+        self._settings = settings
+        self._pace = Pace(settings.connections_per_host)
+        self._robots = Robots(self._robots_file)
+        self._watchdog = Watchdog()
+        self._session = requests.Session()
+        self._session.trust_env = (
+            False  # no proxy (it would hide the address), no .netrc password for a shop to ask for
+        )
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.headers.clear()
+        adapter = VettingAdapter(allow_loopback=settings.allow_loopback, pool_size=settings.connections_per_host)
+        self._session.adapters.clear()
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+
+    def __enter__(self) -> Fetcher:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._session.close()
+        self._watchdog.close()
+
+    def get(
+        self,
+        url: str,
+        *,
+        max_bytes: int,
+        accept: str = "*/*",
+        headers: Mapping[str, str] | None = None,
+        ask_robots: bool = True,
+    ) -> Answer:
+        """Fetch ``url``. ``ask_robots`` is False only for robots.txt itself and for official APIs.
+
+        Raises:
+            FetchFailed: with what the manifest's row shall say.
+        """
+        settings = self._settings
+        sent = {"User-Agent": settings.user_agent, "Accept": accept, "Accept-Encoding": "gzip", **(headers or {})}
+        for attempt in range(1, settings.attempts + 1):
+            try:
+                return replace(self._follow(url, sent, max_bytes, ask_robots), attempts=attempt)
+            except FetchFailed as failure:
+                failure.attempts = attempt
+                wait = failure.retry_after or 0.0
+                if failure.reason not in _RETRIED or attempt == settings.attempts or wait > settings.max_retry_after:
+                    raise
+                if wait:
+                    self._pace.hold_off(_host(failure.final_url or url), wait)
+                else:
+                    grown = min(settings.backoff * 2 ** (attempt - 1), settings.max_backoff)
+                    time.sleep(grown * random.uniform(0.5, 1.0))
+        raise AssertionError("unreachable")  # pragma: no cover
+
+    def _follow(self, url: str, headers: Mapping[str, str], max_bytes: int, ask_robots: bool) -> Answer:
+        """Redirects, each hop checked as if it were the first."""
+        seen: set[str] = set()
+        for _ in range(self._settings.max_redirects + 1):
+            seen.add(url)
+            answer = self._once(url, headers, max_bytes, self._leave(url) if ask_robots else 0.0)
+            if answer.http_status not in _REDIRECTS:
+                return answer
+            target = answer.headers.get("Location", "").strip()
+            if not target:
+                raise FetchFailed(
+                    "bad_redirect", "a redirect that says not where", final_url=url, http_status=answer.http_status
+                )
+            try:
+                url = urljoin(url, target)
+            except ValueError:
+                raise FetchFailed("bad_redirect", f"to {target[:200]!r}", final_url=url) from None
+            if url in seen:
+                raise FetchFailed("too_many_redirects", "a redirect loop", final_url=url)
+        raise FetchFailed(
+            "too_many_redirects", f"expected at most {self._settings.max_redirects} redirects", final_url=url
+        )
+
+    def _leave(self, url: str) -> float:
+        """The pause that the host of ``url`` wants between requests."""
+        check_scheme(url)
+        try:
+            leave = self._robots.leave(url)
+        except FetchFailed as failure:  # met on the way to robots.txt, and as true of the page itself
+            raise FetchFailed(failure.reason, failure.detail, final_url=url) from None
+        if not leave.available:
+            raise FetchFailed("robots_unavailable", leave.detail, final_url=url)
+        if not leave.allowed:
+            raise FetchFailed("robots", "robots.txt forbids it", final_url=url)
+        if leave.delay > self._settings.max_crawl_delay:
+            raise FetchFailed("crawl_delay", f"the host asks for {leave.delay:g} s between requests", final_url=url)
+        return leave.delay
+
+    def _robots_file(self, url: str) -> RobotsFile:
+        try:
+            return RobotsFile(
+                self.get(url, max_bytes=MAX_ROBOTS_BYTES, ask_robots=False).body.decode("utf-8", "replace")
+            )
+        except FetchFailed as failure:
+            if failure.status == "skipped" or failure.reason == "tls":
+                raise  # an address we do not go to: the picture's row says so
+            if failure.reason in ("not_found", "http_status", "too_many_redirects", "too_many_bytes", "encoding"):
+                return RobotsFile("")
+            return RobotsFile(None, f"robots.txt: {failure}")
+
+    def _once(self, url: str, headers: Mapping[str, str], max_bytes: int, crawl_delay: float) -> Answer:
+        """One request, one answer."""
+        check_scheme(url)
+        settings = self._settings
+        delay = max(settings.per_host_delay, crawl_delay)
+        with self._pace.turn(_host(url), delay), self._watchdog.limit(settings.total_timeout) as deadline:
+            try:
+                answer = self._exchange(url, headers, max_bytes)
+                if deadline.expired:  # a body without a length just ends when it is cut off
+                    raise TimeoutError
+                return answer
+            except AddressRefused as error:
+                raise FetchFailed("address", str(error), final_url=url) from None
+            except FetchFailed:
+                raise
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+                if deadline.expired:
+                    detail = f"not complete after {settings.total_timeout:g} s"
+                    raise FetchFailed("too_slow", detail, final_url=url) from None
+                raise FetchFailed(_reason_of(error), _innermost(error), final_url=url) from None
+
+    def _exchange(self, url: str, headers: Mapping[str, str], max_bytes: int) -> Answer:
+        settings = self._settings
+        timeout = (settings.connect_timeout, settings.read_timeout)
+        with self._session.get(url, headers=headers, timeout=timeout, stream=True, allow_redirects=False) as response:
+            status, found = response.status_code, CaseInsensitiveDict(response.headers)
+            if status in _REDIRECTS or status == 304:
+                return Answer(b"", url, status, found)
+            _refuse_status(status, found, url)
+            try:
+                if int(found.get("Content-Length", "0")) > max_bytes:
+                    raise TooManyBytes
+                chunks = response.raw.stream(CHUNK, decode_content=False)
+                body = read_body(chunks, found.get("Content-Encoding", ""), max_bytes)
+            except TooManyBytes:
+                raise FetchFailed(
+                    "too_many_bytes", f"expected at most {max_bytes:,} bytes", final_url=url, http_status=status
+                ) from None
+            except BadEncoding as error:
+                raise FetchFailed("encoding", str(error), final_url=url, http_status=status) from None
+            links = {
+                relation: urljoin(url, link["url"])
+                for link in requests.utils.parse_header_links(found.get("Link", ""))
+                for relation in link.get("rel", "").lower().split()
+            }
+            return Answer(body, url, status, found, links=links)
+
+
+def check_scheme(url: str) -> None:
+    """Let http and https URLs with a host and without a password pass.
+
+    Raises:
+        FetchFailed: anything else.
+    """
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
+        usable = usable and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise FetchFailed("scheme", f"expected an http or https address, got {url[:200]!r}", final_url=url[:2000])
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.lower()
+
+
+def _refuse_status(status: int, headers: Mapping[str, str], url: str) -> None:
+    if status == 200:
+        return
+    facts: dict[str, str | int | float | None] = {"http_status": status, "final_url": url}
+    if status in (404, 410):
+        raise FetchFailed("not_found", f"HTTP {status}", **facts)
+    retry_after = _retry_after(headers.get("Retry-After", ""))
+    if status == 429:
+        raise FetchFailed("rate_limited", "HTTP 429", retry_after=retry_after, **facts)
+    if status >= 500:
+        raise FetchFailed("server_error", f"HTTP {status}", retry_after=retry_after, **facts)
+    raise FetchFailed("http_status", f"expected HTTP 200, got {status}", **facts)
+
+
+def _retry_after(value: str) -> float | None:
+    """Seconds of a Retry-After header, which is a number or a date (RFC 9110, 10.2.3)."""
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return float(min(int(value[:12]), 10**9))
+    try:
+        at = email.utils.parsedate_to_datetime(value)
+        return max(0.0, at.timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """``error`` and what it wraps, outermost first: requests and urllib3 keep the cause in different places."""
+    found: list[BaseException] = []
+    waiting: list[object] = [error]
+    while waiting and len(found) < 20:
+        current = waiting.pop(0)
+        if isinstance(current, BaseException) and not any(current is other for other in found):
+            found.append(current)
+            waiting += [getattr(current, "reason", None), *current.args, current.__cause__, current.__context__]
+    return found
+
+
+def _reason_of(error: BaseException) -> str:
+    causes = _causes(error)
+
+    def has(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(cause, kinds) for cause in causes)
+
+    if has(requests.exceptions.SSLError, urllib3.exceptions.SSLError):
+        return "tls"
+    if has(requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError) and not has(
+        urllib3.exceptions.NameResolutionError
+    ):
+        return "timeout"
+    if has(requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError):
+        return "scheme"
+    if has(http.client.IncompleteRead):
+        return "truncated"
+    if has(http.client.RemoteDisconnected, socket.gaierror):
+        return "unreachable"
+    if has(http.client.HTTPException, requests.exceptions.InvalidHeader):
+        return "protocol"
+    if has(requests.ConnectionError, urllib3.exceptions.HTTPError, OSError):
+        return "unreachable"
+    return "protocol"
+
+
+def _innermost(error: BaseException) -> str:
+    text = str(_causes(error)[-1]) or type(error).__name__
+    return " ".join(text.split())[:300]

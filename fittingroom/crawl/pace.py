@@ -1,0 +1,52 @@
+"""One host's turn: a limit on connections and a least time between the starts of requests, over all threads."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+
+class _Host:
+    def __init__(self, connections: int) -> None:
+        self.slots = threading.BoundedSemaphore(connections)
+        self.lock = threading.Lock()
+        self.next_start = 0.0
+
+
+class Pace:
+    """Makes threads wait so that no host is asked faster, or over more connections, than allowed."""
+
+    def __init__(
+        self,
+        connections_per_host: int,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._connections = connections_per_host
+        self._clock, self._sleep = clock, sleep
+        self._hosts: dict[str, _Host] = {}
+        self._lock = threading.Lock()
+
+    def _host(self, host: str) -> _Host:
+        with self._lock:
+            return self._hosts.setdefault(host, _Host(self._connections))
+
+    @contextlib.contextmanager
+    def turn(self, host: str, delay: float) -> Iterator[None]:
+        """Wait for a free connection and for ``delay`` seconds since the last start, then hold the connection."""
+        state = self._host(host)
+        with state.slots:
+            with state.lock:
+                start = max(self._clock(), state.next_start)
+                state.next_start = start + delay
+            while (left := start - self._clock()) > 0:
+                self._sleep(left)
+            yield
+
+    def hold_off(self, host: str, seconds: float) -> None:
+        """Nobody asks ``host`` anything for ``seconds``: it said Retry-After."""
+        state = self._host(host)
+        with state.lock:
+            state.next_start = max(state.next_start, self._clock() + seconds)

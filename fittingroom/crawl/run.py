@@ -1,0 +1,284 @@
+"""The crawl itself: find candidates, fetch a shard of them, or do the whole of one style."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from fittingroom.catalog import Style
+from fittingroom.crawl.candidates import HEALABLE, Candidate
+from fittingroom.crawl.fetcher import Fetcher, FetchFailed
+from fittingroom.crawl.settings import CrawlSettings
+from fittingroom.crawl.sources import check_sources, discover_source, without_repeats
+from fittingroom.crawl.store import Checked, Store, TooSmall, check
+from fittingroom.errors import HostUnavailable, ImageRejected, MissingInputError
+from fittingroom.manifest import ImageRow, Manifest
+from fittingroom.workspace import digest_bytes
+
+_ACCEPT_IMAGE = "image/webp,image/png,image/jpeg,image/*;q=0.8,*/*;q=0.5"
+_OPT_OUT = frozenset({"noai", "noimageai", "noindex", "noimageindex", "none"})
+
+
+@dataclass(frozen=True)
+class CrawlProgress:
+    """Where a crawl stands: ``row`` was just settled, the ``done``-th of ``total`` in its call."""
+
+    done: int
+    total: int
+    row: ImageRow
+
+
+Listener = Callable[[CrawlProgress], None]
+
+
+def discover(style: Style, settings: CrawlSettings) -> list[Candidate]:
+    """Ask every source of ``style`` what it offers; no picture is fetched.
+
+    Raises:
+        MissingInputError, CatalogError: a file or folder of a source is missing or unusable, before any request.
+        HostUnavailable: a source that cannot be reached for now.
+    """
+    check_sources(style)
+    with Fetcher(settings) as fetcher:
+        return without_repeats(
+            candidate
+            for index, source in enumerate(style.sources)
+            for candidate in discover_source(source, index, fetcher, settings)
+        )
+
+
+def fetch(
+    candidates: Sequence[Candidate], out_dir: Path, settings: CrawlSettings, listener: Listener | None = None
+) -> list[ImageRow]:
+    """Fetch one shard into ``out_dir``: pictures as ``<sha256>.<ext>``, a row each in ``manifest.jsonl``.
+
+    What an earlier run settled is not asked for again; what failed in a way that can heal is. Shards of one style may
+    run at the same time, in threads or processes, with the same ``out_dir``. Returned are the rows of ``candidates``,
+    in their order.
+    """
+    store = Store(out_dir, settings)
+    known = store.manifest()
+    rows: dict[str, ImageRow] = {}
+    todo: list[Candidate] = []
+    for candidate in without_repeats(candidates):
+        row = known.get(candidate.url)
+        settled = _settled(candidate, row, known, store, settings)
+        if settled is None:
+            todo.append(candidate)
+        else:
+            rows[candidate.url] = settled
+    with Fetcher(settings) as fetcher:
+        for row in _work(todo, lambda one: _settle(one, known.get(one.url), fetcher, store, settings), settings):
+            rows[row.key] = row
+            if listener is not None:
+                listener(CrawlProgress(len(rows), len(rows.keys() | {c.url for c in todo}), row))
+    return [rows[candidate.url] for candidate in without_repeats(candidates)]
+
+
+def crawl_style(style: Style, out_dir: Path, settings: CrawlSettings, listener: Listener | None = None) -> Manifest:
+    """Crawl one style wholly; running it again fetches only what is new or may have healed.
+
+    What every source was asked for and no longer offers is marked ``gone``, its file kept.
+
+    Raises:
+        MissingInputError, CatalogError: before any request. HostUnavailable: after all else was done, a source that
+        could not be reached.
+    """
+    check_sources(style)
+    found: list[Candidate] = []
+    unreachable: HostUnavailable | None = None
+    with Fetcher(settings) as fetcher:
+        for index, source in enumerate(style.sources):
+            try:
+                found += discover_source(source, index, fetcher, settings)
+            except HostUnavailable as error:
+                unreachable = error
+    found = without_repeats(found)
+    if unreachable is None:
+        mark_gone(found, out_dir, settings)
+    fetch(found, out_dir, settings, listener)
+    if unreachable is not None:
+        raise unreachable
+    return Store(out_dir, settings).manifest()
+
+
+def mark_gone(candidates: Iterable[Candidate], out_dir: Path, settings: CrawlSettings) -> list[ImageRow]:
+    """Mark kept pictures that are not among ``candidates``, all that a style's sources offer now; returns those rows.
+
+    Nothing is marked when a page could not be read: its pictures may still be there.
+    """
+    candidates = list(candidates)
+    if any(candidate.status == "failed" for candidate in candidates):
+        return []
+    offered = {candidate.url for candidate in candidates}
+    store = Store(out_dir, settings)
+    missing = [row for row in store.manifest().kept() if row.key not in offered]
+    return [store.note(replace(row, status="gone")) for row in missing]
+
+
+def _settled(
+    candidate: Candidate, row: ImageRow | None, known: Manifest, store: Store, settings: CrawlSettings
+) -> ImageRow | None:
+    """The row of a candidate that needs no work, or None."""
+    if candidate.status:
+        return store.note(_base_row(candidate, candidate.status, reason=candidate.reason, detail=candidate.detail))
+    if row is None or row.reason in HEALABLE:
+        return None
+    if row.status == "duplicate":
+        keeper = known.get(row.duplicate_of)
+        return row if keeper is not None and keeper.status == "kept" and store.has_file(keeper) else None
+    if row.status in ("kept", "gone"):
+        if candidate.is_file or settings.refresh or not store.has_file(row):
+            return None
+        return row if row.status == "kept" else store.note(replace(row, status="kept"))
+    if row.reason in ("robots", "opt_out", "crawl_delay", "address"):
+        return None  # decided by what others say today, and cheap to ask
+    return row
+
+
+def _base_row(candidate: Candidate, status: str, **values: str | int) -> ImageRow:
+    row = ImageRow(
+        key=candidate.url,
+        status=status,
+        page=candidate.page,
+        licence=candidate.licence,
+        http_status=candidate.http_status,
+        fetched_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    return replace(row, **values)  # type: ignore[arg-type]  # each caller names fields of the row
+
+
+def _settle(
+    candidate: Candidate, old: ImageRow | None, fetcher: Fetcher, store: Store, settings: CrawlSettings
+) -> ImageRow:
+    """Fetch, check and store one picture; whatever goes wrong with it becomes its row."""
+    row = _base_row(candidate, "kept")
+    try:
+        if candidate.is_file:
+            data = _read_file(Path(candidate.url), settings)
+            if old is not None and old.status == "kept" and store.has_file(old) and _same_bytes(old, data):
+                return old
+        else:
+            got = _download(candidate, old, fetcher, store, settings)
+            if isinstance(got, ImageRow):
+                return got
+            data, row = got[0], replace(row, **got[1])  # type: ignore[arg-type]
+        picture: Checked = check(data, settings)
+    except FetchFailed as failure:
+        return store.note(
+            replace(
+                row,
+                status=failure.status,
+                reason=failure.reason,
+                detail=failure.detail,
+                http_status=failure.http_status,
+                final_url=failure.final_url if failure.final_url != candidate.url else "",
+                attempts=failure.attempts,
+            )
+        )
+    except TooSmall as error:
+        return store.note(replace(row, status="refused", reason="too_small", detail=str(error)))
+    except ImageRejected as error:
+        return store.note(replace(row, status="failed", reason=error.reason, detail=error.detail))
+    except MissingInputError:
+        return store.note(replace(row, status="failed", reason="not_found", detail="no such file"))
+    return store.keep(picture, row)
+
+
+def _download(
+    candidate: Candidate, old: ImageRow | None, fetcher: Fetcher, store: Store, settings: CrawlSettings
+) -> tuple[bytes, dict[str, str | int]] | ImageRow:
+    """The picture's bytes and what the answer says of them; or the old row, where the host says that it still holds.
+
+    Raises:
+        FetchFailed: for the row.
+    """
+    conditions: dict[str, str] = {}
+    if old is not None and old.status in ("kept", "gone") and store.has_file(old):
+        if old.etag:
+            conditions["If-None-Match"] = old.etag
+        if old.last_modified:
+            conditions["If-Modified-Since"] = old.last_modified
+    answer = fetcher.get(candidate.url, max_bytes=settings.max_image_bytes, accept=_ACCEPT_IMAGE, headers=conditions)
+    if answer.http_status == 304:
+        if old is None or not conditions:
+            raise FetchFailed("http_status", "expected HTTP 200, got 304", http_status=304)
+        return store.note(replace(old, status="kept"))
+    if _opted_out(answer.headers.get("X-Robots-Tag", "")):
+        raise FetchFailed("opt_out", "X-Robots-Tag", http_status=answer.http_status, final_url=answer.final_url)
+    return answer.body, {
+        "final_url": answer.final_url if answer.final_url != candidate.url else "",
+        "http_status": answer.http_status,
+        "attempts": answer.attempts,
+        "etag": answer.headers.get("ETag", "")[:200],
+        "last_modified": answer.headers.get("Last-Modified", "")[:100],
+    }
+
+
+def _opted_out(header: str) -> bool:
+    """Whether an X-Robots-Tag, with or without a robot's name before its words, asks us to leave the picture alone."""
+    for part in header.lower().split(","):
+        name, colon, words = part.rpartition(":")
+        if (not colon or name.strip() in ("", "*", "fittingroombot")) and words.strip() in _OPT_OUT:
+            return True
+    return False
+
+
+def _read_file(path: Path, settings: CrawlSettings) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > settings.max_image_bytes:
+            detail = f"expected at most {settings.max_image_bytes:,} bytes, got {size:,}"
+            raise ImageRejected("too_many_bytes", str(path), detail)
+        return path.read_bytes()
+    except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            raise MissingInputError("image", path) from None
+        raise ImageRejected("unreadable", str(path), f"cannot be read: {error.strerror}") from None
+
+
+def _same_bytes(row: ImageRow, data: bytes) -> bool:
+    return row.source_sha256 == digest_bytes(data)
+
+
+def _work(
+    todo: Sequence[Candidate], settle: Callable[[Candidate], ImageRow], settings: CrawlSettings
+) -> Iterator[ImageRow]:
+    """Settle each candidate, several at once, giving rows as they come. A host that is slow or asks for a long pause
+    holds up its own queue only: it never has more threads than connections."""
+    hosts: dict[str, deque[Candidate]] = defaultdict(deque)
+    for candidate in todo:
+        hosts["" if candidate.is_file else urlsplit(candidate.url).netloc.lower()].append(candidate)
+    done: queue.SimpleQueue[ImageRow | Exception] = queue.SimpleQueue()
+    stop = threading.Event()
+
+    def run(waiting: deque[Candidate]) -> None:
+        while not stop.is_set():
+            try:
+                candidate = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                done.put(settle(candidate))
+            except Exception as error:  # noqa: BLE001  handed over, and raised by the thread that waits below
+                done.put(error)
+
+    with ThreadPoolExecutor(settings.workers, thread_name_prefix="crawl") as pool:
+        for _ in range(settings.connections_per_host):
+            for waiting in hosts.values():
+                pool.submit(run, waiting)
+        try:
+            for _ in todo:
+                result = done.get()
+                if isinstance(result, Exception):
+                    raise result
+                yield result
+        finally:
+            stop.set()

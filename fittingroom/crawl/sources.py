@@ -1,0 +1,217 @@
+"""What each kind of source offers: a page and those that follow it, an image search, a list of addresses, a folder."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from fittingroom import images
+from fittingroom.catalog import FolderSource, PageSource, SearchSource, Source, Style, UrlsSource
+from fittingroom.crawl.candidates import HEALABLE, Candidate
+from fittingroom.crawl.fetcher import Answer, Fetcher, FetchFailed
+from fittingroom.crawl.pages import address_of, read_page
+from fittingroom.crawl.search import search
+from fittingroom.crawl.settings import CrawlSettings
+from fittingroom.errors import CatalogError, HostUnavailable, MissingInputError
+
+_ACCEPT_PAGE = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.1"
+_MAX_LIST_BYTES = 50_000_000
+
+
+def check_sources(style: Style) -> None:
+    """Make sure that every file and folder the style names is there, before any work.
+
+    Raises:
+        MissingInputError: one is not. CatalogError: a list of a kind that cannot be read.
+    """
+    for index, source in enumerate(style.sources):
+        where = f"style {style.name}, sources[{index}].path"
+        if isinstance(source, FolderSource) and not source.location.is_dir():
+            raise MissingInputError("folder", source.location, where)
+        if isinstance(source, UrlsSource):
+            if not source.location.is_file():
+                raise MissingInputError("list of addresses", source.location, where)
+            if source.location.suffix.lower() not in (".txt", ".csv", ".parquet"):
+                raise CatalogError(f"{where}: expected a .txt, .csv or .parquet file, got {source.location.name!r}")
+
+
+def discover_source(source: Source, index: int, fetcher: Fetcher, settings: CrawlSettings) -> list[Candidate]:
+    """Everything that one source offers, each address once, at most ``settings.max_images``.
+
+    Raises:
+        HostUnavailable: a page or search that cannot be reached for now. CatalogError, MissingInputError: a bad file.
+    """
+    if isinstance(source, PageSource):
+        offered = _of_pages(source, index, fetcher, settings)
+    elif isinstance(source, SearchSource):
+        offered = _of_search(source, index, fetcher, settings)
+    elif isinstance(source, UrlsSource):
+        offered = _of_list(source, index)
+    else:
+        offered = _of_folder(source, index)
+    found: dict[str, Candidate] = {}
+    for candidate in offered:
+        found.setdefault(candidate.url, candidate)
+        if len(found) >= settings.max_images:
+            break
+    return list(found.values())
+
+
+def _of_folder(source: FolderSource, index: int) -> Iterator[Candidate]:
+    folders = [source.location]
+    if source.recursive:
+        folders += sorted(p for p in source.location.rglob("*") if p.is_dir() and not p.is_symlink())
+    for folder in folders:
+        for file in images.list_images(folder):
+            yield Candidate(str(file), str(source.location), index, source.licence)
+
+
+def _of_list(source: UrlsSource, index: int) -> Iterator[Candidate]:
+    path = source.location
+    if path.stat().st_size > _MAX_LIST_BYTES:
+        raise CatalogError(f"{path}: expected at most {_MAX_LIST_BYTES:,} bytes, got {path.stat().st_size:,}")
+    for row in _rows_of(path):
+        url = (row.get("url") or "").strip()
+        if not url:
+            continue
+        address = address_of(url, "")
+        page, licence = row.get("page") or "", row.get("licence") or source.licence
+        if address is None:
+            detail = f"expected an http or https address, got {url[:200]!r}"
+            yield Candidate(url[:2000], page, index, licence, status="skipped", reason="scheme", detail=detail)
+        else:
+            yield Candidate(address, page, index, licence)
+
+
+def _rows_of(path: Path) -> Iterator[dict[str, str]]:
+    if path.suffix.lower() == ".parquet":
+        yield from _rows_of_parquet(path)
+        return
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise CatalogError(f"{path}: expected UTF-8 text") from None
+    if path.suffix.lower() == ".csv":
+        reader = csv.DictReader(io.StringIO(text, newline=""), restval="")
+        try:
+            if "url" not in (reader.fieldnames or ()):
+                raise CatalogError(f"{path}:1: expected a column named url, got {reader.fieldnames}")
+            for row in reader:
+                yield {name: value for name, value in row.items() if isinstance(name, str) and isinstance(value, str)}
+        except csv.Error as error:
+            raise CatalogError(f"{path}:{reader.line_num}: {error}") from None
+    else:
+        for line in text.splitlines():
+            if line.strip() and not line.lstrip().startswith("#"):
+                yield {"url": line.strip()}
+
+
+def _rows_of_parquet(path: Path) -> Iterator[dict[str, str]]:
+    try:
+        from pyarrow import ArrowException, parquet  # type: ignore[import-untyped]
+    except ImportError:
+        raise CatalogError(f"{path}: reading Parquet needs pyarrow (pip install pyarrow)") from None
+    try:
+        file = parquet.ParquetFile(path)
+        names = [name for name in ("url", "page", "licence") if name in file.schema_arrow.names]
+        if "url" not in names:
+            raise CatalogError(f"{path}: expected a column named url, got {file.schema_arrow.names}")
+        for batch in file.iter_batches(columns=names):
+            for row in batch.to_pylist():
+                yield {name: str(value) for name, value in row.items() if value is not None}
+    except (ArrowException, OSError) as error:
+        raise CatalogError(f"{path}: not a Parquet file: {' '.join(str(error).split())[:200]}") from None
+
+
+def _of_search(source: SearchSource, index: int, fetcher: Fetcher, settings: CrawlSettings) -> Iterator[Candidate]:
+    label = f"search:{source.provider}:{source.query}"
+    try:
+        yield from search(source, index, fetcher, settings)
+    except FetchFailed as failure:
+        yield _unreadable(failure, label, index, source.query)
+
+
+def _of_pages(source: PageSource, index: int, fetcher: Fetcher, settings: CrawlSettings) -> Iterator[Candidate]:
+    """The first page, the listing pages that follow it and the product pages they name, all on one host."""
+    limit = min(source.max_pages, settings.max_pages)
+    host = urlsplit(source.url).hostname
+    waiting, known, offered = [source.url], {source.url}, 0
+    read, number = 0, 1
+    numbered: set[str] = set()
+    while waiting and read < limit and offered < settings.max_images:
+        url = waiting.pop(0)
+        read += 1
+        found: list[Candidate] = []
+        further: list[str] = []
+        try:
+            answer = fetcher.get(url, max_bytes=settings.max_page_bytes, accept=_ACCEPT_PAGE)
+            found, further = _read(answer, source, index)
+        except FetchFailed as failure:
+            if url in numbered and failure.reason == "not_found":
+                continue  # the usual end of a numbered listing
+            found = [_unreadable(failure, url, index, "", first=url == source.url)]
+        new = [candidate for candidate in found if candidate.url not in known]
+        known.update(candidate.url for candidate in new)
+        offered += len(new)
+        yield from new
+        if source.next_pattern and (url == source.url or url in numbered) and any(not c.status for c in new):
+            number += 1
+            numbered.add(source.next_pattern.replace("{page}", str(number)))
+            further = [*further, source.next_pattern.replace("{page}", str(number))]
+        for page in further:
+            if page not in known and urlsplit(page).hostname == host:
+                known.add(page)
+                waiting.append(page)
+
+
+def _read(answer: Answer, source: PageSource, index: int) -> tuple[list[Candidate], list[str]]:
+    kind, _, parameters = answer.headers.get("Content-Type", "text/html").partition(";")
+    if kind.strip().lower() not in ("text/html", "application/xhtml+xml", "text/plain", "application/octet-stream", ""):
+        raise FetchFailed("not_html", f"expected HTML, got {kind.strip()[:100]!r}", final_url=answer.final_url)
+    content = read_page(answer.body, answer.final_url, _charset(parameters))
+    further = [answer.links.get("next") or content.next_page, *content.products]
+    further = [page for page in further if page]
+    if content.opted_out:
+        raise FetchFailed("opt_out", "the page says noai, noimageai or noimageindex", final_url=answer.final_url)
+    addresses = content.structured if source.images == "structured" else [*content.structured, *content.others]
+    if not addresses and not further:
+        raise FetchFailed("no_pictures", "no picture in the page", final_url=answer.final_url, http_status=200)
+    return [Candidate(a, answer.final_url, index, source.licence) for a in addresses], further
+
+
+def _charset(parameters: str) -> str | None:
+    for part in parameters.split(";"):
+        name, _, value = part.partition("=")
+        if name.strip().lower() == "charset" and value.strip(" \"'").isascii():
+            return value.strip(" \"'") or None
+    return None
+
+
+def _unreadable(failure: FetchFailed, url: str, index: int, page: str, first: bool = True) -> Candidate:
+    """A row for a page or search that gave nothing.
+
+    Raises:
+        HostUnavailable: the source itself, which may be back later.
+    """
+    if first and failure.reason in HEALABLE:
+        raise HostUnavailable(f"source {url}: {failure}", failure.retry_after) from None
+    return Candidate(
+        url,
+        page,
+        index,
+        status=failure.status,
+        reason=failure.reason,
+        detail=failure.detail,
+        http_status=failure.http_status,
+    )
+
+
+def without_repeats(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Each address once, as the first source gave it."""
+    found: dict[str, Candidate] = {}
+    for candidate in candidates:
+        found.setdefault(candidate.url, candidate)
+    return list(found.values())

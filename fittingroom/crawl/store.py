@@ -1,0 +1,213 @@
+"""A folder of crawled pictures: checked, stripped, named by digest, each kept once, each with its row.
+
+Several threads and processes may fill one folder at the same time (the shards of one style): what decides whether a
+picture is new, and the row that says so, happen under one lock on the folder, with the rows of the others read first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import io
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import imagehash
+import numpy as np
+from PIL import Image
+
+from fittingroom import images
+from fittingroom.crawl.clean import SUFFIXES, clean
+from fittingroom.crawl.settings import CrawlSettings
+from fittingroom.errors import ImageRejected
+from fittingroom.manifest import ImageRow, Manifest, append
+from fittingroom.workspace import digest_bytes, write_bytes
+
+MANIFEST = "manifest.jsonl"
+_LARGE = 6_000_000
+_one_large_picture = threading.Semaphore(1)
+"""Pictures of more than `_LARGE` pixels are decoded one after another, so that memory stays bounded."""
+_SAME_LOOK = 6.0
+"""Mean difference of two 32 x 32 thumbnails, in levels of 255, up to which near duplicates are the same picture.
+A perceptual hash sees light and dark only: a red and a green garment of one cut have the same one."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A picture that passed every check: what to store, and what to tell it from others by."""
+
+    data: bytes
+    format: str
+    width: int
+    height: int
+    source_sha256: str
+    phash: str
+    look: images.RGB
+    """(32, 32, 3) thumbnail on white."""
+
+
+def check(data: bytes, settings: CrawlSettings) -> Checked:
+    """Decode, strip and measure.
+
+    Raises:
+        ImageRejected: not a picture we accept. TooSmall: it is, but too small.
+    """
+    header = images.probe(data, max_pixels=settings.max_pixels, max_bytes=settings.max_image_bytes)
+    if min(header.width, header.height) < settings.min_side:
+        raise TooSmall(header.width, header.height, settings.min_side)
+    large = header.width * header.height > _LARGE
+    with _one_large_picture if large else contextlib.nullcontext():
+        rgba = images.read_rgba(data, max_pixels=settings.max_pixels, max_bytes=settings.max_image_bytes)
+        stored, kind = clean(data, rgba, header.format)
+        height, width = rgba.shape[:2]
+        rgb = images.flatten_on_white(rgba)
+        return Checked(
+            data=stored,
+            format=kind,
+            width=width,
+            height=height,
+            source_sha256=digest_bytes(data),
+            phash=str(imagehash.phash(Image.fromarray(rgb))),
+            look=images.resize(rgb, 32, 32),
+        )
+
+
+class TooSmall(Exception):
+    """A picture with a side below the setting."""
+
+    def __init__(self, width: int, height: int, least: int) -> None:
+        super().__init__(f"expected at least {least} pixels a side, got {width} x {height}")
+
+
+class Store:
+    """One output folder."""
+
+    def __init__(self, folder: Path, settings: CrawlSettings) -> None:
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.manifest_path = self.folder / MANIFEST
+        self._settings = settings
+        self._threads = _lock_of(self.folder)
+        self._read_to = 0
+        self._rows = Manifest()
+        self._kept: dict[str, int] = {}
+        """Key of each kept row to its perceptual hash."""
+        self._by_digest: dict[str, str] = {}
+        """Digest of the stored and of the fetched bytes to the key of the row that has them."""
+        self._looks: dict[str, images.RGB] = {}
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[Manifest]:
+        """Hold the folder against other threads and processes; gives its rows, the newest included."""
+        with self._threads, (self.folder / ".lock").open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self._catch_up()
+            yield self._rows
+
+    def manifest(self) -> Manifest:
+        """Every row so far."""
+        with self.locked() as rows:
+            return Manifest(rows.rows, rows.torn_lines)
+
+    def note(self, row: ImageRow) -> ImageRow:
+        """Append ``row``, unless its key's last row says the same."""
+        with self.locked() as rows:
+            old = rows.get(row.key)
+            if old is not None and replace(old, fetched_at="", attempts=0) == replace(row, fetched_at="", attempts=0):
+                return old
+            append(self.manifest_path, row)
+            return row
+
+    def keep(self, picture: Checked, row: ImageRow) -> ImageRow:
+        """Store ``picture`` under ``row.key``, or mark it as a duplicate; returns the row that was written."""
+        digest = digest_bytes(picture.data)
+        row = replace(
+            row,
+            sha256=digest,
+            source_sha256=picture.source_sha256,
+            width=picture.width,
+            height=picture.height,
+            format=picture.format,
+            phash=picture.phash,
+        )
+        with self.locked() as rows:
+            twin, reason = self._twin(picture, digest, row.key, rows)
+            if twin is None:
+                name = f"{digest}{SUFFIXES[picture.format]}"
+                if not (self.folder / name).exists():
+                    write_bytes(self.folder / name, picture.data)
+                row = replace(row, status="kept", path=name)
+                self._looks[row.key] = picture.look
+            else:
+                row = replace(row, status="duplicate", reason=reason, duplicate_of=twin.key, path="")
+            append(self.manifest_path, row)
+            return row
+
+    def has_file(self, row: ImageRow) -> bool:
+        """Whether the picture of a row is on disk."""
+        return bool(row.path) and (self.folder / row.path).is_file()
+
+    def _twin(self, picture: Checked, digest: str, key: str, rows: Manifest) -> tuple[ImageRow | None, str]:
+        """The kept row that ``picture`` is a duplicate of, and how."""
+        for known in (digest, picture.source_sha256):
+            other = rows.get(self._by_digest.get(known, ""))
+            if other is not None and other.status == "kept" and other.key != key and self.has_file(other):
+                return other, "exact"
+        bits = int(picture.phash, 16)
+        distances = (((bits ^ theirs).bit_count(), theirs_key) for theirs_key, theirs in self._kept.items())
+        near = sorted(pair for pair in distances if pair[0] <= self._settings.near_duplicate_bits and pair[1] != key)
+        for _, other_key in near:
+            other = rows.get(other_key)
+            look = self._look_of(other) if other is not None else None
+            if look is None:
+                continue
+            if np.abs(look.astype(np.int16) - picture.look.astype(np.int16)).mean() <= _SAME_LOOK:
+                return other, "near"
+        return None, ""
+
+    def _look_of(self, row: ImageRow) -> images.RGB | None:
+        if row.key not in self._looks:
+            try:
+                self._looks[row.key] = images.resize(images.read_rgb(self.folder / row.path), 32, 32)
+            except ImageRejected:
+                return None
+        return self._looks[row.key]
+
+    def _catch_up(self) -> None:
+        """Read the lines that were appended, here or by others, since the last time."""
+        if not self.manifest_path.exists():
+            self._forget()
+            return
+        with self.manifest_path.open("rb") as file:
+            if file.seek(0, io.SEEK_END) < self._read_to:
+                self._forget()  # somebody wrote it anew
+            file.seek(self._read_to)
+            new = file.read()
+        whole = new[: new.rfind(b"\n") + 1]
+        self._read_to += len(whole)
+        read = Manifest.parse(whole.decode("utf-8", "replace").splitlines())
+        for row in read.rows:
+            self._rows.put(row)
+            if row.status == "kept":
+                self._kept[row.key] = int(row.phash or "0", 16)
+                self._by_digest[row.sha256] = self._by_digest[row.source_sha256] = row.key
+            else:
+                self._kept.pop(row.key, None)
+        self._rows.torn_lines += read.torn_lines
+
+    def _forget(self) -> None:
+        self._read_to, self._rows = 0, Manifest()
+        self._kept.clear()
+        self._by_digest.clear()
+
+
+_locks: dict[Path, threading.RLock] = {}
+_locks_lock = threading.Lock()
+
+
+def _lock_of(folder: Path) -> threading.RLock:
+    """flock is per open file, and a process' threads would all hold it at once through one object: hence both."""
+    with _locks_lock:
+        return _locks.setdefault(folder.resolve(), threading.RLock())

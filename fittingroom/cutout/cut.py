@@ -1,0 +1,140 @@
+"""Cuts the garment out of one picture: plain background or finder, then the tests, then the square on white."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from fittingroom.boxes import Box
+from fittingroom.cutout.judge import Refused, check_garment
+from fittingroom.cutout.plain import PlainMask, find_on_plain
+from fittingroom.cutout.settings import CutoutSettings
+from fittingroom.garment import Garment, GarmentFinder
+from fittingroom.images import RGB, resize
+from fittingroom.masks import Mask, area, iou
+
+_SAME_GARMENT = 0.5
+"""Two found garments that overlap more than this are two readings of one."""
+
+Accept = Callable[[RGB, Mask], str | None]
+"""The caller's own test on (picture, mask): None, or why the garment is not wanted."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cutout:
+    """A garment on white. ``rgba`` is square (S, S, 4), alpha 0 or 255; ``box_xyxy`` is the garment in the source."""
+
+    rgba: RGB
+    box_xyxy: Box
+    method: str
+    confidence: float
+    category: str = ""
+
+    @property
+    def mask(self) -> Mask:
+        """The garment in ``rgba``, bool (S, S)."""
+        return np.asarray(self.rgba[..., 3] > 0)
+
+
+def cut_out(
+    image_rgb: RGB,
+    settings: CutoutSettings | None = None,
+    finder: GarmentFinder | None = None,
+    accept: Accept | None = None,
+) -> Cutout:
+    """Cut the one garment out of ``image_rgb`` (H, W, 3).
+
+    Raises:
+        Refused: no usable cut-out, with the reason.
+    """
+    settings = settings or CutoutSettings()
+    image, scale = _limit(image_rgb, settings.maximum_side)
+    mask, method, sure, category = _choose(image, settings, finder)
+    box = check_garment(image, mask, scale, settings)
+    if accept is not None and (why := accept(image, mask)):
+        raise Refused("not_the_style", why)
+    source_box = Box(*(round(value * scale) for value in box)).clip(*image_rgb.shape[:2])
+    return Cutout(square_on_white(image, mask, settings.margin), source_box, method, sure, category)
+
+
+def square_on_white(image: RGB, mask: Mask, margin: float) -> RGB:
+    """The masked garment centred in a white square (S, S, 4), ``margin`` of its longer side free on every side.
+
+    Raises:
+        Refused: the mask is empty.
+    """
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if rows.size == 0:
+        raise Refused("no_garment", "the mask is empty")
+    top, bottom, left, right = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+    height, width = bottom - top, right - left
+    side = max(height, width) + 2 * round(margin * max(height, width))
+    rgba = np.full((side, side, 4), 255, np.uint8)
+    rgba[..., 3] = 0
+    y, x = (side - height) // 2, (side - width) // 2
+    inside = mask[top:bottom, left:right]
+    rgba[y : y + height, x : x + width, :3][inside] = image[top:bottom, left:right][inside]
+    rgba[y : y + height, x : x + width, 3][inside] = 255
+    return rgba
+
+
+def _limit(image: RGB, maximum_side: int) -> tuple[RGB, float]:
+    height, width = image.shape[:2]
+    scale = max(max(height, width) / maximum_side, 1.0)
+    if scale == 1.0:
+        return np.ascontiguousarray(image), 1.0
+    return resize(image, max(round(width / scale), 1), max(round(height / scale), 1)), scale
+
+
+def _choose(image: RGB, settings: CutoutSettings, finder: GarmentFinder | None) -> tuple[Mask, str, float, str]:
+    """Mask, method, confidence and category of the garment, by ``settings.method``."""
+    if settings.method == "model" and finder is None:
+        raise Refused("no_garment", "method is model, and there is no finder")
+    found: list[Garment] = []
+    if finder is not None and settings.method != "plain":
+        found = [g for g in finder.find(image, settings.finder_score) if area(g.mask)]
+    if settings.method == "model":
+        return _from_finder(found, settings)
+    plain = find_on_plain(image, settings)
+    if found:
+        best = max(found, key=lambda garment: garment.area)
+        if iou(best.mask, plain.mask) >= settings.agreement:
+            return plain.mask, "plain", max(plain.confidence, best.score), best.category
+        return _from_finder(found, settings)
+    _check_plain(plain, settings)
+    return plain.mask, "plain", plain.confidence, ""
+
+
+def _check_plain(plain: PlainMask, settings: CutoutSettings) -> None:
+    if not area(plain.mask):
+        raise Refused("no_garment", "nothing stands out from the background")
+    if plain.second_area > settings.maximum_second_area:
+        raise Refused(
+            "several_garments",
+            f"a second thing of {plain.second_area:.0%} of the first one's area,"
+            f" expected {settings.maximum_second_area:.0%} or less",
+        )
+    if plain.confidence < settings.minimum_confidence:
+        raise Refused(
+            "doubtful_mask",
+            f"confidence {plain.confidence:.2f}, expected {settings.minimum_confidence:.2f} or more",
+        )
+
+
+def _from_finder(found: list[Garment], settings: CutoutSettings) -> tuple[Mask, str, float, str]:
+    if not found:
+        raise Refused("no_garment", "the finder found none")
+    ranked = sorted(found, key=lambda garment: -garment.area)
+    best = ranked[0]
+    others = [g for g in ranked[1:] if iou(g.mask, best.mask) < _SAME_GARMENT]
+    worn = any(g.group != best.group for g in others)
+    if worn and settings.people == "refuse":
+        raise Refused("person", "garments of several body parts: somebody wears them")
+    rival = max((g for g in others if g.group == best.group), key=lambda g: g.area, default=None)
+    if rival is not None and rival.area > settings.maximum_second_area * best.area:
+        raise Refused("several_garments", f"{best.category} and {rival.category} of like size")
+    filled = cv2.morphologyEx(best.mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    return filled.astype(bool), "model", best.score, best.category

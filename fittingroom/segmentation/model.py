@@ -1,0 +1,206 @@
+"""The network: torchvision's Mask R-CNN on a chosen backbone, with further convolutions at the end of the mask head.
+
+He et al., "Mask R-CNN", ICCV 2017; Lin et al., "Feature Pyramid Networks for Object Detection", CVPR 2017.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import mobilenet_v2, mobilenet_v3_large
+from torchvision.models._utils import IntermediateLayerGetter
+from torchvision.models.detection import MaskRCNN, maskrcnn_resnet50_fpn_v2
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.image_list import ImageList
+from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
+from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
+from torchvision.models.resnet import BasicBlock
+from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
+from torchvision.ops.misc import Conv2dNormActivation
+
+from fittingroom.categories import CATEGORY_NAMES
+from fittingroom.segmentation.settings import SegmenterSettings
+
+CLASSES = 1 + len(CATEGORY_NAMES)
+"""The background is class 0, category ids are class numbers."""
+
+
+def build_segmenter(settings: SegmenterSettings, start: Mapping[str, Tensor] | None = None) -> MaskRCNN:
+    """The network that ``settings`` describe, in training mode.
+
+    It takes a list of (3, H, W) float images, 0 to 1, already at the size they are looked at, and, in training,
+    a list of targets as `fittingroom.segmentation.dataset` makes them; then it returns the losses by name.
+
+    Args:
+        settings: what to build.
+        start: tensors by the name they have here to start from; those that are missing, or have another shape (the
+            class predictors of COCO's 91 classes), keep their random start.
+    """
+    model = _resnet50(settings) if settings.backbone == "resnet50" else _light(settings)
+    _extend_mask_head(model, settings)
+    if start is not None:
+        own = model.state_dict()
+        fitting = {k: v for k, v in start.items() if k in own and own[k].shape == v.shape}
+        model.load_state_dict(fitting, strict=False)
+    if settings.norm == "frozen":
+        fold_batch_norm(model.backbone)
+    return model.train()
+
+
+class Pyramid(nn.Module):
+    """A backbone's feature maps at strides 4, 8, 16 and 32, brought to one width (levels "0" to "3")."""
+
+    def __init__(self, body: nn.Module, layers: Mapping[str, int], out_channels: int) -> None:
+        super().__init__()
+        names = {layer: str(level) for level, layer in enumerate(layers)}
+        self.body = IntermediateLayerGetter(body, return_layers=names)
+        self.fpn = FeaturePyramidNetwork(list(layers.values()), out_channels)
+        self.out_channels = out_channels
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """(N, 3, H, W) to maps (N, C, H / stride, W / stride) by level."""
+        features: dict[str, Tensor] = self.fpn(self.body(images))
+        return features
+
+
+class CoarseProposals(RegionProposalNetwork):  # type: ignore[misc]  # torchvision is untyped
+    """Proposals from ``finest_level`` of the pyramid on: garments are large, and the finest takes most of the time."""
+
+    finest_level = 0
+
+    def forward(
+        self, images: ImageList, features: dict[str, Tensor], targets: list[dict[str, Tensor]] | None = None
+    ) -> tuple[list[Tensor], dict[str, Tensor]]:
+        """As torchvision's, without the finer levels."""
+        coarse = OrderedDict(list(features.items())[self.finest_level :])
+        proposals, losses = super().forward(images, coarse, targets)
+        return proposals, losses
+
+
+class AnyCategoryMask(nn.Module):
+    """A mask predictor with one mask for any category, offered under every class number."""
+
+    def __init__(self, predictor: MaskRCNNPredictor) -> None:
+        super().__init__()
+        self.predictor = predictor
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, C, S, S) to logits (N, classes, 2S, 2S), all classes alike."""
+        logits: Tensor = self.predictor(features)
+        return logits.expand(-1, CLASSES, -1, -1)
+
+
+def _resnet50(settings: SegmenterSettings) -> MaskRCNN:
+    model = maskrcnn_resnet50_fpn_v2(
+        weights=None,
+        weights_backbone=None,
+        num_classes=CLASSES,
+        trainable_backbone_layers=5,
+        rpn_anchor_generator=None,
+        **_limits(settings),
+    )
+    return model
+
+
+def _light(settings: SegmenterSettings) -> MaskRCNN:
+    backbone = _body(settings)
+    channels = settings.fpn_channels
+    pool = partial(MultiScaleRoIAlign, sampling_ratio=2, canonical_scale=settings.roi_canonical_scale)
+    anchors = AnchorGenerator(settings.anchor_sizes, (settings.anchor_ratios,) * len(settings.anchor_sizes))
+    model = MaskRCNN(
+        backbone,
+        rpn_anchor_generator=anchors,
+        rpn_head=RPNHead(channels, anchors.num_anchors_per_location()[0]),
+        box_roi_pool=pool([str(level) for level in settings.box_levels], output_size=7),
+        box_head=TwoMLPHead(channels * 7 * 7, settings.box_features),
+        box_predictor=FastRCNNPredictor(settings.box_features, CLASSES),
+        mask_roi_pool=pool([str(level) for level in settings.mask_levels], output_size=settings.mask_pool_size),
+        mask_head=MaskRCNNHeads(channels, [settings.mask_channels] * settings.mask_convolutions, dilation=1),
+        mask_predictor=MaskRCNNPredictor(settings.mask_channels, settings.mask_channels, CLASSES),
+        **_limits(settings),
+    )
+    model.rpn.__class__ = CoarseProposals
+    model.rpn.finest_level = settings.proposals_from_level
+    if settings.class_agnostic_masks:
+        width = settings.mask_channels
+        model.roi_heads.mask_predictor = AnyCategoryMask(MaskRCNNPredictor(width, width, 1))
+    return model
+
+
+def _limits(settings: SegmenterSettings) -> dict[str, object]:
+    return {
+        "rpn_pre_nms_top_n_train": 2 * settings.proposals,
+        "rpn_pre_nms_top_n_test": settings.proposals,
+        "rpn_post_nms_top_n_train": settings.proposals,
+        "rpn_post_nms_top_n_test": settings.proposals,
+        "rpn_batch_size_per_image": settings.proposal_samples,
+        "box_batch_size_per_image": settings.box_samples,
+        "box_score_thresh": 0.05,
+        "box_detections_per_img": 4 * settings.max_garments,
+        "_skip_resize": True,  # the dataset and the predictor resize, where boxes and masks can follow exactly
+    }
+
+
+def _body(settings: SegmenterSettings) -> Pyramid:
+    if settings.backbone == "small":
+        width = settings.small_channels
+        return Pyramid(SmallBody(width), {f"stage{i}": width * 2**i for i in range(4)}, settings.fpn_channels)
+    if settings.backbone == "mobilenet_v2":
+        layers = {"3": 24, "6": 32, "13": 96, "17": 320}
+        return Pyramid(mobilenet_v2().features, layers, settings.fpn_channels)
+    layers = {"3": 24, "6": 40, "12": 112, "15": 160}
+    return Pyramid(mobilenet_v3_large().features, layers, settings.fpn_channels)
+
+
+class SmallBody(nn.Module):
+    """A ResNet of one basic block a stage (He et al., CVPR 2016): ``width`` channels at stride 4, then doubling."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            Conv2dNormActivation(3, width // 2, 3, stride=2), Conv2dNormActivation(width // 2, width, 3, stride=2)
+        )
+        self.stage0 = BasicBlock(width, width)
+        for i in range(1, 4):
+            before, after = width * 2 ** (i - 1), width * 2**i
+            shortcut = Conv2dNormActivation(before, after, 1, stride=2, activation_layer=None)
+            self.add_module(f"stage{i}", BasicBlock(before, after, stride=2, downsample=shortcut))
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+def _extend_mask_head(model: MaskRCNN, settings: SegmenterSettings) -> None:
+    """Append the extra convolutions. They start as the identity, so that a head started from COCO still works."""
+    head = model.roi_heads.mask_head
+    last = [module for module in head.modules() if isinstance(module, nn.Conv2d)][-1]
+    width = last.out_channels
+    norm: Callable[..., nn.Module] | None = nn.BatchNorm2d if settings.backbone == "resnet50" else None
+    for _ in range(settings.extra_mask_convolutions):
+        block = Conv2dNormActivation(width, width, kernel_size=3, norm_layer=norm)
+        nn.init.dirac_(block[0].weight)
+        if block[0].bias is not None:
+            nn.init.zeros_(block[0].bias)
+        head.append(block)
+
+
+def fold_batch_norm(module: nn.Module) -> None:
+    """Fold each batch norm that directly follows a convolution into it, in place: the same function, frozen.
+
+    With statistics and factors fixed, batch norm is one affine map a channel; folded, it costs nothing.
+    """
+    before: tuple[str, nn.Module] | None = None
+    for name, child in list(module.named_children()):
+        if isinstance(child, nn.BatchNorm2d) and before is not None and isinstance(before[1], nn.Conv2d):
+            fused = torch.nn.utils.fuse_conv_bn_eval(before[1].eval(), child.eval()).train()
+            fused.requires_grad_(True)
+            setattr(module, before[0], fused)
+            setattr(module, name, nn.Identity())
+        else:
+            fold_batch_norm(child)
+        before = (name, child)

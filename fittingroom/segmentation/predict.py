@@ -1,0 +1,154 @@
+"""Finding garments: a trained segmenter as a plain object, masks at the photo's full resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torchvision.models.detection import MaskRCNN
+
+from fittingroom import masks
+from fittingroom.errors import SettingError, WeightsRejected
+from fittingroom.garment import Garment
+from fittingroom.images import RGB
+from fittingroom.segmentation.dataset import working_size
+from fittingroom.segmentation.model import build_segmenter
+from fittingroom.segmentation.settings import SegmenterSettings
+from fittingroom.training.device import choose_device
+from fittingroom.training.weights import load_into, read_weights
+
+KIND = "segmenter"
+
+
+class Segmenter:
+    """A `fittingroom.garment.GarmentFinder` made of a network and its settings."""
+
+    def __init__(self, model: MaskRCNN, settings: SegmenterSettings, device: torch.device) -> None:
+        self.model, self.settings, self.device = model.to(device).eval(), settings, device
+
+    @classmethod
+    def load(cls, weights: Path, device: str = "auto") -> Segmenter:
+        """Read a weights file and rebuild the network it was made for.
+
+        Raises:
+            MissingInputError: no such file.
+            WeightsRejected: damaged, of another kind, or not fitting the network its own settings describe.
+            SettingError: a device that is not there.
+        """
+        chosen = choose_device(device)
+        file = read_weights(weights, KIND)
+        try:
+            settings = SegmenterSettings.from_json(file.settings)
+        except SettingError as error:
+            raise WeightsRejected(f"{weights}: {error}") from None
+        model = build_segmenter(settings)
+        load_into(model, file, Path(weights))
+        return cls(model, settings, chosen)
+
+    def find(self, image: RGB, score_threshold: float | None = None) -> list[Garment]:
+        """Garments in ``image`` (H, W, 3) uint8, best score first.
+
+        Args:
+            image: the photo, at any size.
+            score_threshold: 0 to 1; the settings' own when None. Below 0.05 nothing more is found.
+        """
+        return self.find_batch([image], score_threshold)[0]
+
+    @torch.inference_mode()
+    def find_batch(self, images: Sequence[RGB], score_threshold: float | None = None) -> list[list[Garment]]:
+        """`find` for several photos at once; photos of like shape together are quickest."""
+        if not images:
+            return []
+        threshold = self.settings.score_threshold if score_threshold is None else score_threshold
+        tensors = [self._tensor(image) for image in images]
+        batch, _ = self.model.transform(tensors)
+        features = self.model.backbone(batch.tensors)
+        proposals, _ = self.model.rpn(batch, features)
+        detections, _ = self.model.roi_heads(features, proposals, batch.image_sizes)
+        return [
+            self._garments(detection, size, image.shape[:2], threshold)
+            for detection, size, image in zip(detections, batch.image_sizes, images, strict=True)
+        ]
+
+    def _tensor(self, image: RGB) -> Tensor:
+        height, width = working_size(image.shape[0], image.shape[1], self.settings)
+        resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        return torch.from_numpy(resized).to(self.device).permute(2, 0, 1).float().div_(255)
+
+    def _garments(
+        self, detection: dict[str, Tensor], looked_at: tuple[int, int], full: tuple[int, int], threshold: float
+    ) -> list[Garment]:
+        keep = detection["scores"] >= threshold
+        boxes = detection["boxes"][keep].float().cpu().numpy()
+        scores, labels = detection["scores"][keep].tolist(), detection["labels"][keep].tolist()
+        small = detection["masks"][keep, 0].float().cpu().numpy()
+        chosen = _without_doubles(small, boxes, looked_at, self.settings)
+        ratio = np.array([full[1] / looked_at[1], full[0] / looked_at[0]] * 2)
+        found = []
+        for i in chosen:
+            mask = paste_mask(small[i], boxes[i] * ratio, *full)
+            if mask.any():
+                found.append(Garment(int(labels[i]), float(scores[i]), mask))
+        return found
+
+
+def _without_doubles(
+    small: NDArray[np.float32], boxes: NDArray[np.float64], size: tuple[int, int], settings: SegmenterSettings
+) -> list[int]:
+    """Indices, best first, of masks that overlap no better one by more than the threshold (IoU), of any category.
+
+    The detector suppresses doubles within a category only, and by boxes: one garment would come back as a blouse and
+    again as a dress, while a jacket and the shirt under it share a box.
+    """
+    kept: list[int] = []
+    pasted: list[masks.Mask] = []
+    for i in range(len(boxes)):  # torchvision gives best scores first
+        mask = paste_mask(small[i], boxes[i], *size)
+        if mask.any() and all(masks.iou(mask, other) <= settings.overlap_threshold for other in pasted):
+            kept.append(i)
+            pasted.append(mask)
+        if len(kept) == settings.max_garments:
+            break
+    return kept
+
+
+def paste_mask(
+    probabilities: NDArray[np.float32], box_xyxy: NDArray[np.float64], height: int, width: int
+) -> masks.Mask:
+    """A mask of the whole picture from the (S, S) probabilities inside a box, interpolated smoothly.
+
+    Args:
+        probabilities: 0 to 1; cell (i, j) is centred at ((j + 0.5) / S, (i + 0.5) / S) of the box.
+        box_xyxy: in pixels of the picture, corners at whole numbers; may reach outside.
+        height: of the picture.
+        width: of the picture.
+    """
+    result = np.zeros((height, width), np.bool_)
+    x1, y1, x2, y2 = (float(value) for value in box_xyxy)
+    left, top = max(int(np.floor(x1)), 0), max(int(np.floor(y1)), 0)
+    right, bottom = min(int(np.ceil(x2)), width), min(int(np.ceil(y2)), height)
+    if right <= left or bottom <= top or x2 <= x1 or y2 <= y1:
+        return result
+    rows, columns = probabilities.shape
+    x_scale, y_scale = columns / (x2 - x1), rows / (y2 - y1)
+    # From pixel centres of the patch to cell centres of the probabilities.
+    inverse = np.array(
+        [
+            [x_scale, 0, (left + 0.5 - x1) * x_scale - 0.5],
+            [0, y_scale, (top + 0.5 - y1) * y_scale - 0.5],
+        ]
+    )
+    patch = cv2.warpAffine(
+        probabilities,
+        inverse,
+        (right - left, bottom - top),
+        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    result[top:bottom, left:right] = patch >= 0.5
+    return result

@@ -1,0 +1,104 @@
+"""Where a segmenter's weights start: torchvision's COCO or ImageNet weights, a file the user names, or from scratch."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+from torchvision.models import MobileNet_V2_Weights, MobileNet_V3_Large_Weights, ResNet50_Weights, WeightsEnum
+from torchvision.models.detection import MaskRCNN_ResNet50_FPN_V2_Weights
+
+from fittingroom.errors import MissingInputError, WeightsRejected
+from fittingroom.segmentation.model import build_segmenter
+from fittingroom.segmentation.settings import SegmenterSettings
+
+DOWNLOAD_TIMEOUT_SECONDS = 20.0
+
+_IMAGENET: dict[str, WeightsEnum] = {
+    "resnet50": ResNet50_Weights.DEFAULT,
+    "mobilenet_v2": MobileNet_V2_Weights.DEFAULT,
+    "mobilenet_v3_large": MobileNet_V3_Large_Weights.DEFAULT,
+}
+
+
+@dataclass(frozen=True)
+class StartWeights:
+    """Tensors by their name in our network (None: from scratch), and one line that says where they come from."""
+
+    tensors: dict[str, Tensor] | None
+    message: str
+
+
+def find_start(settings: SegmenterSettings, file: Path | None = None) -> StartWeights:
+    """The best start that can be had: a download where there is a network, else ``file``, else nothing.
+
+    Args:
+        settings: ``start`` says which weights to ask torchvision for; ``scratch`` asks for none and reads no file.
+        file: safetensors of the backbone, or of a whole detector, with torchvision's names.
+
+    Raises:
+        MissingInputError: the file is needed and is not there.
+        WeightsRejected: the file is needed, and is damaged or made for another backbone.
+    """
+    if settings.start == "scratch":
+        return StartWeights(None, "weights start from scratch, as the settings say")
+    wanted = MaskRCNN_ResNet50_FPN_V2_Weights.DEFAULT if settings.start == "coco" else _IMAGENET[settings.backbone]
+    try:
+        with _socket_timeout(DOWNLOAD_TIMEOUT_SECONDS):
+            downloaded = wanted.get_state_dict(progress=False, check_hash=True)
+        return StartWeights(_named_as_ours(downloaded, settings), f"weights start from torchvision's {wanted}")
+    except (OSError, RuntimeError) as error:  # URLError and time-outs are OSErrors; a wrong hash is a RuntimeError
+        reason = str(getattr(error, "reason", error)).splitlines()[0] if str(error) else type(error).__name__
+        missing = f"torchvision's {wanted} cannot be downloaded ({reason})"
+    if file is None:
+        return StartWeights(None, f"{missing} and no weights file is named: weights start from scratch")
+    return StartWeights(_read(file, settings), f"{missing}: weights start from {file}")
+
+
+@contextlib.contextmanager
+def _socket_timeout(seconds: float) -> Iterator[None]:
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _read(file: Path, settings: SegmenterSettings) -> dict[str, Tensor]:
+    if not file.is_file():
+        raise MissingInputError("backbone weights", file)
+    try:
+        tensors = load_file(str(file))
+    except (SafetensorError, ValueError, OSError) as error:
+        raise WeightsRejected(f"{file}: not a readable safetensors file: {error}") from None
+    return _named_as_ours(tensors, settings, str(file))
+
+
+def _named_as_ours(
+    tensors: Mapping[str, Tensor], settings: SegmenterSettings, source: str = "downloaded weights"
+) -> dict[str, Tensor]:
+    """Rename a backbone's tensors to their place in the detector, and check that they fit it."""
+    renamed = {}
+    for name, tensor in tensors.items():
+        if name.startswith(("backbone.", "rpn.", "roi_heads.")):
+            renamed[name] = tensor
+        elif name.startswith("features."):
+            renamed["backbone.body." + name.removeprefix("features.")] = tensor
+        else:
+            renamed["backbone.body." + name] = tensor
+    plain = build_segmenter(settings.with_overrides({"norm": "trained"})).state_dict()
+    body = {k: v.shape for k, v in plain.items() if k.startswith("backbone.body.") and v.is_floating_point()}
+    for name, shape in body.items():
+        if name not in renamed:
+            raise WeightsRejected(f"{source}: expected weights of {settings.backbone}, {name} is missing")
+        if renamed[name].shape != shape:
+            got = tuple(renamed[name].shape)
+            raise WeightsRejected(f"{source}: tensor {name}: expected shape {tuple(shape)}, got {got}")
+    return renamed

@@ -1,0 +1,1 @@
+"""Styles: what a garment looks like (``describe``), which models serve them (``registry``) and when (``gates``)."""

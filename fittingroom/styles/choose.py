@@ -1,0 +1,162 @@
+"""Choosing a style: the one of a style image's colour and pattern, else the nearest there is, said in plain words."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from fittingroom.errors import InputError, MissingInputError
+from fittingroom.styles.colours import ciede2000, colour_name
+
+if TYPE_CHECKING:
+    from fittingroom.styles.registry import Registry
+
+Lab = tuple[float, float, float]
+
+PATTERN_PENALTY = 25.0
+"""What another pattern costs, in CIEDE2000 units: about the step from red to orange. Between the same two colours
+the right pattern wins; a wholly different colour (40 and more) does not win by its pattern."""
+UNCERTAIN_PATTERN_PENALTY = 10.0
+"""The same where the style image's pattern was read with little confidence."""
+CONFIDENT = 0.5
+
+
+class Description(Protocol):
+    """What is known of the style image's garment; `fittingroom.styles.describe.StyleDescription` is one."""
+
+    @property
+    def colour(self) -> str:
+        """A basic colour's name."""
+        ...
+
+    @property
+    def lab(self) -> Sequence[float]:
+        """The colour in CIELAB (D65)."""
+        ...
+
+    @property
+    def pattern(self) -> str:
+        """solid, striped, checked, dotted, floral or graphic."""
+        ...
+
+    @property
+    def confidence(self) -> float:
+        """Of the pattern, 0 to 1."""
+        ...
+
+
+@dataclass(frozen=True)
+class AvailableStyle:
+    """A style that a champion serves. ``lab`` is the style's colour, None where it was never measured."""
+
+    name: str
+    colour: str
+    pattern: str
+    category: str = ""
+    lab: Lab | None = None
+
+    def to_tags(self) -> dict[str, str]:
+        """As tags of a registered version."""
+        tags = {"style": self.name, "colour": self.colour, "pattern": self.pattern, "category": self.category}
+        return tags | ({"lab": json.dumps([round(v, 2) for v in self.lab])} if self.lab else {})
+
+    @classmethod
+    def from_tags(cls, name: str, tags: Mapping[str, str]) -> AvailableStyle:
+        """From the tags of a registered version; missing ones are empty."""
+        lab: Lab | None = None
+        try:
+            first, second, third = json.loads(tags.get("lab", ""))
+            lab = (float(first), float(second), float(third))
+        except (ValueError, TypeError):
+            pass
+        return cls(name, tags.get("colour", ""), tags.get("pattern", ""), tags.get("category", ""), lab)
+
+    def words(self) -> str:
+        """For a message: ``navy-striped (blue, striped)``."""
+        details = ", ".join(part for part in (self.colour, self.pattern) if part)
+        return f"{self.name} ({details})" if details else self.name
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The style taken, whether it is what was asked for, a sentence that says so, and how far off it is."""
+
+    style: AvailableStyle
+    exact: bool
+    message: str
+    distance: float = 0.0
+
+
+def available_styles(registry: Registry) -> list[AvailableStyle]:
+    """Every style that has a champion, sorted by name."""
+    styles = [AvailableStyle.from_tags(v.style, v.tags) for v in registry.champions() if v.style is not None]
+    return sorted(styles, key=lambda style: style.name)
+
+
+def choose_by_name(name: str, available: Sequence[AvailableStyle]) -> Choice:
+    """The style of that name; capitals, spaces and underscores are forgiven.
+
+    Raises:
+        MissingInputError: there is none; the message lists what there is.
+    """
+    wanted = name.strip().lower().replace(" ", "-").replace("_", "-")
+    for style in available:
+        if style.name == wanted:
+            return Choice(style, True, f"style {style.words()}")
+    raise MissingInputError("style", name, _listing(available))
+
+
+def choose_style(
+    description: Description, available: Sequence[AvailableStyle], exact: bool = False, category: str | None = None
+) -> Choice:
+    """The style with the described colour and pattern, else the nearest.
+
+    Distance is CIEDE2000 between the colours, plus `PATTERN_PENALTY` where the patterns differ. Among equals the
+    style of the wanted ``category`` wins, then the first by name.
+
+    Raises:
+        InputError: no style at all, or ``exact`` and none matches; the message lists what there is.
+    """
+    if not available:
+        raise InputError("no style is registered yet: train one with `fittingroom train style` or run the lifecycle")
+    wanted = f"{description.colour} {description.pattern}"
+
+    def key(style: AvailableStyle) -> tuple[float, bool, str]:
+        return _distance(description, style), bool(category) and style.category != category, style.name
+
+    matching = [s for s in available if s.pattern == description.pattern and _same_colour(description, s)]
+    if matching:
+        best = min(matching, key=key)
+        message = f"the style image is {wanted}: style {best.words()}"
+        return Choice(best, True, message, _distance(description, best))
+    if exact:
+        raise InputError(f"no style is {wanted}; {_listing(available)}")
+    best = min(available, key=key)
+    message = f"no style is {wanted}; the nearest is {best.words()}"
+    if best.pattern != description.pattern and best.pattern:
+        message += f", {best.pattern} instead of {description.pattern}"
+    return Choice(best, False, message, _distance(description, best))
+
+
+def _same_colour(description: Description, style: AvailableStyle) -> bool:
+    """By name; a style may be called *navy* by its catalog, so the basic name of its measured colour counts too."""
+    names = {style.colour} | ({colour_name(style.lab)} if style.lab else set())
+    return description.colour in names
+
+
+def _distance(description: Description, style: AvailableStyle) -> float:
+    if style.lab is not None:
+        colour = float(ciede2000(description.lab, style.lab))
+    else:
+        colour = 0.0 if style.colour == description.colour else 50.0
+    if style.pattern == description.pattern:
+        return colour
+    sure = math.isfinite(description.confidence) and description.confidence >= CONFIDENT
+    return colour + (PATTERN_PENALTY if sure else UNCERTAIN_PATTERN_PENALTY)
+
+
+def _listing(available: Sequence[AvailableStyle]) -> str:
+    return "there is " + (", ".join(style.words() for style in available) or "none yet")

@@ -1,0 +1,66 @@
+"""Says what a garment looks like: its colour by name, its dominant colours and its pattern."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from fittingroom.errors import NoGarmentFound
+from fittingroom.images import RGB
+from fittingroom.masks import Mask, bounding_box
+from fittingroom.styles.colours import ColourName, colour_name, srgb_to_lab
+from fittingroom.styles.patterns import PatternName, pattern_of
+
+__all__ = ["StyleDescription", "colour_name", "describe_garment"]
+
+_SIDE = 160
+
+
+@dataclass(frozen=True)
+class StyleDescription:
+    """What a garment looks like. ``colours``: names and shares of the garment, largest first, summing to 1."""
+
+    colour: ColourName
+    lab: tuple[float, float, float]
+    pattern: PatternName
+    confidence: float
+    colours: list[tuple[ColourName, float]]
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+
+def describe_garment(image_rgb: RGB, mask: Mask) -> StyleDescription:
+    """Describe the garment at ``mask`` (bool (H, W)) of ``image_rgb`` (H, W, 3).
+
+    Raises:
+        NoGarmentFound: the mask is empty.
+    """
+    if mask.shape != image_rgb.shape[:2]:
+        raise ValueError(f"mask: expected shape {image_rgb.shape[:2]}, got {mask.shape}")
+    box = bounding_box(mask)
+    if box is None:
+        raise NoGarmentFound("no garment to describe: the mask is empty")
+    image = image_rgb[box.y1 : box.y2, box.x1 : box.x2]
+    inside = mask[box.y1 : box.y2, box.x1 : box.x2]
+    pattern, confidence = pattern_of(image, inside)
+    scale = _SIDE / max(inside.shape)
+    if scale < 1:
+        size = (max(round(inside.shape[1] * scale), 1), max(round(inside.shape[0] * scale), 1))
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        inside = cv2.resize(inside.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST).astype(bool)
+    # The outline mixes with the background and holds the darkest shadows.
+    framed = cv2.erode(inside.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0).astype(bool)
+    core = framed if np.count_nonzero(framed) >= 64 else inside
+    lab = srgb_to_lab(image[core] if core.any() else image)
+    names = np.array([colour_name(value) for value in lab[:: max(len(lab) // 500, 1)]])
+    found, counts = np.unique(names, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    colours: list[tuple[ColourName, float]] = [(found[i].item(), float(counts[i] / counts.sum())) for i in order]
+    middle = np.median(lab, axis=0)
+    lightness, a, b = (round(float(value), 2) for value in middle)
+    return StyleDescription(colours[0][0], (lightness, a, b), pattern, confidence, colours)

@@ -1,0 +1,129 @@
+"""MLflow as the registry uses it: opened quietly and late, one writer at a time, its errors told apart."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+
+def open_client(uri: str, database: Path | None) -> MlflowClient:
+    """A client, the tables made where they are not there yet; quiet, and asking no one but ``uri`` for anything."""
+    # MLflow reads these when it is imported or first used; a user's own values win.
+    for name, value in (
+        ("MLFLOW_DISABLE_TELEMETRY", "true"),
+        ("DO_NOT_TRACK", "true"),
+        ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2"),
+        ("MLFLOW_HTTP_REQUEST_TIMEOUT", "20"),
+        ("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false"),
+    ):
+        os.environ.setdefault(name, value)
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    from mlflow.tracking import MlflowClient
+
+    for name in ("mlflow", "mlflow.store.db.utils", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    if database is None:
+        return MlflowClient(uri, uri)
+    with locked(database.parent / "open.lock"):  # two processes must not create the tables at once
+        client = MlflowClient(uri, uri)
+        client.search_registered_models(max_results=1)
+        return client
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an advisory lock between processes (and threads: every holder has its own descriptor)."""
+    import fcntl
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def state_of(database: Path) -> str:
+    """Changes with every commit: SQLite's own file change counter (bytes 24 to 27 of the header), size and times."""
+    with database.open("rb") as file:
+        file.seek(24)
+        counter = int.from_bytes(file.read(4), "big")
+    paths = [p for p in (database, database.with_name(database.name + "-wal")) if p.exists()]
+    return " ".join([str(counter), *(f"{p.stat().st_size}:{p.stat().st_mtime_ns}" for p in paths)])
+
+
+def pages(fetch: Callable[[str | None], Any]) -> Iterator[Any]:
+    """Every entry of a paged answer; ``fetch`` takes a page token."""
+    token: str | None = None
+    while True:
+        page = fetch(token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def create_once(create: Callable[[], object]) -> None:
+    """Run ``create``; that somebody else was first is no error."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        create()
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def log_file(client: MlflowClient, run_id: str, name: str, path: Path) -> None:
+    """Keep a file as an artifact under a name of ours (`log_artifact` keeps the file's own)."""
+    if path.name == name:
+        client.log_artifact(run_id, str(path))
+        return
+    with tempfile.TemporaryDirectory(prefix="fittingroom-") as folder:
+        renamed = Path(folder) / name
+        try:
+            os.link(path, renamed)
+        except OSError:
+            shutil.copyfile(path, renamed)
+        client.log_artifact(run_id, str(renamed))
+
+
+def is_storage_error(error: BaseException) -> bool:
+    """Whether an error (or what it came from) means that the storage does not answer for now."""
+    chain: Iterable[BaseException] = _causes(error)
+    for cause in chain:
+        module = type(cause).__module__.partition(".")[0]
+        name = type(cause).__name__
+        if module in ("requests", "urllib3") or isinstance(cause, ConnectionError | TimeoutError):
+            return True
+        if module == "sqlalchemy" and name in ("OperationalError", "TimeoutError"):
+            return True
+        if isinstance(cause, OSError) and cause.errno in (28, 122):  # no space, over quota
+            return True
+        if getattr(cause, "error_code", "") in ("TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED"):
+            return True
+        if module == "mlflow" and "API request to" in str(cause):
+            return True
+    return False
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    chain: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in chain:
+        chain.append(current)
+        current = current.__cause__ or current.__context__
+    return chain
+
+
+def one_line(error: BaseException) -> str:
+    """An error's message without line breaks, not too long."""
+    return " ".join(str(error).split())[:300]

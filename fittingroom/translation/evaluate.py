@@ -1,0 +1,196 @@
+"""How good a style's translator is: its colours, the structure it kept, and what it changed that it should not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from fittingroom.errors import ImageRejected, InputError
+from fittingroom.images import RGB
+from fittingroom.masks import Mask, bounding_box
+from fittingroom.styles.colours import ciede2000, srgb_to_lab
+from fittingroom.translation.dataset import read_prepared
+from fittingroom.translation.predict import Translator
+from fittingroom.translation.sheets import write_sheet
+
+QUANTILES = 32
+
+
+@dataclass(frozen=True, eq=False)
+class StyleTarget:
+    """The colours of a style: the mean CIELAB colour of each of `QUANTILES` equal shares, from dark to light.
+
+    A solid style has nearly one colour throughout, a navy-and-white striped one goes from navy to white; so a
+    translator is compared share by share, not by its mean.
+    """
+
+    colours: NDArray[np.float64]
+
+    @staticmethod
+    def of_pictures(paths: Sequence[Path], size: int = 256) -> StyleTarget:
+        """From prepared pictures; those that cannot be read are left out.
+
+        Raises:
+            InputError: none could be read.
+        """
+        curves = []
+        for path in paths:
+            try:
+                curve = colour_curve(*read_prepared(path, size))
+            except ImageRejected:
+                continue
+            if curve is not None:
+                curves.append(curve)
+        if not curves:
+            raise InputError("style target: expected at least one picture of a garment, got none")
+        return StyleTarget(np.mean(curves, axis=0))
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON value that `from_json` reads back."""
+        return {"colours": np.round(self.colours, 3).tolist()}
+
+    @staticmethod
+    def from_json(value: Mapping[str, Any]) -> StyleTarget:
+        """Written by `to_json`."""
+        return StyleTarget(np.asarray(value["colours"], np.float64))
+
+
+@dataclass(frozen=True)
+class StyleReport:
+    """Figures over all pictures (`metrics`), per picture (`rows`), and the before/after sheet when one was asked for.
+
+    ``ciede2000_median`` is the median colour difference to the style, ``luminance_ssim`` the mean SSIM of relative
+    lightness on the garment, ``leak`` the share (0..1) of the network's own change that falls outside the mask, and
+    ``pattern_recognised`` the share of outputs whose described pattern is the wanted one.
+    """
+
+    metrics: dict[str, float]
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    sheet: Path | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON value."""
+        sheet = None if self.sheet is None else str(self.sheet)
+        return {"metrics": self.metrics, "rows": self.rows, "sheet": sheet, "notes": self.notes}
+
+
+def evaluate_style(
+    weights: Path,
+    images: Sequence[Path],
+    style_target: StyleTarget | None = None,
+    sheet: Path | None = None,
+    device: str = "auto",
+) -> StyleReport:
+    """Measure a weights file on prepared pictures of garments.
+
+    Args:
+        weights: written by the training.
+        images: prepared pictures, best ones that the training did not see.
+        style_target: the colours to reach; None takes those the weights file carries.
+        sheet: where to write a before/after PNG; None for none.
+        device: auto, cpu, cuda or mps.
+
+    Raises:
+        MissingInputError, WeightsRejected: no usable weights. InputError: no usable picture.
+    """
+    translator = Translator.load(weights, device)
+    if style_target is None and "target" in translator.info:
+        style_target = StyleTarget.from_json(translator.info["target"])
+    return evaluate_translator(translator, images, style_target, sheet)
+
+
+def evaluate_translator(
+    translator: Translator, images: Sequence[Path], style_target: StyleTarget | None, sheet: Path | None = None
+) -> StyleReport:
+    """`evaluate_style` for a translator that is loaded already."""
+    rows: list[dict[str, Any]] = []
+    before: list[RGB] = []
+    after: list[RGB] = []
+    notes = ["KID is left out: its Inception weights cannot be had without a network"]
+    for path in images:
+        try:
+            image, mask = read_prepared(path, translator.size)
+        except ImageRejected as error:
+            notes.append(str(error))
+            continue
+        if not mask.any():
+            notes.append(f"{path}: no garment in it")
+            continue
+        raw = translator.raw([image], [mask])[0]
+        output = np.where(mask[..., None], raw, image)
+        rows.append({"file": Path(path).name} | measure(image, mask, raw, style_target))
+        before.append(image)
+        after.append(output)
+    if not rows:
+        raise InputError("evaluation: expected at least one picture of a garment, got none")
+    if sheet is not None:
+        write_sheet(sheet, before[:24], after[:24])
+    return StyleReport(_summary(rows), rows, sheet, notes)
+
+
+def measure(image: RGB, mask: Mask, output: RGB, style_target: StyleTarget | None) -> dict[str, float]:
+    """The figures of one picture; ``output`` is the network's own, surround included."""
+    change = np.abs(output.astype(np.float64) - image).sum(-1)
+    row = {
+        "luminance_ssim": luminance_ssim(image, output, mask),
+        "leak": float(change[~mask].sum() / max(change.sum(), 1.0)),
+    }
+    curve = colour_curve(output, mask)
+    if style_target is not None and curve is not None:
+        row["ciede2000"] = float(ciede2000(curve, style_target.colours).mean())
+    return row
+
+
+def _summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    metrics = {
+        "pictures": float(len(rows)),
+        "luminance_ssim": float(np.mean([row["luminance_ssim"] for row in rows])),
+        "leak": float(np.mean([row["leak"] for row in rows])),
+    }
+    differences = [row["ciede2000"] for row in rows if "ciede2000" in row]
+    if differences:
+        metrics["ciede2000_median"] = float(np.median(differences))
+        metrics["ciede2000_90"] = float(np.quantile(differences, 0.9))
+    return metrics
+
+
+def colour_curve(image: RGB, mask: Mask) -> NDArray[np.float64] | None:
+    """Mean CIELAB colour of each equal share of the garment's pixels from dark to light, (QUANTILES, 3).
+
+    None when there are fewer pixels than shares.
+    """
+    pixels = srgb_to_lab(image[mask])
+    if len(pixels) < QUANTILES:
+        return None
+    ordered = pixels[np.argsort(pixels[:, 0], kind="stable")]
+    return np.stack([part.mean(0) for part in np.array_split(ordered, QUANTILES)])
+
+
+def luminance_ssim(image: RGB, output: RGB, mask: Mask) -> float:
+    """SSIM (Wang et al. 2004) of relative lightness, on the garment's own bounding box, -1 to 1.
+
+    Lightness is divided by its mean over the garment, so that a dark garment may become a light one; outside the mask
+    both are flat.
+    """
+    box = bounding_box(mask)
+    if box is None:
+        return 0.0
+    pair = []
+    for picture in (image, output):
+        lightness = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float64)
+        relative = np.where(mask, lightness / max(lightness[mask].mean(), 1.0), 1.0)
+        pair.append(torch.from_numpy(relative[box.y1 : box.y2, box.x1 : box.x2])[None, None])
+    if min(pair[0].shape[2:]) < 11:
+        return 0.0
+    similarity = structural_similarity_index_measure(pair[1], pair[0], data_range=1.0)
+    assert isinstance(similarity, torch.Tensor)  # a pair only when its parts are asked for
+    return float(similarity)

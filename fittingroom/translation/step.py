@@ -1,0 +1,194 @@
+"""One training step of CycleGAN: the four networks, their optimizers and pools, and what a step does with them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fittingroom.translation.dataset import Batch
+from fittingroom.translation.image_pool import ImagePool
+from fittingroom.translation.losses import adversarial_loss, cycle_loss, smooth_l1, structure_loss
+from fittingroom.translation.networks import Generator, build_discriminator, build_generator
+from fittingroom.translation.settings import StyleSettings
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+LOSS_NAMES = ("generators", "adversarial", "cycle", "identity", "structure", "discriminator_a", "discriminator_b")
+
+
+class CycleGan:
+    """generator_a_to_b and generator_b_to_a, discriminator_a and discriminator_b, and all that learns with them.
+
+    One forward pass of the generators serves both updates: the discriminators are shown the fakes that the generators
+    were just judged by. Nothing in `step` waits for the device.
+    """
+
+    def __init__(self, settings: StyleSettings, accelerator: Accelerator) -> None:
+        self.settings, self.accelerator = settings, accelerator
+        layout = torch.channels_last if settings.channels_last else torch.contiguous_format
+        self.generator_a_to_b = build_generator(settings).to(memory_format=layout)
+        self.generator_b_to_a = build_generator(settings, "b_to_a").to(memory_format=layout)
+        self.discriminator_a = build_discriminator(settings).to(memory_format=layout)
+        self.discriminator_b = build_discriminator(settings).to(memory_format=layout)
+        self.average = MovingAverage(self.generator_a_to_b, settings.ema_decay)
+        self.pool_a = ImagePool(settings.pool_size, settings.seed)
+        self.pool_b = ImagePool(settings.pool_size, settings.seed + 1)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Hand everything to Accelerate: devices, precision, processes, checkpoints."""
+        settings, accelerator = self.settings, self.accelerator
+        self.generators = nn.ModuleList([self.generator_a_to_b, self.generator_b_to_a])
+        self.discriminators = nn.ModuleList([self.discriminator_a, self.discriminator_b])
+        fused = accelerator.device.type in ("cpu", "cuda")
+        adam: dict[str, Any] = {"betas": settings.adam_betas, "fused": fused}
+        generator_rate, discriminator_rate = first_rates(settings)
+        # Networks are prepared before the optimizers see their parameters: moving them may replace these.
+        self._generator_a_to_b = accelerator.prepare(self.generator_a_to_b)
+        self._generator_b_to_a = accelerator.prepare(self.generator_b_to_a)
+        self._discriminator_a = accelerator.prepare(self.discriminator_a)
+        self._discriminator_b = accelerator.prepare(self.discriminator_b)
+        self.optimizer_g = accelerator.prepare(
+            torch.optim.Adam(self.generators.parameters(), lr=generator_rate, **adam)
+        )
+        self.optimizer_d = accelerator.prepare(
+            torch.optim.Adam(self.discriminators.parameters(), lr=discriminator_rate, **adam)
+        )
+        self.average.to(accelerator.device)
+        accelerator.register_for_checkpointing(self.pool_a, self.pool_b, self.average)
+
+    @property
+    def served(self) -> Generator:
+        """The generator that is served: the moving average, or generator_a_to_b itself when there is none."""
+        return self.average.generator if self.average.decay else self.generator_a_to_b
+
+    def step(self, a: Batch, b: Batch, number: int, with_identity: bool) -> Tensor:
+        """Update all networks once with unpaired batches of both domains.
+
+        Args:
+            a, b: batches of the domains.
+            number: the step, counted from 1.
+            with_identity: whether this step has an identity loss.
+
+        Returns:
+            The losses named by `LOSS_NAMES`, on the device, detached.
+        """
+        settings, beta = self.settings, self.settings.smooth_l1_beta
+        mask_a, mask_b = (a.mask, b.mask) if settings.masked_losses else (None, None)
+
+        fake_b = self._generator_a_to_b(a.image, a.mask, a.origin)
+        fake_a = self._generator_b_to_a(b.image, b.mask, b.origin)
+        reconstructed_a = self._generator_b_to_a(fake_b, a.mask, a.origin)
+        reconstructed_b = self._generator_a_to_b(fake_a, b.mask, b.origin)
+        seen_fake_a, seen_fake_b = self._augmented(fake_a, b.mask, number), self._augmented(fake_b, a.mask, number)
+        with frozen(self.discriminators):  # the bare modules: no gradient exchange for a network that does not learn
+            adversarial = self._judged(self.discriminator_b, seen_fake_b) + self._judged(
+                self.discriminator_a, seen_fake_a
+            )
+        cycle = cycle_loss(reconstructed_a, a.image, beta, settings.cycle_chroma, mask_a) + cycle_loss(
+            reconstructed_b, b.image, beta, settings.cycle_chroma, mask_b
+        )
+        loss = adversarial + settings.cycle_weight * cycle
+        identity = structure = torch.zeros_like(loss)
+        if settings.luminance_weight:
+            structure = structure_loss(fake_b, a.image, settings.luminance_blur, a.mask)
+            loss = loss + settings.luminance_weight * structure
+        if with_identity:
+            identity = smooth_l1(self._generator_a_to_b(b.image, b.mask, b.origin), b.image, beta, mask_b)
+            identity = identity + smooth_l1(self._generator_b_to_a(a.image, a.mask, a.origin), a.image, beta, mask_a)
+            loss = loss + settings.identity_weight * identity
+        self.optimizer_g.zero_grad()
+        self.accelerator.backward(loss)
+        self.optimizer_g.step()
+
+        real_a, real_b = self._augmented(a.image, a.mask, -number), self._augmented(b.image, b.mask, -number)
+        loss_a = self._told_apart(self._discriminator_a, real_a, self.pool_a.query(torch.cat(seen_fake_a, 1)))
+        loss_b = self._told_apart(self._discriminator_b, real_b, self.pool_b.query(torch.cat(seen_fake_b, 1)))
+        self.optimizer_d.zero_grad()
+        self.accelerator.backward(loss_a + loss_b)
+        self.optimizer_d.step()
+        if self.average.decay:
+            self.average.update(self.generator_a_to_b, number)
+        return torch.stack([loss, adversarial, cycle, identity, structure, loss_a, loss_b]).detach()
+
+    def _judged(self, discriminator: nn.Module, seen: tuple[Tensor, Tensor]) -> Tensor:
+        """The generator's adversarial loss: how far its picture is from being taken for real."""
+        image, mask = seen
+        weight = mask if self.settings.masked_losses else None
+        return adversarial_loss(discriminator(image), True, self.settings.smooth_l1_beta, weight)
+
+    def _told_apart(self, discriminator: nn.Module, real: tuple[Tensor, Tensor], pooled: Tensor) -> Tensor:
+        """The discriminator's loss over reals and fakes; ``pooled`` is (N, 4, H, W), pictures with their masks."""
+        fake, fake_mask = pooled[:, :3], pooled[:, 3:]
+        image, mask = real
+        scores_real, scores_fake = discriminator(torch.cat([image, fake])).chunk(2)
+        beta, masked = self.settings.smooth_l1_beta, self.settings.masked_losses
+        return 0.5 * (
+            adversarial_loss(scores_real, True, beta, mask if masked else None)
+            + adversarial_loss(scores_fake, False, beta, fake_mask if masked else None)
+        )
+
+    def _augmented(self, image: Tensor, mask: Tensor, number: int) -> tuple[Tensor, Tensor]:
+        """What a discriminator sees: by setting, shifted by up to an eighth and perhaps flipped, differentiably."""
+        if not self.settings.augment_discriminators:
+            return image, mask
+        chance = np.random.default_rng([self.settings.seed, abs(number), int(number > 0)])
+        reach = image.shape[-1] // 8
+        shift = tuple(int(v) for v in chance.integers(-reach, reach + 1, 2))
+        flip = chance.random() < 0.5
+        image, mask = image.roll(shift, (2, 3)), mask.roll(shift, (2, 3))
+        return (image.flip(3), mask.flip(3)) if flip else (image, mask)
+
+    def set_rates(self, scale: float) -> None:
+        """Set both optimizers to ``scale`` times their first rate."""
+        for optimizer, first in zip((self.optimizer_g, self.optimizer_d), first_rates(self.settings), strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = first * scale
+
+
+def first_rates(settings: StyleSettings) -> tuple[float, float]:
+    """Adam's rates in epoch 0: generators, discriminators."""
+    return settings.learning_rate, settings.discriminator_learning_rate or settings.learning_rate
+
+
+class MovingAverage:
+    """An exponential moving average of a generator's weights; young averages forget faster, as few steps are seen."""
+
+    def __init__(self, generator: Generator, decay: float) -> None:
+        self.decay = decay
+        self.generator = copy.deepcopy(generator).requires_grad_(False).eval()
+
+    def to(self, device: torch.device) -> None:
+        """Move to where the generator lies."""
+        self.generator.to(device)
+
+    @torch.no_grad()
+    def update(self, generator: Generator, step: int) -> None:
+        """Move towards ``generator``; ``step`` counts from 1."""
+        decay = min(self.decay, step / (step + 10.0))
+        torch._foreach_lerp_(list(self.generator.parameters()), list(generator.parameters()), 1.0 - decay)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """For checkpoints."""
+        return self.generator.state_dict()
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Go on from a checkpoint."""
+        self.generator.load_state_dict(state)
+
+
+@contextmanager
+def frozen(module: nn.Module) -> Iterator[None]:
+    """Without gradients for ``module``'s own parameters; gradients through it still flow."""
+    module.requires_grad_(False)
+    try:
+        yield
+    finally:
+        module.requires_grad_(True)

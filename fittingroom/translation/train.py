@@ -1,0 +1,395 @@
+"""Training one style: from two folders of pictures to weights that can be served, going on wherever it was stopped."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+
+from fittingroom.errors import InputError, MissingInputError, TrainingDiverged, WeightsRejected
+from fittingroom.training.checkpoints import CheckpointFolder
+from fittingroom.training.device import choose_device, choose_precision
+from fittingroom.training.jobs import main_of_job
+from fittingroom.training.progress import Listener, Progress, ProgressFile
+from fittingroom.training.weights import load_into, read_weights, save_weights
+from fittingroom.translation.dataset import (
+    Domain,
+    Unpaired,
+    choose_pictures,
+    digests,
+    hold_out,
+    list_pictures,
+    read_prepared,
+)
+from fittingroom.translation.evaluate import StyleTarget, evaluate_translator
+from fittingroom.translation.predict import KIND, Translator
+from fittingroom.translation.schedule import has_identity_loss, learning_rate
+from fittingroom.translation.settings import StyleSettings, preset
+from fittingroom.translation.sheets import write_sheet
+from fittingroom.translation.step import LOSS_NAMES, CycleGan
+from fittingroom.workspace import check_name, digest_file, digest_value, write_json
+
+CODE_VERSION = 1
+"""Raised when the same settings and data would no longer give the same weights."""
+SETBACK_RATE = 0.5
+SAMPLES = 6
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class StyleTraining:
+    """What a training produced.
+
+    Attributes:
+        weights: the file to serve. metrics: figures on held-out source pictures. sheets: before/after PNGs, oldest
+        first. already_done: nothing was trained, the same settings and data had been trained before.
+    """
+
+    name: str
+    weights: Path
+    metrics: dict[str, float]
+    settings: StyleSettings
+    identity: str
+    steps: int
+    sheets: list[Path] = field(default_factory=list)
+    already_done: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON value."""
+        return {
+            "name": self.name,
+            "weights": str(self.weights),
+            "metrics": self.metrics,
+            "settings": self.settings.to_json(),
+            "identity": self.identity,
+            "steps": self.steps,
+            "sheets": [str(path) for path in self.sheets],
+            "already_done": self.already_done,
+        }
+
+
+@dataclass
+class _Place:
+    """How far the training is; part of each checkpoint."""
+
+    step: int = 0
+    rate_scale: float = 1.0
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"step": self.step, "rate_scale": self.rate_scale}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.step, self.rate_scale = int(state["step"]), float(state["rate_scale"])
+
+
+@dataclass(frozen=True)
+class _Data:
+    """The pictures of a training, listed and parted; nothing decoded yet."""
+
+    source: list[Path]
+    held_out: list[Path]
+    target: list[Path]
+    digests: dict[str, Any]
+
+
+def train_style(
+    name: str,
+    source: Path | str | Sequence[Path | str],
+    target: Path | str,
+    out: Path,
+    settings: StyleSettings,
+    listener: Listener | None = None,
+    warm_start: Path | None = None,
+    device: str = "auto",
+) -> StyleTraining:
+    """Train the style ``name`` and write ``out/weights.safetensors``.
+
+    A training that was stopped goes on from its last checkpoint and ends with the weights it would have had without
+    the stop. One that had ended with the same settings and pictures returns at once; with others, it starts anew.
+
+    Args:
+        name: the style's name, for messages and the weights' card.
+        source: folder or folders of prepared garment pictures (domain A).
+        target: folder of prepared pictures of the style (domain B).
+        out: gets ``checkpoints/``, ``samples/``, ``progress.jsonl``, ``run.json`` and the weights.
+        settings: see `fittingroom.translation.settings.preset`.
+        listener: called with live progress.
+        warm_start: weights of another style to start from; their networks must have the same shape.
+        device: auto, cpu, cuda or mps.
+
+    Raises:
+        MissingInputError, InputError, SettingError: refused before any work.
+        TrainingDiverged: the loss stopped being finite twice.
+    """
+    out = Path(out)
+    check_name(name, "style")
+    data = _list_data(source, target, settings)
+    chosen_device = choose_device(device)
+    identity = _identity(name, settings, data, warm_start)
+    finished = _finished(out, name, settings, identity)
+    if finished is not None:
+        return finished
+    AcceleratorState._reset_state()
+    accelerator = Accelerator(
+        mixed_precision=choose_precision(settings.precision, chosen_device), cpu=chosen_device.type == "cpu"
+    )
+    if accelerator.is_main_process:
+        _clear_other_training(out, identity)
+    accelerator.wait_for_everyone()
+    training = _Training(name, data, out, settings, accelerator, listener, warm_start)
+    training.run()
+    metrics = training.finish(identity) if accelerator.is_main_process else {}
+    accelerator.wait_for_everyone()
+    return StyleTraining(
+        name, out / "weights.safetensors", metrics, settings, identity, training.place.step, _sheets(out)
+    )
+
+
+def _list_data(source: Path | str | Sequence[Path | str], target: Path | str, settings: StyleSettings) -> _Data:
+    sources = choose_pictures(list_pictures(source, "source", settings.min_pictures), settings.max_pictures)
+    targets = choose_pictures(list_pictures(target, "target", settings.min_pictures), settings.max_pictures)
+    training, held_out = hold_out(sources, settings.held_out)
+    return _Data(training, held_out, targets, {"source": digests(sources), "target": digests(targets)})
+
+
+def _identity(name: str, settings: StyleSettings, data: _Data, warm_start: Path | None) -> str:
+    if warm_start is not None and not Path(warm_start).is_file():
+        raise MissingInputError("weights to start from", warm_start)
+    return digest_value(
+        {
+            "code": CODE_VERSION,
+            "name": name,
+            "settings": settings.to_json(),
+            "data": data.digests,
+            "warm_start": None if warm_start is None else digest_file(warm_start),
+        }
+    )
+
+
+def _finished(out: Path, name: str, settings: StyleSettings, identity: str) -> StyleTraining | None:
+    """The result of the same training when it had ended before, else None."""
+    weights = out / "weights.safetensors"
+    if not weights.is_file():
+        return None
+    try:
+        info = read_weights(weights, KIND).info
+    except WeightsRejected:
+        return None
+    if info.get("identity") != identity:
+        return None
+    return StyleTraining(
+        name, weights, info["metrics"], settings, identity, info["steps"], _sheets(out), already_done=True
+    )
+
+
+def _clear_other_training(out: Path, identity: str) -> None:
+    """Remove what a training with other settings or pictures left in ``out``."""
+    marker = out / "run.json"
+    try:
+        found = json.loads(marker.read_text(encoding="utf-8"))["identity"]
+    except (OSError, ValueError, KeyError):
+        found = None
+    if found != identity:
+        if (out / "checkpoints").exists() or found is not None:
+            log.warning("%s holds a training with other settings or pictures; starting anew", out)
+        for folder in ("checkpoints", "samples"):
+            shutil.rmtree(out / folder, ignore_errors=True)
+        for file in ("weights.safetensors", "progress.jsonl"):
+            (out / file).unlink(missing_ok=True)
+        write_json(marker, {"identity": identity})
+
+
+def _sheets(out: Path) -> list[Path]:
+    return sorted((out / "samples").glob("step-*.png"))
+
+
+class _Training:
+    """The loop and what it keeps: networks, data, checkpoints, place, progress."""
+
+    def __init__(
+        self,
+        name: str,
+        data: _Data,
+        out: Path,
+        settings: StyleSettings,
+        accelerator: Accelerator,
+        listener: Listener | None,
+        warm_start: Path | None,
+    ) -> None:
+        self.name, self.out, self.settings, self.accelerator = name, out, settings, accelerator
+        self.files, self.listener = data, listener
+        self.progress_file = ProgressFile(out / "progress.jsonl")
+        torch.manual_seed(settings.seed)
+        device = accelerator.device
+        shape = (settings.image_size, settings.crop_size, settings.crop_cover, device)
+        domain_a, domain_b = Domain(data.source, *shape), Domain(data.target, *shape)
+        for line in domain_a.skipped + domain_b.skipped:
+            log.warning("left out: %s", line)
+        self.data = Unpaired(domain_a, domain_b, settings.batch_size, settings.seed)
+        self.steps_per_epoch = settings.steps_per_epoch or max(
+            math.ceil(max(len(domain_a), len(domain_b)) / (settings.batch_size * accelerator.num_processes)),
+            1,
+        )
+        self.total_steps = settings.epochs * self.steps_per_epoch
+        self.model = CycleGan(settings, accelerator)
+        if warm_start is not None:
+            self._warm_start(warm_start)
+        for generator, painted in (
+            (self.model.generator_a_to_b, domain_b),
+            (self.model.generator_b_to_a, domain_a),
+            (self.model.average.generator, domain_b),
+        ):
+            generator.set_domain_colour(painted.mean_colour())
+        self.place = _Place()
+        accelerator.register_for_checkpointing(self.place)
+        self.checkpoints = CheckpointFolder(out / "checkpoints")
+        self._samples = [read_prepared(path, settings.image_size) for path in self._sample_paths()]
+        self._targets = [read_prepared(path, settings.image_size)[0] for path in data.target[:SAMPLES]]
+
+    def _warm_start(self, path: Path) -> None:
+        weights = read_weights(path, KIND)
+        for generator in (self.model.generator_a_to_b, self.model.average.generator):
+            load_into(generator, weights, path)
+
+    def _sample_paths(self) -> list[Path]:
+        paths = self.files.held_out or self.files.source
+        return paths[:: max(len(paths) // SAMPLES, 1)][:SAMPLES]
+
+    def run(self) -> None:
+        """Train to the end, from the last checkpoint when there is one."""
+        self.checkpoints.restore(self.accelerator)
+        if self.place.step == 0:
+            self.checkpoints.save(self.accelerator, 0)  # somewhere to go back to
+        while not self._advance():
+            self._go_back()
+
+    def _advance(self) -> bool:
+        """Steps until the end (True) or until a loss is not finite (False)."""
+        settings, place = self.settings, self.place
+        rank, processes = self.accelerator.process_index, self.accelerator.num_processes
+        self._started, self._first = time.monotonic(), place.step
+        sums = torch.zeros(len(LOSS_NAMES), device=self.accelerator.device)
+        summed = 0
+        while place.step < self.total_steps:
+            epoch, step_in_epoch = divmod(place.step, self.steps_per_epoch)
+            self.model.set_rates(place.rate_scale * learning_rate(1.0, settings.rate_decay, epoch))
+            batch_a, batch_b = self.data.batches(epoch, step_in_epoch, rank, processes)
+            number = place.step + 1
+            with_identity = has_identity_loss(number, settings.identity_every)
+            sums += self.model.step(batch_a, batch_b, number, with_identity)
+            summed += 1
+            place.step = number
+            last = number == self.total_steps
+            saves = last or number % settings.checkpoint_steps == 0
+            if saves or number % settings.report_steps == 0:
+                losses = self.accelerator.reduce(sums / summed, "mean").tolist()
+                if not all(map(math.isfinite, losses)):
+                    return False
+                self._report(epoch, dict(zip(LOSS_NAMES, losses, strict=True)))
+                sums.zero_()
+                summed = 0
+            if saves:
+                self.checkpoints.save(self.accelerator, number)
+            if last or number % settings.sample_steps == 0:
+                self._write_samples()
+        return True
+
+    def _go_back(self) -> None:
+        """Back to the last good checkpoint with a lower rate, once."""
+        failed, earlier = self.place.step, self.place.rate_scale
+        if earlier < 1.0:
+            raise TrainingDiverged(
+                f"style {self.name}: the loss stopped being finite near step {failed}, and a rate of {earlier:g} times "
+                f"the setting (learning_rate {self.settings.learning_rate:g}) did not help"
+            )
+        step = self.checkpoints.restore(self.accelerator)
+        self.place.rate_scale = SETBACK_RATE
+        # Saved again, so that a kill after this does not give the training another try at the full rate.
+        self.checkpoints.save(self.accelerator, step)
+        message = f"the loss stopped being finite near step {failed}; back to step {step} at {SETBACK_RATE:g} x rate"
+        log.warning("style %s: %s", self.name, message)
+        self._tell(
+            Progress(step, self.total_steps, step // self.steps_per_epoch, self.settings.epochs, {}, None, message)
+        )
+
+    def _report(self, epoch: int, losses: dict[str, float]) -> None:
+        done = self.place.step - self._first
+        left = (time.monotonic() - self._started) / max(done, 1) * (self.total_steps - self.place.step)
+        self._tell(Progress(self.place.step, self.total_steps, epoch + 1, self.settings.epochs, losses, left))
+
+    def _tell(self, progress: Progress) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        self.progress_file(progress)
+        if self.listener is not None:
+            self.listener(progress)
+
+    def translator(self) -> Translator:
+        """The generator as it would be served now."""
+        return Translator(self.model.served, self.settings, self.accelerator.device)
+
+    def _write_samples(self) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        images, masks = [image for image, _ in self._samples], [mask for _, mask in self._samples]
+        was_training = self.model.served.training
+        after = self.translator().translate_batch(images, masks)
+        self.model.served.train(was_training)
+        write_sheet(self.out / "samples" / f"step-{self.place.step:09d}.png", images, after, self._targets, SAMPLES)
+
+    def finish(self, identity: str) -> dict[str, float]:
+        """Measure on the held-out pictures and write the weights."""
+        paths = self.files.held_out or self.files.source[: self.settings.held_out]
+        target = StyleTarget.of_pictures(self.files.target, self.settings.image_size)
+        report = evaluate_translator(self.translator(), paths, target)
+        info = {
+            "name": self.name,
+            "identity": identity,
+            "steps": self.place.step,
+            "metrics": report.metrics,
+            "target": target.to_json(),
+            "digests": {key: digest_value(value) for key, value in self.files.digests.items()},
+        }
+        save_weights(
+            self.out / "weights.safetensors", KIND, self.model.served.state_dict(), self.settings.to_json(), info
+        )
+        return report.metrics
+
+
+def run_job(job: Mapping[str, Any], listener: Listener) -> dict[str, Any]:
+    """Train as a job: ``{"name", "source", "target", "out", "settings" or "preset", "device", "warm_start"}``.
+
+    ``settings`` are overrides of ``preset`` (the bare recipe when none is named).
+    """
+    try:
+        name, source, target, out = job["name"], job["source"], job["target"], Path(job["out"])
+    except KeyError as error:
+        raise InputError(f"job: expected the field {error.args[0]}, it is missing") from None
+    settings = preset(job.get("preset") or "recipe").with_overrides(**(job.get("settings") or {}))
+    warm_start = job.get("warm_start")
+    result = train_style(
+        name,
+        source,
+        Path(target),
+        out,
+        settings,
+        listener,
+        None if warm_start is None else Path(warm_start),
+        job.get("device") or "auto",
+    )
+    return result.to_json()
+
+
+if __name__ == "__main__":
+    main_of_job(run_job)

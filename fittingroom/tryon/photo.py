@@ -1,0 +1,105 @@
+"""A photo file in, a try-on file out: orientation, transparency and colour space are the photo's own.
+
+A photo in a wide colour space (an ICC profile) is worked on in sRGB, but only the new garment is converted back: the
+rest of the picture keeps its bytes, and the result carries the photo's profile. EXIF is applied and not copied.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from fittingroom.errors import InputError
+from fittingroom.garment import GarmentFinder
+from fittingroom.images import RGB, encode_jpeg, encode_png, flatten_on_white, probe, read_as_stored, to_srgb
+from fittingroom.tryon import compose
+from fittingroom.tryon.pipeline import GarmentTranslator, TryOnResult, TryOnSettings, try_on
+from fittingroom.workspace import write_bytes
+
+LOSSLESS = (".png",)
+LOSSY = (".jpg", ".jpeg")
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """A decoded photo, right side up.
+
+    Attributes:
+        pixels: uint8 (H, W, 3), or (H, W, 4) where the file has transparency; in the photo's own colour space.
+        profile: the ICC profile of that colour space; None is sRGB.
+    """
+
+    pixels: RGB
+    profile: bytes | None = None
+
+    @property
+    def srgb(self) -> RGB:
+        """The same in sRGB, alpha kept: what the models are shown."""
+        if self.profile is None:
+            return self.pixels
+        colours = to_srgb(self.pixels[..., :3], self.profile)
+        return colours if self.pixels.shape[2] == 3 else np.dstack([colours, self.pixels[..., 3]])
+
+
+def read_photo(source: Path | bytes, max_pixels: int | None = None, max_bytes: int | None = None) -> Photo:
+    """Decode a photo.
+
+    Raises:
+        ImageRejected: not a picture we accept. MissingInputError: no such file.
+    """
+    limits = {k: v for k, v in (("max_pixels", max_pixels), ("max_bytes", max_bytes)) if v is not None}
+    rgba, profile = read_as_stored(source, **limits)
+    has_alpha = probe(source, **limits).mode in ("RGBA", "LA", "PA") or bool((rgba[..., 3] < 255).any())
+    return Photo(rgba if has_alpha else np.ascontiguousarray(rgba[..., :3]), profile)
+
+
+def try_on_photo(
+    photo: Photo,
+    finder: GarmentFinder,
+    translator: GarmentTranslator,
+    settings: TryOnSettings | None = None,
+    target_category: str | None = None,
+) -> TryOnResult:
+    """`fittingroom.tryon.pipeline.try_on`, the result's image in the photo's own colour space.
+
+    Raises:
+        NoGarmentFound: the photo shows none.
+    """
+    result = try_on(photo.srgb, finder, translator, settings, target_category)
+    if photo.profile is None:
+        return result
+    garment = to_srgb(result.new_garment, photo.profile, inverse=True)
+    merged = compose.blend(np.ascontiguousarray(photo.pixels[..., :3]), garment, result.alpha)
+    image = merged if photo.pixels.shape[2] == 3 else np.dstack([merged, photo.pixels[..., 3]])
+    return replace(result, image=image)
+
+
+def check_output(path: Path) -> None:
+    """Refuse a result's name before any work is done.
+
+    Raises:
+        InputError: a suffix that is neither PNG nor JPEG.
+    """
+    if path.suffix.lower() not in LOSSLESS + LOSSY:
+        raise InputError(f"output {path}: expected a name that ends in .png, .jpg or .jpeg")
+
+
+def write_result(path: Path, result: TryOnResult, photo: Photo) -> str:
+    """Write the picture atomically; PNG keeps every untouched pixel, JPEG cannot.
+
+    Returns:
+        a sentence on what the format loses; empty for PNG.
+
+    Raises:
+        InputError: another suffix. StorageUnavailable: the disk is full.
+    """
+    check_output(path)
+    if path.suffix.lower() in LOSSLESS:
+        write_bytes(path, encode_png(result.image, profile=photo.profile))
+        return ""
+    opaque = flatten_on_white(result.image) if result.image.shape[2] == 4 else result.image
+    write_bytes(path, encode_jpeg(opaque, quality=95, profile=photo.profile))
+    lost = " and has no transparency" if result.image.shape[2] == 4 else ""
+    return f"JPEG is lossy{lost}: pixels outside the garment are only nearly the photo's; write a .png to keep them all"

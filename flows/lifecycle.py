@@ -1,0 +1,124 @@
+"""The lifecycle: a shop's pages and annotated photos -> trained, gated, registered models -> try-on pictures."""
+
+from __future__ import annotations
+
+from prefect import flow
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.convert_annotations import convert_annotations
+from flows.crawl_garments import crawl_garments
+from flows.parameters import ConvertParameters, CrawlParameters, LifecycleParameters, PrepareParameters, TryOnParameters
+from flows.prepare_garments import prepare_garments
+from flows.trainings import Trainings
+from flows.try_on import try_on
+from tasks import annotating
+from tasks.caching import Content, Record, records_in
+from tasks.crawling import chosen_styles
+from tasks.pictures import settle_folder
+from tasks.registering import champion_styles
+from tasks.reporting import Outcome, build_report, outcome_of, stages_of
+from tasks.trying_on import find_photos
+from tasks.watching import stage
+
+DATASET = "garments"
+
+
+@flow(
+    name="lifecycle",
+    flow_run_name="lifecycle ({parameters.preset})",
+    task_runner=ThreadPoolTaskRunner(max_workers=8),  # type: ignore[arg-type]
+)
+def lifecycle(parameters: LifecycleParameters) -> Outcome:
+    """Crawl, cut out, prepare, convert, train, judge, register, try on, report."""
+    place = parameters.place
+    styles = chosen_styles(parameters.catalog, parameters.styles)
+    names = [style.name for style in styles]
+    trainings = Trainings(parameters, styles)  # wrong settings and missing photos are refused now, not after an hour
+    find_photos(place, parameters.persons)
+
+    with stage("crawl the shop"):
+        crawled = crawl_garments(_crawling(parameters, names))
+    with stage("cut out and prepare"):
+        prepared = prepare_garments(PrepareParameters(workspace=parameters.workspace, styles=names))
+    with stage("convert annotations"):
+        converted = convert_annotations(_converting(parameters))
+    with stage("cut out what people wear"), records_in(place):
+        dataset = annotating.read_dataset(place, DATASET)
+        worn = _cut_worn_garments(parameters, dataset)
+    with stage("train, judge, register"), records_in(place):
+        trainings.carry_out(dataset)
+    with stage("try on"):
+        tried_on = try_on(_trying(parameters, [name for name in names if name in champion_styles(place)]))
+    with stage("write the report"), records_in(place):
+        cuts = {name: result.cut for name, result in prepared.items()}
+        report = build_report(
+            workspace=str(place.root),
+            title="Fittingroom: from a shop's pages to a try-on",
+            facts={"preset": parameters.preset, "styles": ", ".join(names)},
+            stages=stages_of(
+                {
+                    "crawl": list(crawled.values()),
+                    "cut out": [record for result in prepared.values() for record in result.cut],
+                    "prepare": [record for result in prepared.values() for record in result.prepared],
+                    "convert annotations": [converted],
+                    "cut out what people wear": worn,
+                    **{f"train {model}": [record] for model, record in trainings.trained.items()},
+                    "evaluate segmenter": [trainings.evaluated],
+                    "register": list(trainings.registered.values()),
+                    **{f"try on {style}": [record] for style, record in tried_on.items()},
+                }
+            ),
+            models=trainings.registered,
+            trained=trainings.trained,
+            overlays=trainings.evaluated["value"]["overlays"],
+            tried_on=tried_on,
+            rejected={f"crawl {name}": [record] for name, record in crawled.items()}
+            | {f"cut out {name}": records for name, records in cuts.items()},
+        )
+    return outcome_of(place, trainings.registered, tried_on, report, trainings.failed)
+
+
+def _cut_worn_garments(parameters: LifecycleParameters, dataset: Content) -> list[Record]:
+    place = parameters.place
+    futures = [
+        annotating.people_garments_shard.submit(
+            workspace=str(place.root),
+            dataset=dataset,
+            shard=shard,
+            size=256,
+            flip=True,
+        )
+        for shard in annotating.plan_people(place, dataset, size=256)
+    ]
+    records = [future.result() for future in futures]
+    settle_folder(place.prepared(annotating.PEOPLE), records, "cutting out what people wear")
+    annotating.show_people(place, records)
+    return records
+
+
+def _crawling(parameters: LifecycleParameters, names: list[str]) -> CrawlParameters:
+    return CrawlParameters(
+        workspace=parameters.workspace,
+        catalog=parameters.catalog,
+        styles=names,
+        per_host_delay=parameters.per_host_delay,
+        max_age_hours=parameters.max_age_hours,
+        allow_loopback=parameters.allow_loopback,
+    )
+
+
+def _converting(parameters: LifecycleParameters) -> ConvertParameters:
+    return ConvertParameters(
+        workspace=parameters.workspace,
+        source=parameters.dataset,
+        name=DATASET,
+        train=parameters.train,
+        validation=parameters.validation,
+        seed=parameters.seed,
+    )
+
+
+def _trying(parameters: LifecycleParameters, styles: list[str]) -> TryOnParameters:
+    return TryOnParameters(
+        workspace=parameters.workspace, persons=parameters.persons, styles=styles, device=parameters.device
+    )

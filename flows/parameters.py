@@ -1,0 +1,189 @@
+"""What a person fills in to start a run: each flow's parameters, with their meaning, choices, ranges and defaults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from fittingroom.settings import get_settings
+from fittingroom.workspace import Workspace
+
+Preset = Literal["demo", "cpu", "standard"]
+StylePreset = Literal["demo", "cpu", "standard", "recipe"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Category = Literal[
+    "short sleeve top",
+    "long sleeve top",
+    "short sleeve outwear",
+    "long sleeve outwear",
+    "vest",
+    "sling",
+    "shorts",
+    "trousers",
+    "skirt",
+    "short sleeve dress",
+    "long sleeve dress",
+    "vest dress",
+    "sling dress",
+]
+Words = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
+"""A name that is a folder and a registry name too."""
+
+
+class Parameters(BaseModel):
+    """What every flow asks."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    workspace: Path = Field(
+        default_factory=lambda: get_settings().workspace,
+        description="Folder that everything is written under",
+    )
+
+    @property
+    def place(self) -> Workspace:
+        """The workspace's paths."""
+        return Workspace(self.workspace)
+
+
+class CrawlParameters(Parameters):
+    """Which styles to fetch pictures of, and how politely."""
+
+    catalog: Path = Field(description="Catalog file (YAML): styles and where their pictures come from")
+    styles: list[str] = Field([], description="Styles to crawl; leave empty for all")
+    per_host_delay: float = Field(1.0, ge=0, le=60, description="Seconds between two requests to one host")
+    max_images: int = Field(1000, ge=1, le=100_000, description="Pictures taken from one source at most")
+    max_age_hours: float = Field(
+        24.0, gt=0, le=8760, description="Do not crawl a style again before its pictures are this old"
+    )
+    allow_loopback: bool = Field(
+        default_factory=lambda: get_settings().allow_loopback,
+        description="Let the crawler fetch from this machine (only the sample shop needs it)",
+    )
+
+    def crawl_settings(self) -> dict[str, Any]:
+        """As `fittingroom.crawl.CrawlSettings` arguments."""
+        return {
+            "contact": get_settings().contact or "",
+            "allow_loopback": self.allow_loopback,
+            "per_host_delay": self.per_host_delay,
+            "max_images": self.max_images,
+        }
+
+
+class PrepareParameters(Parameters):
+    """How crawled photos become training pictures."""
+
+    styles: list[Words] = Field([], description="Styles to prepare; leave empty for all that were crawled")
+    method: Literal["auto", "plain", "model"] = Field(
+        "auto", description="How garments are cut out: by a plain background, by the segmenter, or by what fits"
+    )
+    use_segmenter: bool = Field(False, description="Let the registered segmenter help with photos that are not plain")
+    size: Literal[128, 256, 512] = Field(256, description="Side of the training pictures, in pixels")
+    flip: bool = Field(True, description="Also make a mirrored twin of every picture")
+    shard_size: int = Field(256, ge=1, le=10_000, description="Pictures one task works on at most, on average")
+
+
+class ConvertParameters(Parameters):
+    """Which annotated photos the segmenter learns from."""
+
+    source: Path = Field(description="DeepFashion2 folder (with annos and image in it)")
+    name: Words = Field("garments", description="Name of the dataset that is written")
+    train: int = Field(296, ge=1, le=1_000_000, description="Photos to learn from")
+    validation: int = Field(54, ge=1, le=1_000_000, description="Photos to be judged on, never learnt from")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Which photos are drawn")
+
+
+class TrainSegmenterParameters(Parameters):
+    """How the segmenter is trained."""
+
+    dataset: Words = Field("garments", description="A dataset that convert-annotations wrote")
+    preset: Preset = Field("standard", description="Size of network and training; demo and cpu need no GPU")
+    settings: dict[str, Any] = Field({}, description='Single settings over the preset\'s, such as {"epochs": 10}')
+    backbone_weights: Path | None = Field(
+        default_factory=lambda: get_settings().backbone_weights,
+        description="ImageNet backbone weights (safetensors) where they cannot be downloaded",
+    )
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Every random choice follows from it")
+    device: Device = Field(default_factory=lambda: get_settings().device, description="Where to train")
+
+
+class TrainStyleParameters(Parameters):
+    """How one style is trained."""
+
+    style: Words = Field(description="Name of the style; its prepared pictures are learnt from")
+    category: Category | None = Field(None, description="Category of its garments")
+    colour: str = Field("", max_length=40, description="Its colour, in words")
+    pattern: Literal["", "solid", "striped", "checked", "dotted", "floral", "graphic"] = Field(
+        "", description="Its pattern"
+    )
+    digest: str = Field("", description="Digest of the style in its catalog; filled in by retrain-styles")
+    sources: list[Words] = Field(
+        [], description="Prepared folders of other garments to change; empty for people's and all other styles'"
+    )
+    preset: StylePreset = Field("standard", description="Size of network and training; demo and cpu need no GPU")
+    settings: dict[str, Any] = Field({}, description='Single settings over the preset\'s, such as {"epochs": 10}')
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Every random choice follows from it")
+    device: Device = Field(default_factory=lambda: get_settings().device, description="Where to train")
+
+
+class RegisterStyleParameters(Parameters):
+    """A trained style to register and, when its gate passes, to serve."""
+
+    style: Words = Field(description="Name of the style, as it was trained")
+    preset: StylePreset = Field("standard", description="Whose limits the gate takes")
+
+
+class TryOnParameters(Parameters):
+    """Which styles on which photos."""
+
+    persons: list[Path] = Field(min_length=1, description="Photos of people: files, or folders of them")
+    styles: list[str] = Field([], description="Styles to try on; leave empty for all that serve")
+    detail: float = Field(0.8, ge=0, le=1, description="How much of the garment's own fine detail is kept")
+    device: Device = Field(default_factory=lambda: get_settings().device, description="Where the models run")
+
+
+class LifecycleParameters(Parameters):
+    """The whole way from a shop's pages and annotated photos to try-on pictures."""
+
+    catalog: Path = Field(description="Catalog file (YAML): styles and where their pictures come from")
+    dataset: Path = Field(description="DeepFashion2 folder (with annos and image in it)")
+    persons: list[Path] = Field(min_length=1, description="Photos to try the styles on: files, or folders of them")
+    styles: list[str] = Field([], description="Styles to train; leave empty for all in the catalog")
+    preset: Preset = Field("standard", description="Size of networks and trainings; demo and cpu need no GPU")
+    segmenter: dict[str, Any] = Field({}, description="Single settings of the segmenter over the preset's")
+    style: dict[str, Any] = Field({}, description="Single settings of the style trainings over the preset's")
+    backbone_weights: Path | None = Field(
+        default_factory=lambda: get_settings().backbone_weights,
+        description="ImageNet backbone weights (safetensors) where they cannot be downloaded",
+    )
+    train: int = Field(296, ge=1, le=1_000_000, description="Annotated photos to learn from")
+    validation: int = Field(54, ge=1, le=1_000_000, description="Annotated photos to be judged on")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Every random choice follows from it")
+    per_host_delay: float = Field(1.0, ge=0, le=60, description="Seconds between two requests to one host")
+    max_age_hours: float = Field(24.0, gt=0, le=8760, description="Do not crawl a style again before this age")
+    allow_loopback: bool = Field(
+        default_factory=lambda: get_settings().allow_loopback,
+        description="Let the crawler fetch from this machine (only the sample shop needs it)",
+    )
+    trainings_at_once: int = Field(2, ge=1, le=8, description="Trainings that share this machine at once")
+    device: Device = Field(default_factory=lambda: get_settings().device, description="Where to train")
+
+
+class RetrainParameters(Parameters):
+    """Which new and changed styles to train."""
+
+    catalog: Path = Field(description="Catalog file (YAML): styles and where their pictures come from")
+    styles: list[str] = Field([], description="Look at these styles only; leave empty for all")
+    preset: StylePreset = Field("standard", description="Size of network and training; demo and cpu need no GPU")
+    settings: dict[str, Any] = Field({}, description='Single settings over the preset\'s, such as {"epochs": 10}')
+    per_host_delay: float = Field(1.0, ge=0, le=60, description="Seconds between two requests to one host")
+    max_age_hours: float = Field(20.0, gt=0, le=8760, description="Do not crawl a style again before this age")
+    allow_loopback: bool = Field(
+        default_factory=lambda: get_settings().allow_loopback,
+        description="Let the crawler fetch from this machine (only the sample shop needs it)",
+    )
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Every random choice follows from it")
+    device: Device = Field(default_factory=lambda: get_settings().device, description="Where to train")

@@ -1,0 +1,71 @@
+"""Prepare: crawled photos -> garment-only cut-outs -> square, mirrored training pictures, a shard at a time."""
+
+from __future__ import annotations
+
+from prefect import flow
+from prefect.futures import PrefectFuture
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.parameters import PrepareParameters
+from tasks.caching import Record, records_in
+from tasks.crawling import crawled_pictures, crawled_styles
+from tasks.pictures import PreparedStyle, cut_out_shard, plan, prepare_shard, settle_folder, show_before_after
+from tasks.registering import finder_if_wanted
+
+
+@flow(
+    name="prepare-garments",
+    flow_run_name="prepare garments",
+    task_runner=ThreadPoolTaskRunner(max_workers=2),  # type: ignore[arg-type]
+)
+def prepare_garments(parameters: PrepareParameters) -> dict[str, PreparedStyle]:
+    """Cut the garments out of every crawled style's photos and make training pictures of them."""
+    place = parameters.place
+    with records_in(place):
+        styles = parameters.styles or crawled_styles(place)
+        cutting = {style: _cut_out(style, parameters) for style in styles}
+        preparing = {style: _prepare(style, cuts, parameters) for style, cuts in cutting.items()}
+        return {style: _settle(style, cutting[style], preparing[style], parameters) for style in styles}
+
+
+def _cut_out(style: str, parameters: PrepareParameters) -> list[PrefectFuture[Record]]:
+    finder = finder_if_wanted(parameters.place, parameters.use_segmenter)
+    return [
+        cut_out_shard.submit(
+            workspace=str(parameters.place.root),
+            style=style,
+            shard=shard,
+            settings={"method": parameters.method},
+            finder=finder,
+        )
+        for shard in plan(crawled_pictures(parameters.place, style), parameters.shard_size)
+    ]
+
+
+def _prepare(
+    style: str, cuts: list[PrefectFuture[Record]], parameters: PrepareParameters
+) -> list[PrefectFuture[Record]]:
+    return [
+        prepare_shard.submit(
+            workspace=str(parameters.place.root),
+            style=style,
+            cut=cut,  # a shard stays a shard: what was cut together is prepared together
+            size=parameters.size,
+            flip=parameters.flip,
+        )
+        for cut in cuts
+    ]
+
+
+def _settle(
+    style: str,
+    cuts: list[PrefectFuture[Record]],
+    prepared: list[PrefectFuture[Record]],
+    parameters: PrepareParameters,
+) -> PreparedStyle:
+    place = parameters.place
+    cut_records, records = [cut.result() for cut in cuts], [each.result() for each in prepared]
+    settle_folder(place.cutouts(style), cut_records, f"cutting out {style}")
+    settle_folder(place.prepared(style), records, f"preparing {style}")
+    show_before_after(place, style, cut_records)
+    return PreparedStyle(cut_records, records)

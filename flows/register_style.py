@@ -1,0 +1,16 @@
+"""Register a style that was trained: its weights and figures -> gate -> registry."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from flows.parameters import RegisterStyleParameters
+from tasks import registering
+from tasks.caching import Record, records_in
+
+
+@flow(name="register-style", flow_run_name="register-style {parameters.style}")
+def register_style(parameters: RegisterStyleParameters) -> Record:
+    """Register what lies in the style's training folder; it serves when its gate passes."""
+    with records_in(parameters.place):
+        return registering.register_trained(parameters.place, parameters.style, parameters.preset)

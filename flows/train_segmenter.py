@@ -1,0 +1,32 @@
+"""Train the segmenter: dataset -> Mask R-CNN -> figures on held-out photos -> gate -> registry."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from flows.parameters import TrainSegmenterParameters
+from tasks import training
+from tasks.annotating import read_dataset
+from tasks.caching import Record, records_in
+from tasks.contents import file_content
+from tasks.registering import judge_segmenter, register_segmenter
+
+
+@flow(name="train-segmenter", flow_run_name="train segmenter ({parameters.preset})")
+def train_segmenter(parameters: TrainSegmenterParameters) -> Record:
+    """Train, evaluate and register; it serves when its gate passes."""
+    place = parameters.place
+    settings = training.segmenter_settings(parameters.preset, parameters.settings, parameters.seed)
+    backbone = parameters.backbone_weights
+    with records_in(place):
+        dataset = read_dataset(place, parameters.dataset)
+        trained = training.train_segmenter(
+            workspace=str(place.root),
+            dataset=dataset,
+            settings=settings,
+            backbone=file_content(place, backbone) if backbone else None,
+            device=parameters.device,
+            threads=training.threads_each(1),
+        )
+        judged = judge_segmenter(place, trained, dataset, parameters.device)
+        return register_segmenter(place, trained, judged, dataset, settings, parameters.preset)

@@ -1,0 +1,87 @@
+"""All trainings of a lifecycle: the segmenter first, the styles in turn beside it, each judged at its end."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from prefect.futures import PrefectFuture
+
+from fittingroom.catalog import Style
+from fittingroom.errors import FittingroomError
+from fittingroom.styles.registry import SEGMENTER, style_model
+from flows.parameters import LifecycleParameters
+from tasks import training
+from tasks.annotating import PEOPLE
+from tasks.caching import Content, Record
+from tasks.contents import file_content
+from tasks.pictures import prepared_pictures
+from tasks.registering import StyleCard, judge_segmenter, register_segmenter, register_style
+from tasks.turns import in_turn
+
+
+class Trainings:
+    """What will be trained, its settings checked when it is made; `carry_out` trains, judges and registers."""
+
+    def __init__(self, parameters: LifecycleParameters, styles: list[Style]) -> None:
+        self.parameters, self.styles = parameters, {style_model(style.name): style for style in styles}
+        seed, preset = parameters.seed, parameters.preset
+        self.segmenter_settings = training.segmenter_settings(preset, parameters.segmenter, seed)
+        self.style_settings = training.style_settings(preset, parameters.style, seed)
+        backbone = parameters.backbone_weights
+        self.backbone = file_content(parameters.place, backbone) if backbone else None
+        self.trained: dict[str, Record] = {}
+        self.registered: dict[str, Record] = {}
+        self.failed: dict[str, str] = {}
+        self.evaluated: Record  # the segmenter on held-out photos, once `carry_out` has come so far
+
+    def carry_out(self, dataset: Content) -> None:
+        """Train everything, in turn. A style that fails is named in ``failed``; a segmenter that fails ends it all."""
+        starts = {SEGMENTER: partial(self._start_segmenter, dataset)}
+        starts |= {model: partial(self._start_style, style) for model, style in self.styles.items()}
+        for model, future in in_turn(starts, self.parameters.trainings_at_once):
+            try:
+                self.trained[model] = future.result()
+                self.registered[model] = self._register(model, dataset)
+            except FittingroomError as error:
+                if model == SEGMENTER:
+                    raise
+                self.failed[model] = str(error)
+
+    def _start_segmenter(self, dataset: Content) -> PrefectFuture[Record]:
+        return training.train_segmenter.submit(
+            dataset=dataset, settings=self.segmenter_settings, backbone=self.backbone, **self._where()
+        )
+
+    def _start_style(self, style: Style) -> PrefectFuture[Record]:
+        return training.train_style.submit(
+            name=style.name,
+            source=self._source(style),
+            target=self._target(style),
+            settings=self.style_settings,
+            **self._where(),
+        )
+
+    def _register(self, model: str, dataset: Content) -> Record:
+        place, preset, trained = self.parameters.place, self.parameters.preset, self.trained[model]
+        if model == SEGMENTER:
+            self.evaluated = judge_segmenter(place, trained, dataset, self.parameters.device)
+            return register_segmenter(place, trained, self.evaluated, dataset, self.segmenter_settings, preset)
+        style = self.styles[model]
+        source, target = self._source(style), self._target(style)
+        return register_style(place, trained, StyleCard.of(style), source, target, self.style_settings, preset)
+
+    def _where(self) -> dict[str, Any]:
+        return {
+            "workspace": str(self.parameters.place.root),
+            "device": self.parameters.device,
+            "threads": training.threads_each(self.parameters.trainings_at_once),
+        }
+
+    def _target(self, style: Style) -> Content:
+        return prepared_pictures(self.parameters.place, style.name)
+
+    def _source(self, style: Style) -> list[Content]:
+        """What people wear, and the other styles' garments."""
+        others = [other.name for other in self.styles.values() if other.name != style.name]
+        return [prepared_pictures(self.parameters.place, name) for name in (PEOPLE, *others)]

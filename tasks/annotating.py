@@ -1,0 +1,111 @@
+"""From a DeepFashion2 folder to a training set, and the garments people wear in it as training pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fittingroom.errors import MissingInputError
+from fittingroom.shards import Shard, plan_shards
+from fittingroom.workspace import Workspace, digest_value
+from tasks.artifacts import artifact_key, picture_rows, show_figures, show_markdown
+from tasks.caching import Content, Made, Record, step
+from tasks.contents import Digests, folder_content
+
+PEOPLE = "people-garments"
+"""The folder of prepared pictures cut from dressed people: what people wear is what a style has to change."""
+
+
+DATASET_FILES = ("selection.json", "train.json", "validation.json")
+"""What a training reads of a dataset; the selection names the photos by digest."""
+
+
+def annotation_content(workspace: Workspace, source: Path) -> Content:
+    """A DeepFashion2 folder as content: its annotations and its pictures.
+
+    Raises:
+        MissingInputError: no such folder.
+    """
+    if not (source / "annos").is_dir() or not (source / "image").is_dir():
+        raise MissingInputError("DeepFashion2 folder", source, "it should hold the folders annos and image")
+    content = folder_content(workspace, source)
+    return Content(content.path, content.digest, anchored=True)  # the selection says where its photos lie
+
+
+@step("convert annotations", version=1, run_name="convert annotations to {name}")
+def convert_annotations(workspace: str, name: str, source: Content, settings: dict[str, Any]) -> Made:
+    """Select photos of a DeepFashion2 folder, split them pair-safely, and write COCO and VIA."""
+    from fittingroom.annotations.selection import SelectionSettings, select, write_dataset
+
+    folder = Workspace(Path(workspace)).dataset(name)
+    selection = select(Path(source.path), SelectionSettings(**settings))
+    write_dataset(selection, folder)
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
+    counts = {"train": float(len(selection.train)), "validation": float(len(selection.validation))}
+    show_figures(artifact_key("dataset", name), counts, f"Pictures selected into {name}")
+    return Made({"name": name, "counts": counts}, files)
+
+
+def plan_people(workspace: Workspace, dataset: Content, size: int) -> list[Shard]:
+    """Shards of the training pictures of a dataset."""
+    images = images_folder(dataset)
+    digests = Digests(workspace)
+    found = {name: digests.of(images / name) for name in _selection(dataset)["train"]}
+    digests.save()
+    return plan_shards(found, size)
+
+
+def images_folder(dataset: Content) -> Path:
+    """Where a dataset's photos lie."""
+    return Path(_selection(dataset)["images_dir"])
+
+
+def held_out_photos(dataset: Content) -> list[Path]:
+    """The validation photos of a dataset."""
+    return [images_folder(dataset) / name for name in _selection(dataset)["validation"]]
+
+
+def read_dataset(workspace: Workspace, name: str) -> Content:
+    """A dataset of the workspace, whichever run wrote it.
+
+    Raises:
+        MissingInputError: there is none of that name.
+    """
+    folder = workspace.dataset(name)
+    if not (folder / "selection.json").is_file():
+        raise MissingInputError("dataset", folder, "run convert-annotations first")
+    digests = Digests(workspace)
+    parts = {name: digests.of(folder / name) for name in DATASET_FILES}
+    digests.save()
+    return Content(str(folder), digest_value(parts))
+
+
+def _selection(dataset: Content) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((Path(dataset.path) / "selection.json").read_text(encoding="utf-8"))
+    return found
+
+
+@step("cut worn garments", version=1, run_name="cut garments people wear, shard {shard.label}")
+def people_garments_shard(workspace: str, dataset: Content, shard: Shard, size: int, flip: bool) -> Made:
+    """Cut every large enough garment out of the photos of a shard by its true mask, as the try-on would."""
+    from fittingroom.annotations.findings import Findings
+    from fittingroom.annotations.sources import open_source, read
+    from fittingroom.tryon.worn import cut_worn_garments
+
+    place = Workspace(Path(workspace))
+    wanted = set(shard.names)
+    images, findings = images_folder(dataset), Findings()
+    annotated = read(open_source(Path(dataset.path) / "train.json", findings, images), findings)
+    photos = (photo for photo in annotated if photo.file_name in wanted)
+    written = cut_worn_garments(photos, images, place.prepared(PEOPLE), size=size, flip=flip)
+    return Made({"counts": {"kept": len(written)}}, written)
+
+
+def show_people(workspace: Workspace, records: list[Record]) -> None:
+    """A few of the garments that were cut from people."""
+    names = [name for record in records for name in sorted(record["outputs"]) if not name.endswith("_flip.png")]
+    rows = [[workspace.root / name for name in names[i : i + 6]] for i in range(0, min(len(names), 18), 6)]
+    full = [row for row in rows if len(row) == 6]
+    if full:
+        show_markdown(artifact_key(PEOPLE), picture_rows([" "] * 6, full), "Garments people wear (domain A)")

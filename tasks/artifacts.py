@@ -1,0 +1,156 @@
+"""What a person sees of a run in the Prefect UI: live progress, before/after pictures, tables of figures and reasons.
+
+Pictures are put into markdown as ``data:`` URIs (small JPEGs), which the UI shows with no image host. Artifacts never
+fail a step: outside a run, or when the server does not answer, they are skipped with a line in the log.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+from prefect.context import FlowRunContext, TaskRunContext
+
+from fittingroom.training.progress import Listener, Progress
+
+PICTURE_SIDE = 256
+"""Pixels of the longer side of a picture inside markdown."""
+MOST_PICTURES = 24
+"""Pictures in one artifact: each is some 12 kB, and the server keeps artifacts in its database."""
+MOST_ROWS = 500
+
+_log = logging.getLogger("fittingroom.artifacts")
+
+
+def artifact_key(*parts: str) -> str:
+    """A key Prefect accepts: lower case, digits and dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", "-".join(parts).lower()).strip("-")
+
+
+def data_uri(picture: Path, side: int = PICTURE_SIDE) -> str:
+    """A small JPEG of a picture file, as a ``data:`` URI."""
+    from fittingroom.images import encode_jpeg, read_rgb, resize
+
+    image = read_rgb(picture)
+    height, width = image.shape[:2]
+    scale = min(1.0, side / max(height, width))
+    small = resize(image, max(1, round(width * scale)), max(1, round(height * scale)))
+    return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(small, quality=82)).decode("ascii")
+
+
+def picture_rows(headings: Sequence[str], rows: Iterable[Sequence[Path | str]]) -> str:
+    """A markdown table whose `Path` cells are pictures and whose text cells are text."""
+    lines = ["| " + " | ".join(headings) + " |", "|" + " --- |" * len(headings)]
+    for row in list(rows)[: max(1, MOST_PICTURES // max(1, len(headings)))]:
+        cells = [f"![{cell.stem}]({data_uri(cell)})" if isinstance(cell, Path) else _plain(cell) for cell in row]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _plain(text: str) -> str:
+    return str(text).replace("|", "\\|").replace("\n", " ")
+
+
+def show_markdown(key: str, markdown: str, description: str) -> None:
+    """A markdown artifact of the current run."""
+    _create(lambda: create_markdown_artifact(markdown=markdown, key=key, description=description))
+
+
+def show_table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
+    """A table artifact of the current run; nothing for no rows."""
+    if rows:
+        table = [dict(row) for row in rows[:MOST_ROWS]]
+        _create(lambda: create_table_artifact(table=table, key=key, description=description))
+
+
+def show_figures(key: str, figures: Mapping[str, float], description: str) -> None:
+    """A table of named numbers."""
+    show_table(key, [{"figure": name, "value": round(value, 4)} for name, value in figures.items()], description)
+
+
+def show_rejected(key: str, rows: Iterable[Mapping[str, Any]], description: str) -> None:
+    """A table of pictures that were not kept: how many of each reason first, then each picture."""
+    listed = [dict(row) for row in rows]
+    counts: dict[tuple[str, str], int] = {}
+    for row in listed:
+        counts[row["status"], row["reason"]] = counts.get((row["status"], row["reason"]), 0) + 1
+    summary = [
+        {"status": status, "reason": reason, "picture": f"{count} in all", "detail": ""}
+        for (status, reason), count in sorted(counts.items(), key=lambda entry: -entry[1])
+    ]
+    show_table(key, summary + listed, description)
+
+
+def show_verdict(key: str, model: str, passed: bool, reasons: Sequence[str], promoted: bool) -> None:
+    """A gate's decision in words."""
+    word = "passed the gate and serves" if promoted else ("passed the gate" if passed else "did not pass the gate")
+    lines = [f"## {model} {word}", "", *(f"- {reason}" for reason in reasons)]
+    show_markdown(key, "\n".join(lines), f"Gate of {model}")
+
+
+class ProgressBar:
+    """A listener that keeps a progress artifact up to date, at most every ``every`` seconds."""
+
+    def __init__(self, key: str, title: str, every: float = 2.0) -> None:
+        self.key, self.title, self.every = key, title, every
+        self._artifact: UUID | None = None
+        self._last = 0.0
+        self._given_up = False
+
+    def __call__(self, progress: Progress) -> None:
+        done = progress.fraction >= 1.0
+        if self._given_up or (time.monotonic() - self._last < self.every and not done):
+            return
+        self._last = time.monotonic()
+        percent, words = round(progress.fraction * 100, 1), self.describe(progress)
+        if self._artifact is None:
+            self._artifact = _create(lambda: create_progress_artifact(percent, self.key, words))
+            self._given_up = self._artifact is None
+        else:
+            artifact = self._artifact
+            _create(lambda: update_progress_artifact(artifact, percent, words))
+
+    def describe(self, progress: Progress) -> str:
+        """Epoch, step, losses and time left in one line."""
+        parts = [
+            f"{self.title}: epoch {progress.epoch} of {progress.total_epochs}",
+            f"step {progress.step} of {progress.total_steps}",
+        ]
+        parts += [f"{name} {value:.3g}" for name, value in list(progress.values.items())[:4]]
+        if progress.seconds_left is not None:
+            parts.append(f"{progress.seconds_left:.0f} s left")
+        return ", ".join(parts)
+
+
+def to_all(*listeners: Listener | None) -> Listener:
+    """One listener that tells several."""
+    present = [listener for listener in listeners if listener is not None]
+
+    def tell(progress: Progress) -> None:
+        for listener in present:
+            listener(progress)
+
+    return tell
+
+
+def _create(create: Callable[[], Any]) -> UUID | None:
+    if TaskRunContext.get() is None and FlowRunContext.get() is None:
+        return None
+    try:
+        found = create()
+        return found if isinstance(found, UUID) else None
+    except Exception as error:  # noqa: BLE001  a picture in the UI is not worth a training
+        _log.warning("artifact skipped: %s", error)
+        return None

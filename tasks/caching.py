@@ -1,0 +1,215 @@
+"""Content-keyed caching: a step that was done is never done again, and a lost or changed file is noticed.
+
+A cached step returns a *record*, a JSON value::
+
+    {"value": {...}, "outputs": {"prepared/navy/0a1b.png": [size, mtime_ns, sha256], ...}, "seconds": 1.5}
+
+Records lie in ``<workspace>/cache`` under a key made of the step's name, the version of its code and its arguments in
+canonical JSON: contents, never places. They hold paths relative to the workspace, so a workspace can be moved, and
+they need no Prefect database, so a server can be wiped. Before Prefect looks a key up, `ContentKey` checks that the
+files of its record are still what they were; a record whose files are not is dropped, which makes it a miss.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, is_dataclass
+from pathlib import Path, PurePath
+from typing import Any, NamedTuple, TypedDict, TypeVar
+
+from prefect import Task, task
+from prefect.cache_policies import CachePolicy
+from prefect.context import FlowRunContext, TaskRunContext
+from prefect.filesystems import LocalFileSystem
+from pydantic import BaseModel
+
+from fittingroom.errors import FittingroomError
+from fittingroom.workspace import Workspace, digest_file, digest_value
+from tasks.retrying import RETRYING
+
+Outputs = dict[str, list[Any]]
+"""Path relative to the workspace -> [size in bytes, mtime in ns, SHA-256]."""
+
+
+class Record(TypedDict):
+    """What a cached step returns."""
+
+    value: dict[str, Any]
+    outputs: Outputs
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Content:
+    """Something on disk that a step reads: where it lies, and the digest that stands for it in cache keys.
+
+    ``anchored`` is for a step whose result names the path itself: then the path is part of the key too.
+    """
+
+    path: str
+    digest: str
+    anchored: bool = False
+
+
+class Made(NamedTuple):
+    """What a step's function returns: a JSON value and the files it wrote, all under the workspace."""
+
+    value: dict[str, Any]
+    files: Iterable[Path] = ()
+
+
+def canonical(value: Any) -> Any:
+    """``value`` as JSON that stands for its content: a `Content`, a `Record`, and anything else with a ``digest``
+    of its own counts by that alone.
+
+    Raises:
+        TypeError: a path, or anything that has no JSON form of its own.
+    """
+    if isinstance(value, Content):
+        return {"content": value.digest} | ({"at": value.path} if value.anchored else {})
+    if (digest := getattr(value, "digest", None)) and isinstance(digest, str):
+        return {"digest": digest}  # a Shard, say
+    if isinstance(value, BaseModel):
+        return canonical(value.model_dump(mode="json"))
+    if is_dataclass(value) and not isinstance(value, type):
+        return canonical(asdict(value))
+    if isinstance(value, PurePath):
+        raise TypeError(f"a path is no content: expected tasks.caching.Content, got {value}")
+    if isinstance(value, Mapping) and set(value) == set(Record.__annotations__):
+        return {"record": digest_outputs(value["outputs"])}
+    if isinstance(value, Mapping):
+        return {str(key): canonical(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [canonical(item) for item in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted(canonical(item) for item in value)
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    raise TypeError(f"cannot be part of a cache key: {type(value).__name__}")
+
+
+@dataclass
+class ContentKey(CachePolicy):
+    """Prefect's cache policy for our steps: name, code version and arguments, and only sound records.
+
+    ``version`` is raised by hand when the step's code changes what it produces. Arguments named in ``beside`` say
+    where or how fast, not what, and stay out of the key; ``workspace`` always does.
+    """
+
+    step: str = ""
+    version: int = 1
+    beside: tuple[str, ...] = ()
+
+    def key(self, inputs: Mapping[str, Any]) -> str:
+        """The key of these arguments, also the record's file name."""
+        ignored = {"workspace", *self.beside}
+        arguments = {name: canonical(value) for name, value in inputs.items() if name not in ignored}
+        return f"{self.step}-{digest_value({'step': self.step, 'version': self.version, 'arguments': arguments})[:40]}"
+
+    def compute_key(
+        self,
+        task_ctx: TaskRunContext,  # noqa: ARG002  Prefect's signature
+        inputs: dict[str, Any],
+        flow_parameters: dict[str, Any],  # noqa: ARG002
+        **_: Any,
+    ) -> str | None:
+        """Called by Prefect just before it looks the key up."""
+        key = self.key(inputs)
+        drop_if_unsound(Workspace(Path(inputs["workspace"])), key)
+        return key
+
+
+def drop_if_unsound(workspace: Workspace, key: str) -> bool:
+    """Delete the record of ``key`` when its files are gone or changed; True when it did."""
+    path = workspace.cache / key
+    try:
+        record = json.loads(json.loads(path.read_bytes())["result"])
+        sound = all(is_sound(workspace, name, *fact) for name, fact in record["outputs"].items())
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        sound = False  # torn by a kill, or not ours
+    if not sound:
+        path.unlink(missing_ok=True)
+    return not sound
+
+
+def is_sound(workspace: Workspace, name: str, size: int, mtime_ns: int, sha256: str) -> bool:
+    """Whether a file is what it was: by size and time of change where these agree, else by digest."""
+    path = workspace.root / name
+    try:
+        now = path.stat()
+        return now.st_size == size and (now.st_mtime_ns == mtime_ns or digest_file(path) == sha256)
+    except OSError:
+        return False
+
+
+def describe_outputs(workspace: Workspace, files: Iterable[Path]) -> Outputs:
+    """The facts of files under the workspace."""
+    outputs: Outputs = {}
+    for file in sorted(set(files)):
+        stat = file.stat()
+        outputs[workspace.relative(file)] = [stat.st_size, stat.st_mtime_ns, digest_file(file)]
+    return outputs
+
+
+def digest_outputs(outputs: Outputs) -> str:
+    """One digest for the names and contents of a step's files: what the next step's key is made of."""
+    return digest_value({name: fact[2] for name, fact in outputs.items()})
+
+
+F = TypeVar("F", bound=Callable[..., Made])
+
+
+def step(
+    name: str, *, version: int, run_name: str, beside: tuple[str, ...] = (), **options: Any
+) -> Callable[[F], Task[..., Record]]:
+    """A Prefect task out of a function that returns `Made`: cached by content, retried where that can heal.
+
+    The function's arguments must include ``workspace``; ``run_name`` may use the others, as in ``"cut {style}"``.
+    """
+
+    def decorate(function: F) -> Task[..., Record]:
+        if "workspace" not in inspect.signature(function).parameters:
+            raise TypeError(f"{name}: a step needs an argument 'workspace'")
+
+        @functools.wraps(function)
+        def run(*args: Any, **kwargs: Any) -> Record:
+            bound = inspect.signature(function).bind(*args, **kwargs)
+            start = time.perf_counter()
+            made = function(*args, **kwargs)
+            outputs = describe_outputs(Workspace(Path(bound.arguments["workspace"])), made.files)
+            return Record(value=made.value, outputs=outputs, seconds=round(time.perf_counter() - start, 3))
+
+        run.__annotations__ = {**function.__annotations__, "return": Record}
+        return task(
+            name=name,
+            task_run_name=run_name,
+            cache_policy=ContentKey(step=name.replace(" ", "-"), version=version, beside=beside),
+            persist_result=True,
+            result_serializer="json",
+            cache_result_in_memory=False,
+            log_prints=False,
+            **{**RETRYING, **options},
+        )(run)
+
+    return decorate
+
+
+@contextmanager
+def records_in(workspace: Workspace) -> Iterator[None]:
+    """Inside a flow: keep the records of its tasks in this workspace, whatever Prefect's home is."""
+    context = FlowRunContext.get()
+    if context is None:
+        raise FittingroomError("records_in: expected to be inside a flow run")
+    workspace.cache.mkdir(parents=True, exist_ok=True)
+    store = context.result_store.model_copy(
+        update={"result_storage": LocalFileSystem(basepath=str(workspace.cache)), "persist_result": True}
+    )
+    with context.model_copy(update={"result_store": store}):
+        yield

@@ -1,0 +1,252 @@
+"""Register a trained model and let its gate decide whether it serves; and what serves now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from fittingroom.catalog import Style
+from fittingroom.errors import MissingInputError
+from fittingroom.settings import get_settings
+from fittingroom.styles.registry import SEGMENTER, ModelVersion, Registry, style_model
+from fittingroom.workspace import Workspace, digest_value
+from tasks.artifacts import artifact_key, show_verdict
+from tasks.caching import Content, Made, Record, step
+from tasks.contents import file_content
+from tasks.crawling import chosen_styles
+from tasks.training import evaluate_segmenter
+
+DESCRIBED = 12
+"""Pictures of a style whose colour is measured."""
+STYLE_DIGEST = "style"
+"""Under this name a version's digests hold `fittingroom.catalog.Style.digest` of what it was trained for."""
+
+
+def open_registry(workspace: Workspace) -> Registry:
+    """The registry of the installation's tracking URI, or the one in the workspace."""
+    return Registry(get_settings().tracking_uri or workspace, downloads=workspace.registry / "downloads")
+
+
+@dataclass(frozen=True)
+class StyleCard:
+    """What a style is, as registered with its model: ``catalog_digest`` is `fittingroom.catalog.Style.digest`."""
+
+    name: str
+    category: str = ""
+    colour: str = ""
+    pattern: str = ""
+    catalog_digest: str = ""
+
+    @classmethod
+    def of(cls, style: Style) -> StyleCard:
+        """Of a catalog's style."""
+        return cls(style.name, style.category, style.colour, style.pattern, style.digest())
+
+
+def judge_segmenter(workspace: Workspace, trained: Record, dataset: Content, device: str) -> Record:
+    """Figures of a trained segmenter on held-out photos."""
+    weights = weights_of(workspace, trained)
+    return evaluate_segmenter(workspace=str(workspace.root), weights=weights, dataset=dataset, device=device)
+
+
+def register_segmenter(
+    workspace: Workspace, trained: Record, judged: Record, dataset: Content, settings: dict[str, Any], preset: str
+) -> Record:
+    """Register a trained segmenter with its figures, and let its gate decide."""
+    return register(
+        workspace=str(workspace.root),
+        model=SEGMENTER,
+        weights=weights_of(workspace, trained),
+        metrics=judged["value"]["metrics"],
+        preset=preset,
+        digests={"dataset": dataset.digest},
+        recipe=settings,
+        style=None,
+        folder=trained["value"]["folder"],
+        tracking_uri=get_settings().tracking_uri,
+    )
+
+
+def register_style(
+    workspace: Workspace,
+    trained: Record,
+    card: StyleCard,
+    source: list[Content],
+    target: Content,
+    settings: dict[str, Any],
+    preset: str,
+) -> Record:
+    """Register a trained style with its figures on held-out garments, and let its gate decide."""
+    return register(
+        workspace=str(workspace.root),
+        model=style_model(card.name),
+        weights=weights_of(workspace, trained),
+        metrics=trained["value"]["metrics"],
+        preset=preset,
+        digests={
+            STYLE_DIGEST: card.catalog_digest,
+            "source": digest_value([folder.digest for folder in source]),
+            "target": target.digest,
+        },
+        recipe=settings,
+        style=card,
+        folder=trained["value"]["folder"],
+        tracking_uri=get_settings().tracking_uri,
+        pictures=target.path,
+    )
+
+
+def register_trained(workspace: Workspace, style: str, preset: str) -> Record:
+    """Register the weights that lie in a style's training folder, with the figures and digests they carry.
+
+    Raises:
+        MissingInputError: the style was not trained. WeightsRejected: the file is not a style's weights.
+    """
+    from fittingroom.training.weights import read_weights
+
+    folder = workspace.training(style_model(style))
+    path = folder / "weights.safetensors"
+    weights = read_weights(path, "style")
+    known = registered_card(workspace, style)
+    return register(
+        workspace=str(workspace.root),
+        model=style_model(style),
+        weights=file_content(workspace, path),
+        metrics=weights.info["metrics"],
+        preset=preset,
+        digests={STYLE_DIGEST: known.catalog_digest, **weights.info["digests"]},
+        recipe=weights.settings,
+        style=known,
+        folder=workspace.relative(folder),
+        tracking_uri=get_settings().tracking_uri,
+        pictures=str(workspace.prepared(style)),
+    )
+
+
+def registered_card(workspace: Workspace, style: str) -> StyleCard:
+    """What earlier versions say the style is; its name alone when there are none."""
+    versions = open_registry(workspace).versions(style_model(style))
+    if not versions:
+        return StyleCard(style)
+    tags = versions[0].tags
+    return StyleCard(
+        style,
+        tags.get("category", ""),
+        tags.get("colour", ""),
+        tags.get("pattern", ""),
+        versions[0].digests.get(STYLE_DIGEST, ""),
+    )
+
+
+def weights_of(workspace: Workspace, trained: Record) -> Content:
+    """The weights a training wrote."""
+    name = trained["value"]["weights"]
+    return Content(str(workspace.root / name), str(trained["outputs"][name][2]))
+
+
+@step("register", version=1, run_name="register {model}", beside=("folder", "pictures"))
+def register(
+    workspace: str,
+    model: str,
+    weights: Content,
+    metrics: dict[str, float],
+    preset: str,
+    digests: dict[str, str],
+    recipe: dict[str, Any],
+    style: StyleCard | None,
+    folder: str,
+    tracking_uri: str | None,
+    pictures: str | None = None,  # the style's own prepared ones; `digests` speaks of their content
+) -> Made:
+    """Add a version with its figures, samples and curves; promote it when its gate passes."""
+    from fittingroom.styles.admission import admit_segmenter, admit_style
+    from fittingroom.styles.choose import AvailableStyle
+
+    place = Workspace(Path(workspace))
+    registry = Registry(tracking_uri or place, downloads=place.registry / "downloads")
+    extras: dict[str, Any] = {"files": _files(place.root / folder), "curves": _curves(place.root / folder)}
+    if style is None:
+        admission = admit_segmenter(registry, Path(weights.path), metrics, preset, digests, recipe, **extras)
+    else:
+        lab = _colour_of(Path(pictures)) if pictures else None
+        named = AvailableStyle(style.name, style.colour, style.pattern, style.category, lab)
+        admission = admit_style(registry, named, Path(weights.path), metrics, preset, digests, recipe, **extras)
+    version = registry.version(model, admission.version)
+    show_verdict(artifact_key("gate", model), model, admission.passed, admission.reasons, version.champion)
+    local = registry.weights_path(version)
+    value = {**admission.to_json(), "champion": version.champion, "metrics": version.metrics}
+    return Made(value, [local] if local.is_relative_to(place.root) else [])
+
+
+def _colour_of(folder: Path) -> tuple[float, float, float] | None:
+    """A style's colour in CIELAB: the median of what its own pictures are described as; None without pictures."""
+    from fittingroom.images import read_rgba
+    from fittingroom.styles.describe import describe_garment
+
+    files = [path for path in sorted(folder.glob("*.png")) if not path.stem.endswith("_flip")][:DESCRIBED]
+    found = []
+    for file in files:
+        picture = read_rgba(file)
+        found.append(describe_garment(picture[..., :3], picture[..., 3] > 0).lab)
+    if not found:
+        return None
+    lightness, a, b = (median(values) for values in zip(*found, strict=True))
+    return float(lightness), float(a), float(b)
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    samples = sorted((folder / "samples").glob("*.png"))[-1:]
+    found = {"sample.png": samples[0]} if samples else {}
+    return found | {name: folder / name for name in ("progress.jsonl",) if (folder / name).is_file()}
+
+
+def _curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    from fittingroom.training.progress import history
+
+    curves: dict[str, list[tuple[int, float]]] = {}
+    for event in history(folder / "progress.jsonl"):
+        for name, value in event.values.items():
+            curves.setdefault(f"curve.{name}", []).append((event.step, value))
+    return curves
+
+
+def champion_of(workspace: Workspace, model: str) -> tuple[ModelVersion, Content]:
+    """The version of ``model`` that serves, and its weights.
+
+    Raises:
+        MissingInputError: none serves.
+    """
+    registry = open_registry(workspace)
+    version = registry.champion(model)
+    if version is None:
+        versions = registry.versions(model)
+        hint = f"{len(versions)} registered, none passed its gate" if versions else "train one first"
+        raise MissingInputError("champion", model, hint)
+    return version, Content(str(registry.weights_path(version)), version.weights_sha256)
+
+
+def finder_if_wanted(workspace: Workspace, wanted: bool) -> Content | None:
+    """The serving segmenter's weights, or None when it is not wanted.
+
+    Raises:
+        MissingInputError: wanted, and none serves.
+    """
+    return champion_of(workspace, SEGMENTER)[1] if wanted else None
+
+
+def champion_styles(workspace: Workspace) -> list[str]:
+    """Names of the styles that serve."""
+    registry = open_registry(workspace)
+    return [version.style for version in registry.champions() if version.style]
+
+
+def pending_styles(workspace: Workspace, catalog_file: Path, names: list[str]) -> list[Style]:
+    """The catalog's styles that were not trained yet, by content; a version that failed its gate counts as trained."""
+    registry = open_registry(workspace)
+    return [
+        style
+        for style in chosen_styles(catalog_file, names)
+        if style.digest() not in {v.digests.get(STYLE_DIGEST) for v in registry.versions(style_model(style.name))}
+    ]

@@ -1,0 +1,167 @@
+"""The end of a lifecycle: contact sheet, HTML report, and what a person should know that did not go well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypedDict
+
+from fittingroom.workspace import Workspace
+from tasks.artifacts import artifact_key, picture_rows, show_markdown
+from tasks.caching import Made, Record, step
+
+CONTACT_SHEET = "contact-sheet.png"
+REPORT = "report.html"
+
+
+class Outcome(TypedDict):
+    """What a flow tells who started it. With ``problems`` the command line ends with exit code 1."""
+
+    files: dict[str, str]
+    problems: list[str]
+    models: dict[str, dict[str, Any]]
+
+
+class Stage(TypedDict):
+    """One stage as the report lists it."""
+
+    name: str
+    seconds: float
+    detail: str
+
+
+@step("build report", version=1, run_name="build report", beside=("stages",))
+def build_report(
+    workspace: str,
+    title: str,
+    facts: dict[str, str],
+    stages: list[Stage],
+    models: dict[str, Record],  # by model: what registering it gave
+    trained: dict[str, Record],
+    overlays: list[str],
+    tried_on: dict[str, Record],
+    rejected: dict[str, list[Record]],  # by stage
+) -> Made:
+    """Write the contact sheet and the report into the workspace's ``reports``."""
+    from fittingroom.tryon.report import (
+        ModelRow,
+        PictureRow,
+        RejectedRow,
+        ReportData,
+        StageRow,
+        curves_of,
+        write_report,
+    )
+    from fittingroom.tryon.sheet import SheetRow, write_contact_sheet
+
+    place = Workspace(Path(workspace))
+    persons = _by_person(place, tried_on)
+    files = []
+    sheet = place.reports / CONTACT_SHEET
+    shown = [row for row in persons if row.results]
+    if shown:
+        rows = [
+            SheetRow(
+                row.name, Path(row.photo), Path(row.overlay), {style: Path(path) for style, path in row.results.items()}
+            )
+            for row in shown
+        ]
+        files.append(write_contact_sheet(sheet, rows))
+    data = ReportData(
+        title=title,
+        facts=facts,
+        stages=[StageRow(stage["name"], stage["seconds"], detail=stage["detail"]) for stage in stages],
+        tryons=persons,
+        models=[
+            ModelRow(
+                name=name,
+                version=record["value"]["version"],
+                passed=record["value"]["passed"],
+                reasons=record["value"]["reasons"],
+                metrics=record["value"]["metrics"],
+                curves=curves_of(place.root / trained[name]["value"]["folder"] / "progress.jsonl"),
+                samples=[str(path) for path in _samples(place.root / trained[name]["value"]["folder"])],
+            )
+            for name, record in models.items()
+        ],
+        masks=[PictureRow(str(place.root / path), "held-out photo") for path in overlays],
+        rejected=[
+            RejectedRow(stage, reason, len(rows), [row["picture"] for row in rows[:5]])
+            for stage, records in rejected.items()
+            for reason, rows in _by_reason(records).items()
+        ],
+    )
+    files.append(write_report(place.reports / REPORT, data))
+    pictures = [[Path(row.photo), *(Path(path) for path in row.results.values())] for row in shown]
+    styles = list(shown[0].results) if shown else []
+    if pictures:
+        full = [row for row in pictures if len(row) == len(styles) + 1]
+        show_markdown(artifact_key("lifecycle"), picture_rows(["photo", *styles], full), "Before and after")
+    return Made({"files": {path.name: place.relative(path) for path in files}}, files)
+
+
+def _samples(folder: Path) -> list[Path]:
+    return sorted((folder / "samples").glob("*.png"))[-1:]
+
+
+def _by_person(place: Workspace, tried_on: Mapping[str, Record]) -> list[Any]:
+    from fittingroom.tryon.report import TryOnRow
+
+    rows: dict[str, dict[str, Any]] = {}
+    for style, record in tried_on.items():
+        for entry in record["value"]["rows"]:
+            row = rows.setdefault(
+                entry["photo"], {"name": entry["person"], "overlay": "", "results": {}, "messages": []}
+            )
+            if entry["status"] == "done":
+                row["overlay"] = row["overlay"] or str(place.root / entry["overlay"])
+                row["results"][style] = str(place.root / entry["image"])
+            if entry["message"] not in row["messages"]:
+                row["messages"].append(entry["message"])
+    return [
+        TryOnRow(row["name"], str(place.root / photo), row["overlay"], row["results"], "; ".join(row["messages"]))
+        for photo, row in rows.items()
+    ]
+
+
+def _by_reason(records: Iterable[Record]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for record in records:
+        for row in record["value"].get("rejected", []):
+            found.setdefault(row["reason"], []).append(row)
+    return dict(sorted(found.items(), key=lambda entry: -len(entry[1])))
+
+
+def stages_of(groups: Mapping[str, Iterable[Record]]) -> list[Stage]:
+    """The stages of a report: seconds of the work itself, also where a run took it from the cache."""
+    stages = []
+    for name, records in groups.items():
+        listed = list(records)
+        tasks = f"{len(listed)} tasks" if len(listed) != 1 else ""
+        stages.append(Stage(name=name, seconds=round(sum(r["seconds"] for r in listed), 2), detail=tasks))
+    return stages
+
+
+def outcome_of(
+    workspace: Workspace,
+    models: Mapping[str, Record],
+    tried_on: Mapping[str, Record],
+    report: Record | None = None,
+    failed: Mapping[str, str] | None = None,
+) -> Outcome:
+    """What went well and what did not, in sentences."""
+    problems = [f"{name}: {message}" for name, message in (failed or {}).items()]
+    problems += [
+        f"{name}: version {record['value']['version']} did not pass its gate: " + "; ".join(record["value"]["reasons"])
+        for name, record in models.items()
+        if not record["value"]["passed"]
+    ]
+    rows = [row for record in tried_on.values() for row in record["value"]["rows"]]
+    problems += [f"{row['person']} in {row['style']}: {row['message']}" for row in rows if row["status"] != "done"]
+    files = {name: str(workspace.root / path) for name, path in (report["value"]["files"] if report else {}).items()}
+    files |= {
+        f"{row['person']} in {row['style']}": str(workspace.root / row["image"])
+        for row in rows
+        if row["status"] == "done"
+    }
+    return Outcome(files=files, problems=problems, models={name: dict(r["value"]) for name, r in models.items()})

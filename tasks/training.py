@@ -1,0 +1,149 @@
+"""Train a model in a process of its own, watched live; then its figures on held-out pictures."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from fittingroom.training.jobs import run_job
+from fittingroom.training.progress import Listener
+from fittingroom.workspace import Workspace
+from tasks import watching
+from tasks.annotating import held_out_photos
+from tasks.artifacts import ProgressBar, artifact_key, picture_rows, show_figures, show_markdown, to_all
+from tasks.caching import Content, Made, step
+
+SEGMENTER = "segmenter"
+OVERLAYS = 6
+"""Held-out photos shown with the garments found on them."""
+
+
+def threads_each(at_once: int) -> int:
+    """CPU threads for each of several trainings that share this machine."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // max(1, at_once))
+
+
+def segmenter_settings(preset: str, overrides: dict[str, Any], seed: int) -> dict[str, Any]:
+    """A preset with overrides, checked, as JSON.
+
+    Raises:
+        SettingError: an unknown name or a value outside what is allowed.
+    """
+    from fittingroom.segmentation.settings import preset as load
+
+    return load(preset).with_overrides({"seed": seed, **overrides}).to_json()
+
+
+def style_settings(preset: str, overrides: dict[str, Any], seed: int) -> dict[str, Any]:
+    """A preset with overrides, checked, as JSON.
+
+    Raises:
+        SettingError: an unknown name or a value outside what is allowed.
+    """
+    from fittingroom.translation.settings import preset as load
+
+    return load(preset).with_overrides(**{"seed": seed, **overrides}).to_json()
+
+
+def _listener(name: str) -> Listener:
+    return to_all(ProgressBar(artifact_key("training", name), name), watching.listener(name))
+
+
+@step("train segmenter", version=1, run_name="train segmenter", beside=("device", "threads"))
+def train_segmenter(
+    workspace: str,
+    dataset: Content,
+    settings: dict[str, Any],
+    backbone: Content | None,
+    device: str,
+    threads: int,
+) -> Made:
+    """Train Mask R-CNN on a dataset folder."""
+    place = Workspace(Path(workspace))
+    out = place.training(SEGMENTER)
+    job = {
+        "dataset": dataset.path,
+        "out": str(out),
+        "settings": settings,
+        "backbone_weights": backbone.path if backbone else None,
+        "device": device,
+    }
+    result = run_job("fittingroom.segmentation.train", out, job, _listener(SEGMENTER), threads)
+    weights = Path(result["weights"])
+    figures = {name: value for name, value in result.get("metrics", {}).items() if isinstance(value, int | float)}
+    show_figures(artifact_key("training", SEGMENTER, "figures"), figures, "Segmenter: figures of its training")
+    return Made({"weights": place.relative(weights), "figures": figures, "folder": place.relative(out)}, [weights])
+
+
+@step("evaluate segmenter", version=1, run_name="evaluate segmenter", beside=("device",))
+def evaluate_segmenter(workspace: str, weights: Content, dataset: Content, device: str) -> Made:
+    """Figures on the validation photos."""
+    from fittingroom.segmentation.evaluate import evaluate_segmenter as evaluate
+
+    place = Workspace(Path(workspace))
+    report = evaluate(Path(weights.path), Path(dataset.path), device=device)
+    metrics = {name: float(value) for name, value in report.metrics.items()}
+    show_figures(artifact_key("figures", SEGMENTER), metrics, "Segmenter on held-out photos")
+    overlays = _overlays(Path(weights.path), dataset, place.training(SEGMENTER) / "held-out", device)
+    pictures = [overlays[i : i + 3] for i in range(0, len(overlays) - 2, 3)]
+    show_markdown(
+        artifact_key("masks", SEGMENTER), picture_rows([" "] * 3, pictures), "Garments found, held-out photos"
+    )
+    return Made({"metrics": metrics, "overlays": [place.relative(path) for path in overlays]}, overlays)
+
+
+def _overlays(weights: Path, dataset: Content, folder: Path, device: str) -> list[Path]:
+    """What the segmenter finds on a few held-out photos, drawn on them."""
+    from fittingroom.images import read_rgb, write_png
+    from fittingroom.segmentation.predict import Segmenter
+    from fittingroom.tryon.sheet import garment_overlay
+
+    finder = Segmenter.load(weights, device=device)
+    photos = held_out_photos(dataset)
+    chosen = photos[:: max(1, len(photos) // OVERLAYS)][:OVERLAYS]
+    for number, photo in enumerate(chosen):
+        image = read_rgb(photo)
+        write_png(folder / f"{number:02d}.png", garment_overlay(image, finder.find(image)))
+    return [folder / f"{number:02d}.png" for number in range(len(chosen))]
+
+
+@step("train style", version=1, run_name="train style {name}", beside=("device", "threads"))
+def train_style(
+    workspace: str,
+    name: str,
+    source: list[Content],
+    target: Content,
+    settings: dict[str, Any],
+    device: str,
+    threads: int,
+    warm_start: Content | None = None,
+) -> Made:
+    """Train one style's CycleGAN from folders of prepared pictures."""
+    place = Workspace(Path(workspace))
+    out = place.training(f"style-{name}")
+    job = {
+        "name": name,
+        "source": [folder.path for folder in source],
+        "target": target.path,
+        "out": str(out),
+        "settings": settings,
+        "device": device,
+        "warm_start": warm_start.path if warm_start else None,
+    }
+    result = run_job("fittingroom.translation.train", out, job, _listener(name), threads)
+    weights = Path(result["weights"])
+    metrics = {key: float(value) for key, value in result["metrics"].items()}
+    value = {"weights": place.relative(weights), "metrics": metrics, "folder": place.relative(out)}
+    _show_samples(name, out)
+    show_figures(artifact_key("figures", name), metrics, f"{name} on held-out garments")
+    return Made(value, [weights])
+
+
+def _show_samples(name: str, out: Path) -> None:
+    sheets = sorted((out / "samples").glob("*.png"))
+    if sheets:
+        picked = sheets if len(sheets) <= 3 else [sheets[0], sheets[len(sheets) // 2], sheets[-1]]
+        lines = [picture_rows([sheet.stem], [[sheet]]) for sheet in picked]
+        show_markdown(artifact_key("samples", name), "\n\n".join(lines), f"{name}: before and after while it learnt")

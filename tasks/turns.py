@@ -1,0 +1,32 @@
+"""Several long tasks in a given order, so many at a time: trainings share one machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
+
+from prefect.futures import PrefectFuture, as_completed
+
+T = TypeVar("T")
+
+
+def in_turn(
+    starts: Mapping[str, Callable[[], PrefectFuture[T]]], at_once: int
+) -> Iterator[tuple[str, PrefectFuture[T]]]:
+    """Start each task in the order given, ``at_once`` at a time, and yield each by name as it ends.
+
+    The next one is started before one that ended is handed out, so that what is done with it costs no time.
+    """
+    waiting = list(starts.items())
+    running: dict[str, PrefectFuture[T]] = {}
+    while waiting or running:
+        while waiting and len(running) < at_once:
+            name, start = waiting.pop(0)
+            running[name] = start()
+        done = next(iter(as_completed(list(running.values()))))
+        name = next(name for name, future in running.items() if future.task_run_id == done.task_run_id)
+        ended = running.pop(name)
+        if waiting:
+            following, start = waiting.pop(0)
+            running[following] = start()
+        yield name, ended

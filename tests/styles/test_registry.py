@@ -1,0 +1,250 @@
+"""The registry on its SQLite default: versions, champions, rollback, and what is read without MLflow."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from fittingroom.errors import FittingroomError, InputError, MissingInputError, StorageUnavailable
+from fittingroom.styles.registry import Registry, content_digest, style_model
+from fittingroom.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """One for all tests of this file (making the tables takes seconds): each test has a model of its own."""
+    return Workspace(tmp_path_factory.mktemp("registry"))
+
+
+@pytest.fixture(scope="module")
+def registry(workspace: Workspace) -> Registry:
+    return Registry(workspace)
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    path = tmp_path / "some-name.safetensors"
+    path.write_bytes(b"weights one")
+    return path
+
+
+def test_an_empty_workspace_has_nothing_and_writes_nothing(tmp_path: Path) -> None:
+    empty = Registry(tmp_path)
+    assert empty.models() == []
+    assert empty.champions() == []
+    assert empty.champion("segmenter") is None
+    assert empty.versions("style-red") == []
+    assert empty.find_by_digest("style-red", "x") is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_version_carries_everything(registry: Registry, weights: Path, tmp_path: Path) -> None:
+    sample = tmp_path / "sheet.png"
+    sample.write_bytes(b"picture")
+    made = registry.register(
+        "style-whole",
+        weights,
+        {"ciede2000_median": 7.5, "broken": float("nan")},
+        {"source": "a" * 64, "target": "b" * 64},
+        {"epochs": 50, "optimizer": {"lr": 2e-4}, "name": "recipe", "wide": list(range(2000))},
+        {"colour": "navy", "pattern": "striped"},
+        files={"samples.png": sample},
+        curves={"loss/cycle": [(1, 3.0), (2, 2.0), (3, float("inf"))]},
+    )
+    (read,) = Registry(registry.uri).versions("style-whole")
+    assert read == made
+    assert (read.version, read.champion, read.style) == (1, False, "whole")
+    assert read.metrics == {"ciede2000_median": 7.5}
+    assert read.recipe["optimizer"] == {"lr": 2e-4}
+    assert read.recipe["wide"][-1] == 1999
+    assert read.digests == {"source": "a" * 64, "target": "b" * 64}
+    assert read.tags == {"colour": "navy", "pattern": "striped"}
+    assert registry.weights_path(read).read_bytes() == b"weights one"
+    assert registry.file_path(read, "samples.png").read_bytes() == b"picture"
+    json.dumps(read.to_json())
+
+
+def test_curves_and_params_are_in_mlflow_itself(registry: Registry, weights: Path) -> None:
+    made = registry.register(
+        "style-plots", weights, {"leak": 0.5}, {"d": "1"}, {"epochs": 3}, curves={"loss": [(1, 3.0), (5, 2.0)]}
+    )
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(registry.uri, registry.uri)
+    assert [(m.step, m.value) for m in client.get_metric_history(made.run_id, "loss")] == [(1, 3.0), (5, 2.0)]
+    run = client.get_run(made.run_id)
+    assert run.data.params["epochs"] == "3"
+    assert run.data.metrics["leak"] == 0.5
+    assert run.info.status == "FINISHED"
+
+
+def test_nothing_serves_until_promoted_and_rollback_goes_back_step_by_step(registry: Registry, tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        path = tmp_path / f"{number}.safetensors"
+        path.write_bytes(b"%d" % number)
+        registry.register("style-steps", path, {}, {"data": str(number)}, {})
+    assert registry.champion("style-steps") is None
+    with pytest.raises(InputError, match="expected a previous champion"):
+        registry.rollback("style-steps")
+    for number in (1, 3, 2):
+        registry.promote("style-steps", number, "above the floor")
+    registry.promote("style-steps", 2)  # again: no second entry in the history
+    assert registry.champion_history("style-steps") == [1, 3, 2]
+    assert registry.champion("style-steps").version == 2
+    assert [v.champion for v in registry.versions("style-steps")] == [False, True, False]
+    assert registry.rollback("style-steps").version == 3
+    assert registry.rollback("style-steps").version == 1
+    with pytest.raises(InputError, match="expected a previous champion"):
+        registry.rollback("style-steps")
+    assert registry.champion("style-steps").version == 1
+    assert registry.weights_path(registry.champion("style-steps")).read_bytes() == b"1"
+
+
+def test_same_content_is_registered_once_and_found_by_digest(registry: Registry, weights: Path, tmp_path: Path) -> None:
+    digests, recipe = {"source": "x", "target": "y"}, {"epochs": 3}
+    first = registry.register("style-once", weights, {"a": 1.0}, digests, recipe)
+    again = registry.register("style-once", weights, {"a": 1.0}, digests, recipe)
+    assert again == first
+    assert registry.find_by_digest("style-once", content_digest(digests, recipe)) == first
+    assert registry.find_by_digest("style-once", content_digest({**digests, "source": "z"}, recipe)) is None
+    assert registry.find_by_digest("style-other", content_digest(digests, recipe)) is None
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(b"trained again, came out different")
+    second = registry.register("style-once", other, {"a": 2.0}, digests, recipe)
+    assert second.version == 2
+    assert registry.find_by_digest("style-once", content_digest(digests, recipe)) == second
+
+
+def test_another_process_sees_what_this_one_wrote(registry: Registry, weights: Path) -> None:
+    """The snapshot is checked against the file's change counter, so it is never stale."""
+    reader = Registry(registry.uri)
+    assert reader.champion("style-fresh") is None
+    registry.register("style-fresh", weights, {}, {}, {"n": 1})
+    assert reader.champion("style-fresh") is None
+    registry.promote("style-fresh", 1)
+    assert reader.champion("style-fresh").version == 1
+
+
+def test_a_try_on_reads_the_registry_without_mlflow(registry: Registry, workspace: Workspace, weights: Path) -> None:
+    registry.register("style-quick", weights, {}, {}, {"n": 2})
+    registry.promote("style-quick", 1)
+    program = f"""
+        import sys
+        from pathlib import Path
+        from fittingroom.styles.registry import Registry
+        registry = Registry(Path({str(workspace.root)!r}))
+        print(registry.weights_path(registry.champion("style-quick")).read_text())
+        assert "mlflow" not in sys.modules and "torch" not in sys.modules
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (run.returncode, run.stdout.strip(), run.stderr) == (0, "weights one", "")
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b'{"format": 1}', b'{"format": 1, "state": 3, "versions": 4}', b"\xff"])
+def test_a_damaged_snapshot_is_read_again_from_the_registry(
+    registry: Registry, workspace: Workspace, weights: Path, damage: bytes
+) -> None:
+    registry.register("style-damaged", weights, {}, {}, {"n": 3})
+    (workspace.registry / "snapshot.json").write_bytes(damage)
+    assert registry.versions("style-damaged")[0].recipe == {"n": 3}
+    assert json.loads((workspace.registry / "snapshot.json").read_text())["format"] == 1
+
+
+def test_lost_and_changed_weights_are_said(registry: Registry, weights: Path) -> None:
+    made = registry.register("style-lost", weights, {}, {}, {"n": 4})
+    path = registry.weights_path(made)
+    path.write_bytes(b"cut")
+    with pytest.raises(FittingroomError, match="expected the 11 bytes of style-lost version 1, got 3"):
+        registry.weights_path(made)
+    path.unlink()
+    with pytest.raises(MissingInputError, match="registered file not found"):
+        registry.weights_path(made)
+
+
+def test_a_moved_workspace_still_serves(
+    registry: Registry, workspace: Workspace, weights: Path, tmp_path: Path
+) -> None:
+    registry.register("style-moved", weights, {}, {}, {"n": 5})
+    shutil.copytree(workspace.root, tmp_path / "elsewhere")
+    moved = Registry(tmp_path / "elsewhere")
+    path = moved.weights_path(moved.version("style-moved", 1))
+    assert path.is_relative_to(tmp_path / "elsewhere")
+    assert path.read_bytes() == b"weights one"
+
+
+def test_wrong_input_is_refused_before_anything_is_written(registry: Registry, weights: Path, tmp_path: Path) -> None:
+    with pytest.raises(MissingInputError, match="nowhere"):
+        registry.register("style-bad", tmp_path / "nowhere", {}, {}, {})
+    with pytest.raises(InputError, match="model: expected"):
+        registry.register("Style Bad", weights, {}, {}, {})
+    with pytest.raises(InputError, match="file name"):
+        registry.register("style-bad", weights, {}, {}, {}, files={"../x.png": weights})
+    with pytest.raises(MissingInputError, match="style-bad 1"):
+        registry.promote("style-bad", 1)
+    with pytest.raises(MissingInputError, match="style-bad"):
+        registry.rollback("style-bad")
+    assert "style-bad" not in registry.models()
+
+
+def test_an_unknown_version_lists_those_there_are(registry: Registry, weights: Path) -> None:
+    registry.register("style-known", weights, {}, {}, {"n": 6})
+    with pytest.raises(MissingInputError, match=r"style-known 7 \(there are 1\)"):
+        registry.promote("style-known", 7)
+
+
+def test_champions_of_all_styles(registry: Registry, weights: Path) -> None:
+    from fittingroom.styles.choose import AvailableStyle, available_styles
+
+    style = AvailableStyle("listed", "navy", "dotted", "skirt", (20.0, 5.0, -30.0))
+    registry.register(style_model("listed"), weights, {}, {}, {"n": 7}, style.to_tags())
+    assert style not in available_styles(registry)
+    registry.promote("style-listed", 1)
+    assert style in available_styles(registry)
+
+
+def test_two_processes_may_write_at_once(tmp_path: Path) -> None:
+    """They also create the tables at once; every one gets a version of its own."""
+    program = f"""
+        import sys
+        from pathlib import Path
+        from fittingroom.styles.registry import Registry
+        number = sys.argv[1]
+        weights = Path({str(tmp_path)!r}) / f"{{number}}.safetensors"
+        weights.write_text(number)
+        made = Registry(Path({str(tmp_path)!r}) / "ws").register("style-race", weights, {{}}, {{"d": number}}, {{}})
+        print(made.version)
+    """
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(program), str(n)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for n in range(2)
+    ]
+    outputs = [process.communicate(timeout=120) for process in started]
+    assert [process.returncode for process in started] == [0, 0], outputs
+    assert sorted(out.strip() for out, _ in outputs) == ["1", "2"]
+    assert all(error == "" for _, error in outputs), outputs  # no chatter from MLflow or its migrations
+    registry = Registry(tmp_path / "ws")
+    for version in registry.versions("style-race"):
+        assert registry.weights_path(version).read_text() == version.digests["d"]
+
+
+def test_a_server_that_does_not_answer_is_transient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(StorageUnavailable, match=r"registry http://127\.0\.0\.1:9 does not answer"):
+        Registry("http://127.0.0.1:9", downloads=tmp_path).champion("segmenter")
+    assert list(tmp_path.iterdir()) == []
