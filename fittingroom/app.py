@@ -116,6 +116,10 @@ def create_app(
         except FittingroomError as error:
             return page.render(styles, status=_status_of(error), error=_words(error), chosen=chosen)
 
+    @app.get("/favicon.ico")
+    async def no_icon() -> Response:
+        return Response(status_code=204, headers=_headers())
+
     @app.get("/healthz")
     async def health() -> Response:
         return JSONResponse({"ok": True}, headers=_headers())

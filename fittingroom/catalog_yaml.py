@@ -95,6 +95,8 @@ class _Builder:
             raise CatalogError(f"{self._path}:{line}: expected at most {MAX_VALUES:,} values, aliases expanded")
         if isinstance(node, yaml.ScalarNode):
             return self._loader.construct_object(node)
+        if node.tag not in ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"):
+            raise CatalogError(f"{self._path}:{line}: not valid YAML here: expected plain values, got tag {node.tag!r}")
         if node in self._open:
             raise CatalogError(f"{self._path}:{line}: expected no alias inside what it stands for")
         self._open.append(node)

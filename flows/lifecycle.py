@@ -5,6 +5,7 @@ from __future__ import annotations
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from fittingroom.styles.registry import SEGMENTER, style_model
 from flows.convert_annotations import convert_annotations
 from flows.crawl_garments import crawl_garments
 from flows.parameters import ConvertParameters, CrawlParameters, LifecycleParameters, PrepareParameters, TryOnParameters
@@ -15,7 +16,7 @@ from tasks import annotating
 from tasks.caching import Content, Record, records_in
 from tasks.crawling import chosen_styles
 from tasks.pictures import settle_folder
-from tasks.registering import champion_styles
+from tasks.registering import serves
 from tasks.reporting import Outcome, build_report, outcome_of, stages_of
 from tasks.trying_on import find_photos
 from tasks.watching import stage
@@ -48,7 +49,8 @@ def lifecycle(parameters: LifecycleParameters) -> Outcome:
     with stage("train, judge, register"), records_in(place):
         trainings.carry_out(dataset)
     with stage("try on"):
-        tried_on = try_on(_trying(parameters, [name for name in names if name in champion_styles(place)]))
+        ready = [name for name in names if serves(place, SEGMENTER) and serves(place, style_model(name))]
+        tried_on = try_on(_trying(parameters, ready)) if ready else {}
     with stage("write the report"), records_in(place):
         cuts = {name: result.cut for name, result in prepared.items()}
         report = build_report(

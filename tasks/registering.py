@@ -227,6 +227,11 @@ def champion_of(workspace: Workspace, model: str) -> tuple[ModelVersion, Content
     return version, Content(str(registry.weights_path(version)), version.weights_sha256)
 
 
+def serves(workspace: Workspace, model: str) -> bool:
+    """Whether any version of ``model`` serves."""
+    return open_registry(workspace).champion(model) is not None
+
+
 def finder_if_wanted(workspace: Workspace, wanted: bool) -> Content | None:
     """The serving segmenter's weights, or None when it is not wanted.
 

@@ -257,12 +257,12 @@ def _read_image(record: object, seen: set[int], place: Place) -> AnnotatedImage 
         return None
     if not identity.is_six_digits(name):
         here.note("image_name", f"expected six digits, got {name[:60]!r}", "kept")
-    size = [max(fields.integer(record.get(side), side, here) or 0, 0) for side in ("width", "height")]
+    width, height = fields.size(record.get("width"), record.get("height"), here)
     return AnnotatedImage(
         file_name=name,
         image_id=number,
-        width=size[0],
-        height=size[1],
+        width=width,
+        height=height,
         source=fields.text(record.get("source"), "source", here),
         pair_id=fields.integer(record.get("pair_id"), "pair_id", here),
         extra=_extra_of(record, _IMAGE_FIELDS, here),

@@ -116,8 +116,6 @@ def convert(
             first = next((row for result in results for row in result.examples), None)
             why = f"; the first finding: {first.file}: {first.message}" if first else ""
             raise NothingProduced(f"{src}: not one picture could be read{why}")
-        if to == "deepfashion2":
-            _move_annotations(Path(work), target)
         merged = shards.merge(results, to, target, settings, source.images_dir)
     return ConversionReport(
         source=src,
@@ -201,11 +199,3 @@ def _counted(source: Source, findings: Findings, report: OnProgress, total: int)
         yield image
         if done % 500 == 0 or done == total:
             report(done, total)
-
-
-def _move_annotations(work: Path, target: Path) -> None:
-    """Every file is complete before the first one shows up under its name."""
-    annos = target / "annos"
-    annos.mkdir(parents=True, exist_ok=True)
-    for path in sorted((work / "annos").iterdir()):
-        path.replace(annos / path.name)

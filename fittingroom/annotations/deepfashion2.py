@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -134,8 +135,8 @@ def read_file(
 
 def _with_size(image: AnnotatedImage, images_dir: Path, place: Place) -> AnnotatedImage:
     name = image.file_name
-    candidates = [name] + [str(PurePosixPath(name).with_suffix(suffix)) for suffix in IMAGE_SUFFIXES]
-    for candidate in dict.fromkeys(candidates):
+    others = (str(PurePosixPath(name).with_suffix(suffix)) for suffix in IMAGE_SUFFIXES)
+    for candidate in chain((name,), (other for other in others if other != name)):
         try:
             width, height = geometry.image_size(images_dir / candidate)
         except ImageRejected as error:
@@ -252,9 +253,14 @@ def garment_to_json(garment: GarmentAnnotation) -> dict[str, Any]:
 
 def write_file(image: AnnotatedImage, annos: Path) -> Path:
     """Write one picture's annotation into the folder ``annos``, atomically; returns the file."""
-    path = Path(annos) / f"{annotation_stem(image)}.json"
+    return write_json_bytes(orjson.dumps(to_json(image)), annos, annotation_stem(image))
+
+
+def write_json_bytes(data: bytes, annos: Path, stem: str) -> Path:
+    """Write a finished annotation, atomically; returns the file."""
+    path = Path(annos) / f"{stem}.json"
     with atomic_path(
         path
     ) as temporary:  # no fsync for each of 200,000 files: a run after a power loss writes them again
-        temporary.write_bytes(orjson.dumps(to_json(image)))
+        temporary.write_bytes(data)
     return path

@@ -9,6 +9,7 @@ from typing import cast
 
 from fittingroom.annotations.findings import Findings
 from fittingroom.annotations.model import BoxFloats, Landmark, Polygon
+from fittingroom.images import MAX_PIXELS
 
 _NUMERIC = frozenset({int, float})
 _LARGEST = 1e15
@@ -160,6 +161,19 @@ def landmarks(value: object, place: Place) -> tuple[Landmark, ...]:
         return ()
     step = iter(found)
     return tuple(zip(step, step, step, strict=True))
+
+
+def size(width: object, height: object, place: Place) -> tuple[int, int]:
+    """A picture's width and height in pixels; 0 x 0, unknown, when absent or, with a finding, when no picture's."""
+    found = integer(width, "width", place) or 0, integer(height, "height", place) or 0
+    if found == (0, 0):
+        return found
+    if min(found) <= 0 or found[0] * found[1] > MAX_PIXELS:
+        place.note(
+            "bad_field", f"size: expected at most {MAX_PIXELS:,} pixels, got {found[0]} x {found[1]}", "left out"
+        )
+        return 0, 0
+    return found
 
 
 def difficulty(values: Iterable[tuple[str, object]], place: Place) -> dict[str, int | None]:

@@ -85,6 +85,8 @@ class Findings:
     def __init__(self, per_kind: int | None = _EXAMPLES_PER_KIND) -> None:
         self.counts: Counter[str] = Counter()
         self.examples: list[Finding] = []
+        self.files: dict[str, set[str]] = {}
+        """The files of each kind of error: what a selection must not train on."""
         self._per_kind = per_kind
 
     def add(self, kind: str, file: str, garment: str = "", message: str = "", action: str = "") -> None:
@@ -94,6 +96,8 @@ class Findings:
     def put(self, finding: Finding) -> None:
         """Record one finding."""
         self.counts[finding.kind] += 1
+        if finding.severity == "error":
+            self.files.setdefault(finding.kind, set()).add(finding.file)
         if self._per_kind is None or self.counts[finding.kind] <= self._per_kind:
             self.examples.append(finding)
 

@@ -67,7 +67,7 @@ def parse(data: bytes, name: str, findings: Findings) -> object:
     except orjson.JSONDecodeError as error:
         if _NOT_FINITE.search(data):
             return _parse_not_finite(data, name)
-        if "recursion" in str(error).lower():
+        if "depth limit" in error.msg or "recursion" in error.msg:  # releases differ in words
             raise UnreadableAnnotation("too_deep", name, "nested deeper than 1,024 levels") from None
         detail = f"{error.msg}: line {error.lineno} column {error.colno}" if data.strip() else "the file is empty"
         raise UnreadableAnnotation("unreadable_json", name, detail) from None

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from fittingroom.categories import CATEGORY_NAMES
 from fittingroom.garment import Garment
 from fittingroom.masks import from_polygons
@@ -84,8 +82,12 @@ def garment_masks(image: AnnotatedImage) -> list[Garment]:
 
 def extents(polygons: Sequence[Polygon]) -> BoxFloats | None:
     """x1, y1, x2, y2 that hold every point, or None when there is no point."""
-    points = np.fromiter((value for polygon in polygons for value in polygon), np.float64).reshape(-1, 2)
-    if not len(points):
+    if not polygons:
         return None
-    (x1, y1), (x2, y2) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
-    return x1, y1, x2, y2
+    # Plain min and max of slices: for polygons of some hundred points that is several times faster than NumPy.
+    return (
+        min(min(polygon[0::2]) for polygon in polygons),
+        min(min(polygon[1::2]) for polygon in polygons),
+        max(max(polygon[0::2]) for polygon in polygons),
+        max(max(polygon[1::2]) for polygon in polygons),
+    )

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from fittingroom.annotations import coco, geometry, sources, via
+from fittingroom.annotations import coco, deepfashion2, geometry, sources, via
 from fittingroom.annotations.findings import Findings
 from fittingroom.annotations.model import AnnotatedImage, GarmentAnnotation
 from fittingroom.annotations.shards import file_size
@@ -17,6 +17,8 @@ from fittingroom.errors import AnnotationError, MissingInputError, SettingError
 from fittingroom.workspace import digest_bytes, digest_file, digest_value, write_bytes, write_json
 
 _LEVELS = (1, 2, 3)
+_LOSES_PIXELS = ("odd_coordinates", "polygon_too_short", "not_a_number", "bad_segmentation", "bad_field")
+"""Findings after which part of a garment may be missing. (A garment of no known category may be a hat: no loss.)"""
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,8 @@ def select(
     kept: dict[str, AnnotatedImage] = {}
     for image in sources.read(source, findings):
         matching, reason = _matching(image, settings)
+        if matching is not None and _damaged(image, findings):
+            matching, reason = None, "damaged annotation"
         if matching is None:
             left_out[reason] += 1
             continue
@@ -147,6 +151,12 @@ def select(
         digests={image.file_name: _digests(image, source.images_dir) for image in (*train, *validation)},
         findings=findings,
     )
+
+
+def _damaged(image: AnnotatedImage, findings: Findings) -> bool:
+    """Whether reading it lost something; findings name the picture, or its annotation file."""
+    names = {image.file_name, f"{deepfashion2.annotation_stem(image)}.json"}
+    return any(not names.isdisjoint(findings.files.get(kind, ())) for kind in _LOSES_PIXELS)
 
 
 def _pair_key(image: AnnotatedImage) -> str:

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from fittingroom.workspace import atomic_path
 PARTS: dict[Format, tuple[str, ...]] = {
     "coco": ("images", "annotations"),
     "via": ("entries", "keys"),
-    "deepfashion2": (),
+    "deepfashion2": ("files",),
 }
 """What a shard writes for each target, besides its findings."""
 
@@ -114,8 +115,7 @@ def write_parts(
     settings: ConvertSettings = ConvertSettings(),
     images_dir: Path | None = None,
 ) -> ShardResult:
-    """Write the parts of ``images`` and all findings into ``work``; for DeepFashion2 the annotation files themselves,
-    into ``work/annos``."""
+    """Write the parts of ``images``, and all findings, into the folder ``work``."""
     if to not in FORMATS:
         raise SettingError("to", to, " | ".join(FORMATS))
     work.mkdir(parents=True, exist_ok=True)
@@ -129,11 +129,8 @@ def write_parts(
             image_ids.append(ready.image_id)
             totals["garments"] += len(ready.garments)
             totals["polygons"] += sum(len(garment.segmentation) for garment in ready.garments)
-            if to == "deepfashion2":
-                deepfashion2.write_file(ready, work / "annos")
-            else:
-                for kind, row in _encode(ready, to, images_dir):
-                    files[kind].write(row + b",\n")
+            for kind, row in _encode(ready, to, images_dir):
+                files[kind].write(row + b",\n")
         for finding in findings.examples:
             files["findings"].write(orjson.dumps({**asdict(finding), "severity": finding.severity}) + b"\n")
     return ShardResult(
@@ -158,6 +155,10 @@ def _encode(image: AnnotatedImage, to: Format, images_dir: Path | None) -> Itera
         yield "images", orjson.dumps(coco.image_record(image))
         for record in coco.annotation_records(image):
             yield "annotations", orjson.dumps(record)
+        return
+    if to == "deepfashion2":
+        names = orjson.dumps([deepfashion2.annotation_stem(image), image.file_name])
+        yield "files", names + b"\t" + orjson.dumps(deepfashion2.to_json(image))  # JSON holds no bare tab or newline
         return
     size = file_size(image, images_dir)
     key = orjson.dumps(via.entry_key(image, size))
@@ -215,14 +216,32 @@ def merge(
     for result in results:
         findings.extend(result.examples)
     findings.counts = sum((Counter(result.counts) for result in results), Counter())
-    for number, count in Counter(number for result in results for number in result.image_ids).items():
-        if count > 1:  # only files that state an image_id of their own can come to this
-            findings.add("duplicate_id", dst.name, message=f"{count} files state image_id {number}", action="kept")
+    for number, times in Counter(number for result in results for number in result.image_ids).items():
+        if times > 1:  # only files that state an image_id of their own can come to this
+            findings.add("duplicate_id", dst.name, message=f"{times} files state image_id {number}", action="kept")
+    if to == "deepfashion2":
+        _write_files(_parts(results, "files"), dst / "annos", findings)
     log = dst / "findings.jsonl" if to == "deepfashion2" else dst.with_name(f"{dst.name}.findings.jsonl")
     log.unlink(missing_ok=True)
     if findings.total():
         _join(log, [_parts(results, "findings")], separated=False)
     return findings
+
+
+def _write_files(parts: Iterable[Path], annos: Path, findings: Findings) -> None:
+    """One file a picture; of two that would share a name (``1.jpg``, ``1.png``) the second gets another."""
+    taken: set[str] = set()
+    for part in parts:
+        with part.open("rb") as lines:
+            for line in lines:
+                names, data = line.removesuffix(b",\n").split(b"\t", 1)
+                stem, file_name = orjson.loads(names)
+                if stem in taken:
+                    stem = next(other for n in count(2) if (other := f"{stem}__{n}") not in taken)
+                    data = orjson.dumps({**orjson.loads(data), "file_name": file_name})
+                    findings.add("image_name", file_name, message="its name is taken", action=f"written as {stem}.json")
+                taken.add(stem)
+                deepfashion2.write_json_bytes(data, annos, stem)
 
 
 def _parts(results: Sequence[ShardResult], kind: str) -> list[Path]:

@@ -204,11 +204,12 @@ def _read_image(row: dict[str, Any], file_name: str, new_id: int | None, place: 
     fallback = identity.image_id(file_name) if new_id is None else new_id
     pair = attributes.get("pair_id")
     extra = kept.get("extra")
+    width, height = fields.size(kept.get("width"), kept.get("height"), place)
     return AnnotatedImage(
         file_name=file_name,
         image_id=fallback if stated_id is None else stated_id,
-        width=max(fields.integer(kept.get("width"), "width", place) or 0, 0),
-        height=max(fields.integer(kept.get("height"), "height", place) or 0, 0),
+        width=width,
+        height=height,
         source=fields.text(attributes.get("source"), "source", place),
         pair_id=_edited(pair, None, "pair_id", place) if pair not in (None, "") else None,
         garments=_read_garments(row.get("regions"), kept.get("garments"), place),

@@ -22,7 +22,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "rate_limited": "429 to the last try",
         "server_error": "5xx to the last try",
         "robots_unavailable": "robots.txt cannot be had for now, which RFC 9309 treats as forbidden",
-        "truncated": "fewer bytes than promised, or a picture that ends early",
+        "incomplete": "fewer bytes than promised",
         # failed for good
         "not_found": "404 or 410",
         "http_status": "another status that is not 200",
@@ -40,6 +40,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "too_many_pixels": "more pixels than allowed",
         "format_not_allowed": "none of JPEG, PNG, WebP, GIF, AVIF",
         "unreadable": "a damaged file",
+        "truncated": "a picture that ends early",
         "zero_size": "no pixels",
         # refused
         "too_small": "a side shorter than allowed",
@@ -51,7 +52,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
 """Every ``reason`` a row of a crawl's manifest can have, and what it means."""
 
 HEALABLE = frozenset(
-    {"timeout", "too_slow", "unreachable", "rate_limited", "server_error", "robots_unavailable", "truncated"}
+    {"timeout", "too_slow", "unreachable", "rate_limited", "server_error", "robots_unavailable", "incomplete"}
 )
 """Reasons that a later run tries again."""
 

@@ -19,9 +19,10 @@ SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
 """Formats that are stored, and their file names' endings."""
 
 
-def clean(data: bytes, rgba: images.RGB, source_format: str) -> tuple[bytes, str]:
+def clean(data: bytes, rgba: images.RGB, header: images.ImageHeader) -> tuple[bytes, str]:
     """The bytes to store and their format, for ``data`` that was decoded to ``rgba`` (H, W, 4)."""
-    stripped = strip(data, source_format)
+    source_format = header.format
+    stripped = strip(data, source_format) if header.mode in ("L", "RGB", "RGBA") else None
     if stripped is not None:
         try:
             same = np.array_equal(images.read_rgba(stripped, max_pixels=rgba.shape[0] * rgba.shape[1]), rgba)
@@ -93,6 +94,8 @@ def _strip_png(data: bytes) -> bytes | None:
         (length,) = struct.unpack_from(">I", data, at)
         kind, end = data[at + 4 : at + 8], at + 12 + length
         if end > len(data):
+            return None
+        if kind == b"IHDR" and data[at + 16] > 8:  # 16 bits a channel: not every reader takes them
             return None
         if kind in _PNG_PIXELS:
             kept.append(data[at:end])

@@ -26,7 +26,7 @@ from fittingroom.crawl.robots import Robots, RobotsFile
 from fittingroom.crawl.settings import CrawlSettings
 from fittingroom.errors import FittingroomError
 
-_RETRIED = frozenset({"timeout", "unreachable", "rate_limited", "server_error", "truncated"})
+_RETRIED = frozenset({"timeout", "unreachable", "rate_limited", "server_error", "incomplete"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -297,7 +297,7 @@ def _reason_of(error: BaseException) -> str:
     if has(requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError):
         return "scheme"
     if has(http.client.IncompleteRead):
-        return "truncated"
+        return "incomplete"
     if has(http.client.RemoteDisconnected, socket.gaierror):
         return "unreachable"
     if has(http.client.HTTPException, requests.exceptions.InvalidHeader):

@@ -3,23 +3,33 @@
 Read are JSON-LD (`structured`), microdata, Open Graph and Twitter cards, and every way a browser is told of a picture:
 ``<img>`` with srcset and the lazy loaders' attributes, ``<picture>``, ``<noscript>`` and inline background images. Of
 the several sizes of one picture only the largest is taken.
+
+The page's author may mean harm, so no tree is built: elements are looked at once, as the parser meets them, and only so
+many, for only so long.
 """
 
 from __future__ import annotations
 
+import codecs
 import re
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, urldefrag, urljoin, urlsplit
 
-from bs4 import BeautifulSoup, Tag
+from bs4.dammit import EncodingDetector
+from lxml import etree
 
 from fittingroom.crawl.structured import read_json_ld
 
 MAX_PICTURES = 5000
 """Pictures taken from one page."""
+MAX_ELEMENTS = 300_000
+MAX_SECONDS = 10.0
+"""Beyond these a page is read no further; what was found until then counts."""
 
 _OPT_OUT = frozenset({"noai", "noimageai", "noimageindex"})
+_CARDS = frozenset({"og:image", "og:image:url", "og:image:secure_url", "twitter:image", "twitter:image:src"})
 _LAZY = ("data-src", "data-lazy-src", "data-original", "data-lazy", "data-image", "data-defer-src", "data-full-src")
 _LARGE = (
     "data-zoom-image",
@@ -30,9 +40,13 @@ _LARGE = (
     "data-hires",
     "data-highres",
 )
-_LAZY_SETS = ("data-srcset", "data-lazy-srcset", "data-original-set")
+_SETS = ("data-srcset", "data-lazy-srcset", "data-original-set", "srcset")
 _TYPES = ("image/jpeg", "image/jpg", "image/png", "image/webp", "image/avif", "image/gif")
-_BACKGROUND = re.compile(r"""background(?:-image)?\s*:[^;]*?url\(\s*(?:"([^"]*)"|'([^']*)'|([^)"']*))\s*\)""", re.I)
+_PRODUCT = ("Product", "IndividualProduct", "SomeProducts")
+_BACKGROUND = re.compile(
+    r"""background(?:-image)?\s{0,9}:[^;:]{0,200}?url\(\s{0,9}(?:"([^"]*)"|'([^']*)'|([^)"']*))\s{0,9}\)""", re.I
+)
+_FEED = 65_536
 
 
 @dataclass(frozen=True)
@@ -51,42 +65,167 @@ class PageContent:
 
 
 def read_page(html: bytes, url: str, charset: str | None = None) -> PageContent:
-    """Read the page that came from ``url``."""
-    soup = BeautifulSoup(html, "lxml", from_encoding=charset)
-    base = _base(soup, url)
-    json_ld = read_json_ld(script.string or script.get_text() for script in soup.find_all("script", type=_is_json_ld))
-    structured = [*json_ld.pictures, *_microdata(soup)]
-    others = [*_cards(soup), *_elements(soup)]
-    first = _absolute(structured, base)
+    """Read the page that came from ``url``; ``charset`` is what its Content-Type said."""
+    page = _Page()
+    parser = etree.HTMLParser(target=page, encoding="utf-8")
+    text = _as_utf8(html, charset)
+    try:
+        for start in range(0, len(text), _FEED):
+            parser.feed(text[start : start + _FEED])
+        parser.close()
+    except (_Enough, etree.LxmlError, AssertionError):
+        pass  # a page without any element, or more than enough: what was found counts
+    base = address_of(page.base, url) or url
+    json_ld = read_json_ld(page.scripts)
+    first = _absolute([*json_ld.pictures, *page.structured], base)
+    known = set(first)
     return PageContent(
         structured=first,
-        others=[address for address in _absolute(others, base) if address not in set(first)],
-        next_page=next(iter(_absolute(_next(soup), base)), ""),
+        others=[address for address in _absolute([*page.cards, *page.pictures], base) if address not in known],
+        next_page=next(iter(_absolute([page.next], base)), ""),
         products=_absolute(json_ld.pages, base),
-        opted_out=_opted_out(soup),
+        opted_out=page.opted_out,
     )
 
 
-def _is_json_ld(value: str | None) -> bool:
-    return bool(value) and str(value).partition(";")[0].strip().lower() == "application/ld+json"
+def _as_utf8(html: bytes, charset: str | None) -> bytes:
+    """The page in UTF-8: by its header, by its own word, or by what fits."""
+    declared = EncodingDetector.find_declared_encoding(html[:4096], is_html=True)
+    for name in (charset, declared, "utf-8", "cp1252"):
+        try:
+            if name and codecs.lookup(name).name != "utf-16":
+                return html.decode(name, "strict" if name == "utf-8" else "replace").replace("\0", "").encode()
+        except (LookupError, UnicodeError):
+            continue
+    return html.decode("utf-8", "replace").replace("\0", "").encode()
 
 
-def _base(soup: BeautifulSoup, url: str) -> str:
-    tag = soup.find("base", href=True)
-    try:
-        return urljoin(url, _text(tag, "href")) if isinstance(tag, Tag) else url
-    except ValueError:
-        return url
+class _Enough(Exception):
+    """The page is too large or takes too long."""
 
 
-def _text(tag: Tag, name: str) -> str:
-    value = tag.get(name)
-    return value.strip() if isinstance(value, str) else ""
+class _Page:
+    """What the parser meets, in its order; addresses as written."""
+
+    def __init__(self) -> None:
+        self.base = self.next = ""
+        self.scripts: list[str] = []
+        self.structured: list[str] = []
+        self.cards: list[str] = []
+        self.pictures: list[str] = []
+        self.opted_out = False
+        self._elements, self._until = 0, time.monotonic() + MAX_SECONDS
+        self._depth = 0
+        self._scopes: list[tuple[int, str]] = []
+        """Open microdata scopes: depth and kind, "product", "picture" (of a product) or nothing of interest."""
+        self._choice: list[tuple[str, float]] | None = None
+        """What the open ``<picture>`` offers; None outside of one."""
+        self._choice_depth = 0
+        self._fallback = ""
+        self._script: list[str] | None = None
+
+    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        """The parser opens an element."""
+        self._elements += 1
+        if self._elements > MAX_ELEMENTS or (self._elements % 256 == 0 and time.monotonic() > self._until):
+            raise _Enough
+        self._depth += 1
+        got = {name: value.strip() for name, value in attributes.items()}
+        if "itemprop" in got or "itemscope" in got:
+            self._microdata(tag, got)
+        if tag == "img":
+            self._image(got)
+        elif tag == "picture" and self._choice is None:
+            self._choice, self._choice_depth, self._fallback = [], self._depth, ""
+        elif tag == "source" and self._choice is not None:
+            if got.get("type", "").lower() in ("", *_TYPES):
+                self._choice += _offered(got)
+        elif tag == "meta":
+            self._meta(got)
+        elif tag in ("a", "link") and not self.next and "next" in got.get("rel", "").lower().split():
+            self.next = got.get("href", "")
+        elif tag == "base" and not self.base:
+            self.base = got.get("href", "")
+        elif tag == "script" and got.get("type", "").partition(";")[0].strip().lower() == "application/ld+json":
+            self._script = []
+        if "style" in got and len(self.pictures) < MAX_PICTURES * 2:
+            for match in _BACKGROUND.finditer(got["style"][:5000]):
+                self.pictures.append(next(group for group in match.groups() if group is not None))
+
+    def data(self, text: str) -> None:
+        """The parser meets text."""
+        if self._script is not None:
+            self._script.append(text)
+
+    def end(self, tag: str) -> None:
+        """The parser closes an element."""
+        if tag == "script" and self._script is not None:
+            self.scripts.append("".join(self._script))
+            self._script = None
+        if self._choice is not None and tag == "picture" and self._depth <= self._choice_depth:
+            self.pictures.append(max(self._choice, key=_size)[0] if self._choice else self._fallback)
+            self._choice = None
+        if self._scopes and self._scopes[-1][0] == self._depth:
+            self._scopes.pop()
+        self._depth -= 1
+
+    def comment(self, text: str) -> None:
+        """The parser meets a comment."""
+
+    def close(self) -> None:
+        """The parser is done."""
+
+    def _image(self, got: Mapping[str, str]) -> None:
+        if got.get("width", "").removesuffix("px") in ("0", "1") or got.get("height", "").removesuffix("px") in (
+            "0",
+            "1",
+        ):
+            return  # a tracking pixel by its own words
+        if self._choice is not None:
+            self._choice += _offered(got)
+            self._fallback = self._fallback or _largest_of(got)
+        elif len(self.pictures) < MAX_PICTURES * 2:
+            self.pictures.append(_largest_of(got))
+
+    def _meta(self, got: Mapping[str, str]) -> None:
+        name, content = (got.get("property") or got.get("name", "")).lower(), got.get("content", "")
+        if name in _CARDS:
+            self.cards.append(content)
+        elif name in ("robots", "fittingroombot") and _OPT_OUT & set(re.split(r"[\s,]+", content[:5000].lower())):
+            self.opted_out = True
+
+    def _microdata(self, tag: str, got: Mapping[str, str]) -> None:
+        """``itemprop=image`` of a schema.org Product (https://schema.org/Product; HTML's microdata section)."""
+        properties = got.get("itemprop", "").lower().split()
+        scope = self._scopes[-1][1] if self._scopes else ""
+        address = _largest_of(got) if tag == "img" else got.get("content") or got.get("href") or got.get("src") or ""
+        is_picture = "image" in properties and scope == "product"
+        if "itemscope" in got:
+            kind = got.get("itemtype", "").rstrip("/").rpartition("/")[2]
+            self._scopes.append(
+                (self._depth, "product" if kind.startswith(_PRODUCT) else "picture" if is_picture else "")
+            )
+        elif is_picture or (scope == "picture" and {"contenturl", "url"} & set(properties)):
+            self.structured.append(address)
 
 
-def _words(tag: Tag, name: str) -> list[str]:
-    value = tag.get(name)
-    return (" ".join(value) if isinstance(value, list) else str(value or "")).lower().split()
+def _size(offer: tuple[str, float]) -> float:
+    return offer[1]
+
+
+def _offered(got: Mapping[str, str]) -> list[tuple[str, float]]:
+    return [offer for name in _SETS if name in got for offer in parse_srcset(got[name])]
+
+
+def _largest_of(got: Mapping[str, str]) -> str:
+    """The largest picture that an ``<img>`` offers, or the empty string."""
+    for name in _LARGE:
+        if "." in got.get(name, ""):
+            return got[name]
+    offered = _offered(got)
+    if offered:
+        return max(offered, key=_size)[0]  # the first of equals
+    return next((got[name] for name in (*_LAZY, "src") if got.get(name)), "")
 
 
 def address_of(written: str, base: str) -> str | None:
@@ -114,83 +253,6 @@ def _absolute(written: Iterable[str], base: str) -> list[str]:
         if len(found) >= MAX_PICTURES:
             break
     return list(found)
-
-
-def _microdata(soup: BeautifulSoup) -> Iterator[str]:
-    """``itemprop=image`` inside a schema.org Product (https://schema.org/Product, HTML's microdata section)."""
-    for tag in soup.find_all(itemprop=True):
-        if "image" not in _words(tag, "itemprop"):
-            continue
-        scope = tag.find_parent(itemscope=True)
-        kind = _text(scope, "itemtype").rstrip("/").rpartition("/")[2] if scope else ""
-        if kind == "ImageObject" or not kind.startswith(("Product", "IndividualProduct", "SomeProducts")):
-            continue
-        if tag.has_attr("itemscope"):
-            for inner in tag.find_all(itemprop=["contentUrl", "url"]):
-                yield _text(inner, "content") or _text(inner, "href") or _text(inner, "src")
-        elif tag.name == "img":
-            yield _largest_of(tag)
-        else:
-            yield _text(tag, "content") or _text(tag, "href") or _text(tag, "src")
-
-
-_CARDS = ("og:image", "og:image:url", "og:image:secure_url", "twitter:image", "twitter:image:src")
-
-
-def _cards(soup: BeautifulSoup) -> Iterator[str]:
-    for tag in soup.find_all("meta", content=True):
-        if (_text(tag, "property") or _text(tag, "name")).lower() in _CARDS:
-            yield _text(tag, "content")
-
-
-def _elements(soup: BeautifulSoup) -> Iterator[str]:
-    for tag in soup.find_all(["img", "picture", "noscript"]):
-        if tag.name == "picture":
-            yield _largest_of_picture(tag)
-        elif tag.name == "noscript":
-            if not tag.find(True) and "<img" in tag.get_text():  # a parser that kept its content as text
-                yield from _elements(BeautifulSoup(tag.get_text()[:100_000], "lxml"))
-        elif tag.find_parent("picture") is None and not _is_tiny(tag):
-            yield _largest_of(tag)
-    for tag in soup.find_all(style=_BACKGROUND):
-        for match in _BACKGROUND.finditer(_text(tag, "style")):
-            yield next(group for group in match.groups() if group is not None)
-
-
-def _is_tiny(tag: Tag) -> bool:
-    """A tracking pixel by its own words."""
-    return _text(tag, "width").removesuffix("px") in ("0", "1") or _text(tag, "height").removesuffix("px") in ("0", "1")
-
-
-def _largest_of(tag: Tag) -> str:
-    """The largest picture that an ``<img>`` offers, or the empty string."""
-    for name in _LARGE:
-        if _text(tag, name) and "." in _text(tag, name):
-            return _text(tag, name)
-    sets = [*_LAZY_SETS, "srcset"]
-    offered = [one for name in sets for one in parse_srcset(_text(tag, name))]
-    if offered:
-        return max(offered, key=lambda one: one[1])[0]  # the first of equals
-    for name in (*_LAZY, "src"):
-        if _text(tag, name):
-            return _text(tag, name)
-    return ""
-
-
-def _largest_of_picture(tag: Tag) -> str:
-    offered: list[tuple[str, float]] = []
-    for source in tag.find_all("source"):
-        kind = _text(source, "type").lower()
-        if not kind or kind in _TYPES:
-            for name in ("srcset", *_LAZY_SETS):
-                offered += parse_srcset(_text(source, name))
-    image = tag.find("img")
-    if isinstance(image, Tag):
-        for name in ("srcset", *_LAZY_SETS):
-            offered += parse_srcset(_text(image, name))
-    if offered:
-        return max(offered, key=lambda one: one[1])[0]
-    return _largest_of(image) if isinstance(image, Tag) else ""
 
 
 _DESCRIPTOR = re.compile(r"(\d+(?:\.\d+)?)([wxh])$")
@@ -222,18 +284,3 @@ def parse_srcset(value: str) -> list[tuple[str, float]]:
         found.append((address, size))
         at = stop + 1
     return found
-
-
-def _next(soup: BeautifulSoup) -> Iterator[str]:
-    for tag in soup.find_all(["link", "a"], href=True):
-        if "next" in _words(tag, "rel"):
-            yield _text(tag, "href")
-
-
-def _opted_out(soup: BeautifulSoup) -> bool:
-    for tag in soup.find_all("meta", content=True):
-        if _text(tag, "name").lower() in ("robots", "fittingroombot"):
-            words = set(re.split(r"[\s,]+", _text(tag, "content").lower()))
-            if words & _OPT_OUT:
-                return True
-    return False

@@ -133,7 +133,10 @@ def _settled(
         return None
     if row.status == "duplicate":
         keeper = known.get(row.duplicate_of)
-        return row if keeper is not None and keeper.status == "kept" and store.has_file(keeper) else None
+        if candidate.is_file or keeper is None or keeper.status != "kept" or not store.has_file(keeper):
+            return None
+        same = keeper.sha256 == row.sha256 or keeper.source_sha256 == row.source_sha256
+        return row if same or row.reason == "near" else None
     if row.status in ("kept", "gone"):
         if candidate.is_file or settings.refresh or not store.has_file(row):
             return None
@@ -271,9 +274,10 @@ def _work(
                 done.put(error)
 
     with ThreadPoolExecutor(settings.workers, thread_name_prefix="crawl") as pool:
-        for _ in range(settings.connections_per_host):
-            for waiting in hosts.values():
-                pool.submit(run, waiting)
+        for turn in range(settings.connections_per_host):
+            for host, waiting in hosts.items():
+                if host or turn == 0:  # files go one after another: which of two duplicates is kept is then no chance
+                    pool.submit(run, waiting)
         try:
             for _ in todo:
                 result = done.get()

@@ -138,10 +138,10 @@ def _of_pages(source: PageSource, index: int, fetcher: Fetcher, settings: CrawlS
     """The first page, the listing pages that follow it and the product pages they name, all on one host."""
     limit = min(source.max_pages, settings.max_pages)
     host = urlsplit(source.url).hostname
-    waiting, known, offered = [source.url], {source.url}, 0
+    waiting, known, offered = [source.url], {source.url}, set[str]()
     read, number = 0, 1
     numbered: set[str] = set()
-    while waiting and read < limit and offered < settings.max_images:
+    while waiting and read < limit and len(offered) < settings.max_images:
         url = waiting.pop(0)
         read += 1
         found: list[Candidate] = []
@@ -153,9 +153,8 @@ def _of_pages(source: PageSource, index: int, fetcher: Fetcher, settings: CrawlS
             if url in numbered and failure.reason == "not_found":
                 continue  # the usual end of a numbered listing
             found = [_unreadable(failure, url, index, "", first=url == source.url)]
-        new = [candidate for candidate in found if candidate.url not in known]
-        known.update(candidate.url for candidate in new)
-        offered += len(new)
+        new = [candidate for candidate in found if candidate.url not in offered]
+        offered.update(candidate.url for candidate in new)
         yield from new
         if source.next_pattern and (url == source.url or url in numbered) and any(not c.status for c in new):
             number += 1

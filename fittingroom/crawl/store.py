@@ -29,7 +29,7 @@ MANIFEST = "manifest.jsonl"
 _LARGE = 6_000_000
 _one_large_picture = threading.Semaphore(1)
 """Pictures of more than `_LARGE` pixels are decoded one after another, so that memory stays bounded."""
-_SAME_LOOK = 6.0
+_SAME_LOOK = 3.0
 """Mean difference of two 32 x 32 thumbnails, in levels of 255, up to which near duplicates are the same picture.
 A perceptual hash sees light and dark only: a red and a green garment of one cut have the same one."""
 
@@ -60,7 +60,7 @@ def check(data: bytes, settings: CrawlSettings) -> Checked:
     large = header.width * header.height > _LARGE
     with _one_large_picture if large else contextlib.nullcontext():
         rgba = images.read_rgba(data, max_pixels=settings.max_pixels, max_bytes=settings.max_image_bytes)
-        stored, kind = clean(data, rgba, header.format)
+        stored, kind = clean(data, rgba, header)
         height, width = rgba.shape[:2]
         rgb = images.flatten_on_white(rgba)
         return Checked(
@@ -97,6 +97,7 @@ class Store:
         self._by_digest: dict[str, str] = {}
         """Digest of the stored and of the fetched bytes to the key of the row that has them."""
         self._looks: dict[str, images.RGB] = {}
+        """File name to thumbnail."""
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[Manifest]:
@@ -114,11 +115,14 @@ class Store:
     def note(self, row: ImageRow) -> ImageRow:
         """Append ``row``, unless its key's last row says the same."""
         with self.locked() as rows:
-            old = rows.get(row.key)
-            if old is not None and replace(old, fetched_at="", attempts=0) == replace(row, fetched_at="", attempts=0):
-                return old
-            append(self.manifest_path, row)
-            return row
+            return self._append(row, rows)
+
+    def _append(self, row: ImageRow, rows: Manifest) -> ImageRow:
+        old = rows.get(row.key)
+        if old is not None and replace(old, fetched_at="", attempts=0) == replace(row, fetched_at="", attempts=0):
+            return old
+        append(self.manifest_path, row)
+        return row
 
     def keep(self, picture: Checked, row: ImageRow) -> ImageRow:
         """Store ``picture`` under ``row.key``, or mark it as a duplicate; returns the row that was written."""
@@ -139,11 +143,10 @@ class Store:
                 if not (self.folder / name).exists():
                     write_bytes(self.folder / name, picture.data)
                 row = replace(row, status="kept", path=name)
-                self._looks[row.key] = picture.look
+                self._looks[row.path] = picture.look
             else:
                 row = replace(row, status="duplicate", reason=reason, duplicate_of=twin.key, path="")
-            append(self.manifest_path, row)
-            return row
+            return self._append(row, rows)
 
     def has_file(self, row: ImageRow) -> bool:
         """Whether the picture of a row is on disk."""
@@ -153,7 +156,9 @@ class Store:
         """The kept row that ``picture`` is a duplicate of, and how."""
         for known in (digest, picture.source_sha256):
             other = rows.get(self._by_digest.get(known, ""))
-            if other is not None and other.status == "kept" and other.key != key and self.has_file(other):
+            if other is None or other.status != "kept" or other.key == key or not self.has_file(other):
+                continue
+            if digest == other.sha256 or picture.source_sha256 == other.source_sha256:
                 return other, "exact"
         bits = int(picture.phash, 16)
         distances = (((bits ^ theirs).bit_count(), theirs_key) for theirs_key, theirs in self._kept.items())
@@ -168,12 +173,12 @@ class Store:
         return None, ""
 
     def _look_of(self, row: ImageRow) -> images.RGB | None:
-        if row.key not in self._looks:
+        if row.path not in self._looks:
             try:
-                self._looks[row.key] = images.resize(images.read_rgb(self.folder / row.path), 32, 32)
+                self._looks[row.path] = images.resize(images.read_rgb(self.folder / row.path), 32, 32)
             except ImageRejected:
                 return None
-        return self._looks[row.key]
+        return self._looks[row.path]
 
     def _catch_up(self) -> None:
         """Read the lines that were appended, here or by others, since the last time."""

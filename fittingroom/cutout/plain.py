@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fittingroom.boxes import Box
 from fittingroom.cutout.settings import CutoutSettings
 from fittingroom.images import RGB
-from fittingroom.masks import Mask, area, bounding_box, iou
+from fittingroom.masks import Mask, area, bounding_box, iou, solidity
 
 _Floats = NDArray[np.float32]
 
@@ -35,9 +35,14 @@ _CORE = 0.35
 _REPAIR_BELOW = 0.85
 _REPAIR_SECOND = 0.1
 """Masks less sure than this, or with a second part larger than this, are tried again with bridged seeds."""
+_FAINT_NOISE = 1.5
+_AMPLIFY = 3.0
+_FULLER = 0.03
+"""Backgrounds smoother than this (mean difference in L*a*b*) are searched for garments of their own colour."""
 _HOLE_AREA = 0.004
 _HOLE_DISTANCE = 2.2
-_HOLE_OFF_CENTRE = 0.16
+_HOLE_OFF_CENTRE = 0.2
+_CLEARLY_OTHER = 5.0
 """Holes at least this large (of the garment), this near the border's colours and this far from the middle (of the
 garment's box) show the background."""
 
@@ -68,6 +73,12 @@ def find_on_plain(image: RGB, settings: CutoutSettings) -> PlainMask:
         repaired = _judged(lab, distance, again)
         if repaired.confidence > best.confidence or repaired.second_area < best.second_area:
             best = repaired
+    if (faint := _amplified(lab, strip)) is not None:
+        other = _find_faint(faint, strip, settings.grabcut_iterations)
+        # Stripes of the background's colour leave a sound but notched mask, so the fuller one wins, too.
+        fuller = other.confidence >= _REPAIR_BELOW and solidity(other.mask) > solidity(best.mask) + _FULLER
+        if fuller or (best.confidence < _REPAIR_BELOW and other.confidence > best.confidence):
+            best = other
     if not best.mask.any():
         return PlainMask(np.zeros(image.shape[:2], bool), 0.0, 0.0)
     return PlainMask(_refine(image, best.mask), best.confidence, best.second_area)
@@ -89,6 +100,27 @@ def _judged(lab: _Floats, distance: _Floats, coarse: Mask) -> _Judged:
         return _Judged(np.zeros_like(coarse), coarse, 0.0, 0.0)
     second = area(parts[1]) / area(parts[0]) if len(parts) > 1 else 0.0
     return _Judged(parts[0], coarse, confidence(lab, parts[0], distance), second)
+
+
+def _amplified(lab: _Floats, strip: Mask) -> _Floats | None:
+    """``lab`` less a smooth (quadratic) background and times `_AMPLIFY`, or None where the background is not smooth.
+
+    White on white differs by less than a background's shade changes across the picture.
+    """
+    height, width = strip.shape
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
+    weights, *_ = np.linalg.lstsq(terms[strip], lab[strip], rcond=None)
+    residual = lab - terms @ weights
+    if float(np.abs(residual[strip]).mean()) > _FAINT_NOISE:
+        return None
+    return np.asarray(residual * _AMPLIFY, np.float32)
+
+
+def _find_faint(faint: _Floats, strip: Mask, iterations: int) -> _Judged:
+    distance = np.linalg.norm(faint, axis=2).astype(np.float32) / 5
+    image = np.clip(faint * (1.5, 3, 3) + 128, 0, 255).astype(np.uint8)
+    return _judged(faint, distance, _grab_cut(image, _seeds(distance, strip), iterations))
 
 
 def _closed_seeds(coarse: Mask, seeds: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -205,7 +237,12 @@ def _parts(mask: Mask, distance: _Floats) -> list[Mask]:
 
 def _see_through(mask: Mask, distance: _Floats) -> Mask:
     """Holes where the background shows, such as between sleeve and body; prints of the background's colour are not."""
-    holes = _fill_holes(mask) & ~mask
+    whole = _fill_holes(mask)
+    holes = whole & ~mask
+    if float(np.median(distance[whole])) > _CLEARLY_OTHER:
+        # GrabCut takes shaded gaps for garment; beside a garment this far from the background they give themselves away.
+        bare = (whole & (distance < _HOLE_DISTANCE)).astype(np.uint8)
+        holes |= cv2.morphologyEx(bare, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)).astype(bool)
     found = np.zeros_like(mask)
     if not holes.any():
         return found

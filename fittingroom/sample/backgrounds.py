@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from fittingroom.sample.canvas import Colour
+from fittingroom.sample.canvas import Colour, soft_blur
 from fittingroom.sample.fabrics import COLOURS, tint
 from fittingroom.sample.shapes import Field
 
@@ -96,7 +96,7 @@ def street(height: int, width: int, rng: Generator) -> Field:
         cv2.ellipse(
             image, (cx, cy), (int(width * 0.13), int(height * 0.05)), 0, 0, 360, _any_colour(rng), -1, cv2.LINE_AA
         )
-    return np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.8, 3.0) * height / 350), np.float32)
+    return soft_blur(image, rng.uniform(0.8, 3.0) * height / 350)
 
 
 def room(height: int, width: int, rng: Generator) -> Field:
@@ -132,7 +132,7 @@ def room(height: int, width: int, rng: Generator) -> Field:
         door = (colour[0] * 0.85, colour[1] * 0.85, colour[2] * 0.85)
         _rectangle(image, left, floor - h, left + w, floor + 4, colour)
         _rectangle(image, left + 0.1 * w, floor - 0.9 * h, left + 0.9 * w, floor - 0.5 * h, door)
-    return np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.5, 1.6) * height / 350), np.float32)
+    return soft_blur(image, rng.uniform(0.5, 1.6) * height / 350)
 
 
 def bokeh(height: int, width: int, rng: Generator) -> Field:
@@ -146,7 +146,7 @@ def bokeh(height: int, width: int, rng: Generator) -> Field:
         centre = int(rng.uniform(0, width)), int(rng.uniform(0, height))
         cv2.circle(spot, centre, radius, float(rng.uniform(0.1, 0.4)), -1, cv2.LINE_AA)
         image += (np.asarray(tint(_any_colour(rng), rng, 0.1), np.float32) - image) * spot[..., None]
-    return np.asarray(cv2.GaussianBlur(image, (0, 0), 2.2 * height / 350), np.float32)
+    return soft_blur(image, 2.2 * height / 350)
 
 
 def foliage(height: int, width: int, rng: Generator) -> Field:
@@ -173,7 +173,7 @@ def foliage(height: int, width: int, rng: Generator) -> Field:
         np.array(tint((0.4, 0.45, 0.25), rng, 0.08))
         * (1 + 0.2 * smooth_noise(height - ground, width, 90, rng))[..., None]
     )
-    return np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.6, 2.6) * height / 350), np.float32)
+    return soft_blur(image, rng.uniform(0.6, 2.6) * height / 350)
 
 
 def rails(height: int, width: int, rng: Generator) -> Field:
@@ -189,7 +189,7 @@ def rails(height: int, width: int, rng: Generator) -> Field:
             x += wide
     floor = int(height * 0.92)
     image[floor:] = tint((0.6, 0.58, 0.55), rng, 0.05)
-    return np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(2.0, 4.0) * height / 350), np.float32)
+    return soft_blur(image, rng.uniform(2.0, 4.0) * height / 350)
 
 
 def studio(height: int, width: int, rng: Generator) -> Field:
@@ -199,7 +199,7 @@ def studio(height: int, width: int, rng: Generator) -> Field:
     image *= (1 + 0.06 * smooth_noise(height, width, 3, rng))[..., None]
     floor = int(height * rng.uniform(0.86, 0.95))
     image[floor:] *= 0.93
-    return np.asarray(cv2.GaussianBlur(image, (0, 0), 4.0 * height / 350), np.float32)
+    return soft_blur(image, 4.0 * height / 350)
 
 
 Background = Callable[[int, int, Generator], Field]

@@ -20,6 +20,7 @@ def photograph(image: Field, rng: Generator, strength: float = 1.0) -> Field:
     sigma = rng.uniform(0.25, 0.75) * strength
     if sigma > 0.3:
         photo = cv2.GaussianBlur(photo, (0, 0), sigma)
+    # Brightness grain and a little colour grain.
     grain = (
         rng.standard_normal((height, width, 1), np.float32) * 0.7
         + rng.standard_normal((height, width, 3), np.float32) * 0.4

@@ -55,6 +55,17 @@ def polygon_alpha(outline: Points, left: int, top: int, width: int, height: int)
     return alpha
 
 
+def soft_blur(image: NDArray[np.uint8] | Field, sigma: float) -> Field:
+    """A Gaussian blur, as float32; wide ones are made on a smaller copy, many times faster and alike to the eye."""
+    shrink = int(sigma / 2.5)
+    if shrink < 2 or min(image.shape[:2]) < 8 * shrink:
+        return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.float32)
+    rows, columns = image.shape[:2]
+    small = cv2.resize(image, (columns // shrink, rows // shrink), interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(np.asarray(small, np.float32), (0, 0), sigma / shrink)
+    return np.asarray(cv2.resize(small, (columns, rows), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
 class Canvas:
     """``image`` float32 (H, W, 3) 0 to 1; ``owners`` uint8 (H, W); ``figure`` float32 (H, W), where someone stands."""
 
@@ -84,7 +95,7 @@ class Canvas:
         alpha = coverage[window].astype(np.float32) / 255
         if surface.shadow:
             spread = max(surface.round_px * 0.8, 2.0)
-            near = cv2.GaussianBlur(coverage, (0, 0), spread)[window].astype(np.float32) / 255
+            near = soft_blur(coverage, spread)[window] / 255
             self.image[inside] *= (1 - surface.shadow * near * (1 - alpha) * self.figure[inside])[..., None]
         self.image[inside] += (colours[window] - self.image[inside]) * alpha[..., None]
         self.figure[inside] = np.maximum(self.figure[inside], alpha)
@@ -129,7 +140,7 @@ class Canvas:
         depth = cv2.distanceTransform((coverage >= 128).astype(np.uint8), cv2.DIST_L2, 3)
         edge = 1 - np.minimum(depth / radius, 1)
         height = 0.75 * radius * np.sqrt(np.maximum(1 - edge * edge, 0)).astype(np.float32)
-        height = cv2.GaussianBlur(height, (0, 0), max(radius * 0.22, 0.7))
+        height = soft_blur(height, max(radius * 0.22, 0.7))
         x = np.broadcast_to(np.arange(left, left + columns, dtype=np.float32), (rows, columns))
         y = np.broadcast_to(np.arange(top, top + rows, dtype=np.float32)[:, None], (rows, columns))
         folds_x = folds_y = np.zeros(1, np.float32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,8 @@ from fittingroom.errors import SettingError
 from fittingroom.images import encode_jpeg
 from fittingroom.masks import Mask, bounding_box, from_polygons
 from fittingroom.sample.scenes import Scene, SceneGarment, Viewpoint, render_scene
+from fittingroom.sample.shop import Listener
 from fittingroom.workspace import write_bytes, write_json
-
-Listener = Callable[[str, int, int], None]
-"""Called with what is being made, how many are done, how many there will be."""
 
 SMALLEST_GARMENT = 90
 """Pixels: less of a garment than this in sight is not annotated."""

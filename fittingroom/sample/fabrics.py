@@ -66,10 +66,10 @@ class Fabric:
     def sample(self, across: Field, down: Field, texel: float) -> Field:
         """Albedo (H, W, 3) at fields of garment coordinates in head heights; ``texel`` is one pixel's size there."""
         cosine, sine = np.float32(np.cos(self.angle)), np.float32(np.sin(self.angle))
-        u, v = cosine * across + sine * down, cosine * down - sine * across
-        amount = self._second_share(
-            u / np.float32(self.period), v / np.float32(self.period), max(texel / self.period, 1e-3)
-        )
+        scale = np.float32(1 / self.period)
+        u = np.asarray(scale * (cosine * across + sine * down), np.float32)
+        v = np.asarray(scale * (cosine * down - sine * across), np.float32)
+        amount = self._second_share(u, v, max(texel / self.period, 1e-3))
         base, second = np.asarray(self.base, np.float32), np.asarray(self.second, np.float32)
         colours = base + (second - base) * amount[..., None]
         if self.weave:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -81,8 +81,10 @@ def paint_person(canvas: Canvas, frame: Frame, person: Person, clothes: Sequence
         _paint_arm(canvas, frame, person, which, skin, clothes, part="all")
     _paint_trunk_skin(canvas, frame, person)
     worn = [*inner, *lower] if tucked else [*lower, *inner]
+    waist = min((g.cut.waist for g in lower), default=0.0)
     for garment in worn:
-        _paint_pieces(canvas, frame, garment, ("legs", "trunk", "left_strap", "right_strap"))
+        below = waist + 0.15 if tucked and lower and garment in inner else None
+        _paint_pieces(canvas, frame, garment, ("legs", "trunk", "left_strap", "right_strap"), below)
         paint_trim(canvas, frame, garment, rib=garment.seed % 3 != 0 and not back)
     for garment in outer:
         if back:
@@ -96,10 +98,17 @@ def paint_person(canvas: Canvas, frame: Frame, person: Person, clothes: Sequence
     _paint_head(canvas, frame, person, rng)
 
 
-def _paint_pieces(canvas: Canvas, frame: Frame, garment: Garment3D, places: Sequence[str]) -> None:
+def _paint_pieces(
+    canvas: Canvas, frame: Frame, garment: Garment3D, places: Sequence[str], ends: float | None = None
+) -> None:
+    """Paint pieces of a garment; nothing of them reaches lower than ``ends`` (a tucked top)."""
     for part in garment.cut.parts:
-        if part.place in places:
-            paint_part(canvas, frame, garment, part)
+        if part.place not in places:
+            continue
+        if ends is not None:
+            kept = np.stack([part.outline[:, 0], np.minimum(part.outline[:, 1], ends)], axis=1)
+            part = replace(part, outline=kept, seams=())
+        paint_part(canvas, frame, garment, part)
 
 
 def _paint_back_panel(canvas: Canvas, frame: Frame, garment: Garment3D) -> None:
@@ -118,7 +127,7 @@ def _paint_legs(canvas: Canvas, frame: Frame, person: Person, skin: Surface) -> 
         toe, heel = ankle + np.array([s * 0.09, 0.3]), ankle + np.array([0.0, 0.08])
         shoe = Limb.make([heel, (heel + toe) / 2, toe], (0.1, 0.125, 0.135)).outline()
         sole = ellipse((float(toe[0]), float(toe[1]) + 0.06), (0.145, 0.09), 0.1 * s)
-        widths = (0.37 * limb, 0.3 * limb, 0.2 * limb, 0.21 * limb, 0.105)
+        widths = (0.32 * limb, 0.27 * limb, 0.19 * limb, 0.21 * limb, 0.105)
         mid = (knee + ankle) / 2 - np.array([0.0, 0.4])
         leg = Limb.make([hip, (hip + knee) / 2, knee, mid, heel], widths)
         canvas.paint(frame.to_pixels(leg.outline()), skin)

@@ -118,7 +118,7 @@ def _cut_top_or_dress(category_id: int, build: Build, pose: Pose, ease: _Ease, r
     neckline = spline([(0, depth), (neck[0] * 0.62, neck[1] + (depth - neck[1]) * 0.72), neck])
     if not sling and rng.random() < 0.25:  # a V
         neckline = np.array([(0, depth + 0.15), neck])
-    shoulder = spline([neck, tip])
+    shoulder = _shoulder_line(neck, tip)
     if sleeved:
         hole = spline([tip, (s - 0.06 + ease.fit * 0.3, 0.5), armpit])
     else:
@@ -133,9 +133,9 @@ def _cut_top_or_dress(category_id: int, build: Build, pose: Pose, ease: _Ease, r
     sleeves: dict[Side, Points] = {}
     if sleeved:
         for which in SIDES:
-            part, marks = _sleeve(build, pose, which, ease, long=kind == 2, tip=tip)
+            part, on_sleeve = _sleeve(build, pose, which, ease, long=kind == 2, tip=tip)
             parts.append(part)
-            sleeves[which] = marks
+            sleeves[which] = on_sleeve
     parts.append(Part("trunk", trunk, seams=tuple(seams)))
     if sling:
         for which in SIDES:
@@ -145,7 +145,7 @@ def _cut_top_or_dress(category_id: int, build: Build, pose: Pose, ease: _Ease, r
             parts.append(Part(place, strap.outline()))
     # Landmarks.
     left_neck = mirrored(neckline)
-    marks = [np.array([0.0, neck[1] - 0.03 if not sling else depth - 0.02])]
+    marks: list[Points] = [np.array([0.0, neck[1] - 0.03 if not sling else depth - 0.02])]
     marks += [left_neck[0], along(left_neck, 0.5), neckline[0], along(neckline, 0.5), neckline[-1]]
     share: tuple[float, ...] = (0.33, 0.67)
     if dress:
@@ -173,6 +173,12 @@ def _cut_top_or_dress(category_id: int, build: Build, pose: Pose, ease: _Ease, r
     return Cut(category_id, tuple(parts), np.stack(marks), flare if dress else 0.0, inside, collar)
 
 
+def _shoulder_line(neck: tuple[float, float], tip: tuple[float, float]) -> Points:
+    """From the neck to the shoulder's tip, a little arched."""
+    middle = between(neck, tip, 0.6) - np.array([0.0, 0.035])
+    return spline([neck, middle, tip])
+
+
 def _hem_line(hem: Points) -> Points:
     line = np.concatenate([hem, mirrored(hem)[1:]])
     return np.asarray(line - np.array([0.0, 0.075]))
@@ -194,7 +200,7 @@ def _sleeve(
     # The sleeve's outer edge leaves the trunk at the shoulder's tip.
     lean = min(arm.raise_, 1.0)
     start = np.array([sign(which) * (tip[0] - 0.97 * hole * np.cos(lean)), tip[1] + 0.97 * hole * np.sin(lean)])
-    start[1] += 0.05 * np.cos(lean)
+    start[1] += 0.08 * np.cos(lean)
     if long:
         end = between(elbow, wrist, 0.93)
         limb = Limb.make(
@@ -238,7 +244,7 @@ def _cut_outwear(category_id: int, build: Build, pose: Pose, ease: _Ease, rng: G
         [(float(side[-1, 0]), length), ((float(side[-1, 0]) + open_hem) / 2, length + 0.04), (open_hem, length)]
     )
     hole = spline([tip, (s - 0.03, 0.5), armpit])
-    right = np.concatenate([spline([neck, tip]), hole[1:], side[1:], hem[1:], front[1:-1]])
+    right = np.concatenate([_shoulder_line(neck, tip), hole[1:], side[1:], hem[1:], front[1:-1]])
     lapel = np.array([neck, (0.44, 0.28), (0.36, 0.42), (0.42, 0.5), (closed_at + 0.02, 1.15), (0.2, 0.3)])
     parts: list[Part] = []
     sleeves: dict[Side, Points] = {}

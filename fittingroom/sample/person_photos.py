@@ -14,7 +14,7 @@ from fittingroom.sample import backgrounds
 from fittingroom.sample.backgrounds import Background
 from fittingroom.sample.body import Arm, Build, Pose
 from fittingroom.sample.camera import photograph
-from fittingroom.sample.canvas import Canvas, Colour, Light
+from fittingroom.sample.canvas import Canvas, Colour, Light, soft_blur
 from fittingroom.sample.fabrics import COLOURS, Fabric
 from fittingroom.sample.figures import HAIR_COLOURS, SKIN_TONES, Hair, Person, paint_person
 from fittingroom.sample.garments import cut
@@ -79,7 +79,7 @@ class _Sitter:
         cv2.ellipse(
             shade, (width // 2, int((1.55 + 6.15) * unit)), (int(1.2 * unit), int(0.17 * unit)), 0, 0, 360, 0.45, -1
         )
-        canvas.image *= (1 - cv2.GaussianBlur(shade, (0, 0), 0.12 * unit))[..., None]
+        canvas.image *= (1 - soft_blur(shade, 0.12 * unit))[..., None]
         person = Person(
             self.build, self.pose, self.skin, self.hair, self.hair_colour, (0.2, 0.16, 0.14), int(rng.integers(2**31))
         )

@@ -14,7 +14,7 @@ from fittingroom.masks import Mask
 from fittingroom.sample import backgrounds
 from fittingroom.sample.body import Build, Pose, flat_pose, random_build, random_pose, sign
 from fittingroom.sample.camera import photograph
-from fittingroom.sample.canvas import Canvas, Light, Surface
+from fittingroom.sample.canvas import Canvas, Light, Surface, soft_blur
 from fittingroom.sample.fabrics import COLOURS, Fabric, random_fabric, rescaled, tint
 from fittingroom.sample.figures import Person, paint_person, random_person
 from fittingroom.sample.garments import Cut, cut
@@ -170,7 +170,7 @@ def _ground_shadow(canvas: Canvas, frame: Frame) -> None:
     shade = np.zeros((canvas.height, canvas.width), np.float32)
     radii = (int(frame.unit * 1.2), max(int(frame.unit * 0.17), 1))
     cv2.ellipse(shade, (int(x), int(y)), radii, 0, 0, 360, 0.45, -1)
-    soft = cv2.GaussianBlur(shade, (0, 0), 0.12 * frame.unit + 1)
+    soft = soft_blur(shade, 0.12 * frame.unit + 1)
     canvas.image *= (1 - soft)[..., None]
 
 
@@ -216,10 +216,10 @@ def lay_flat(
     unit = fill * min(canvas.width / size[0], canvas.height / size[1])
     if period_share is not None:
         fabric = rescaled(fabric, period_share * float(size.max()))
-    turn = float(rng.normal(0, 0.05))
+    turn = float(rng.normal(0, 0.09))
     frame = Frame.make((0.0, 0.0), unit, turn)
     middle = frame.to_pixels(((low + high) / 2)[None])[0]
-    target = np.array([canvas.width, canvas.height]) * (0.5 + rng.uniform(-0.03, 0.03, 2))
+    target = np.array([canvas.width, canvas.height]) * (0.5 + rng.uniform(-0.5, 0.5, 2) * (0.95 - fill))
     frame = Frame.make((float(target[0] - middle[0]), float(target[1] - middle[1])), unit, turn)
     # The soft shadow on the table.
     shade = np.zeros((canvas.height, canvas.width), np.float32)
@@ -227,7 +227,7 @@ def lay_flat(
         cv2.fillPoly(shade, [np.round(frame.to_pixels(part.outline)).astype(np.int32)], 1.0)
     offset = np.array([[1, 0, -canvas.light.x * 0.12 * unit], [0, 1, -canvas.light.y * 0.12 * unit]], np.float32)
     moved = cv2.warpAffine(shade, offset, (canvas.width, canvas.height))
-    soft = np.asarray(cv2.GaussianBlur(moved, (0, 0), 0.1 * unit), np.float32)
+    soft = soft_blur(np.asarray(moved, np.float32), 0.1 * unit)
     canvas.image *= (1 - np.float32(rng.uniform(0.2, 0.38)) * soft)[..., None]
     garment = Garment3D(shape, fabric, float(rng.uniform(0.55, 1.0)), 1, int(rng.integers(2**31)))
     paint_inside(canvas, frame, garment)

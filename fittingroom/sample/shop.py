@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import imagehash
 import numpy as np
 from numpy.random import Generator
+from PIL import Image
 
-from fittingroom.images import RGB, encode_jpeg, read_rgb
+from fittingroom.errors import MissingInputError
+from fittingroom.images import RGB, encode_jpeg, read_rgb, resize
 from fittingroom.sample.backgrounds import smooth_noise
 from fittingroom.sample.camera import photograph
 from fittingroom.sample.canvas import Canvas
 from fittingroom.sample.fabrics import COLOURS, Fabric, tint
 from fittingroom.sample.scenes import lay_flat, random_light
 from fittingroom.workspace import write_bytes
+
+Listener = Callable[[str, int, int], None]
+"""Called with what is being made, how many are done, how many there will be."""
 
 PERIOD_SHARE = 0.08
 """A pattern's period as a share of the garment's longer side: some 18 pixels once prepared at 256."""
@@ -49,13 +57,20 @@ SHOP_STYLES: tuple[ShopStyle, ...] = (
 )  # fmt: skip
 """What the shop sells."""
 
+EXTRAS = ("healing", "slow")
+"""Two more photos of the first style, which the server gives only after some failures or a wait."""
+
+_LOOK_ALIKE = 6
+"""Bits of 64: photos whose perceptual hashes differ by no more would pass for the same."""
+_ATTEMPTS = 12
+
 _CUTS = (1, 1, 1, 1, 2, 2, 10, 5)
 """Categories of the packshots: mostly what the style's name says, with some of its neighbours."""
 
 
 @dataclass(frozen=True)
 class ShopFiles:
-    """The shop on disk: ``root/photos/<style>/<nn>.jpg``, and the near and exact duplicates it also sells."""
+    """The shop on disk: ``root/photos/<style>/<nn>.jpg`` and ``root/extras/``."""
 
     root: Path
     photos: dict[str, tuple[Path, ...]]
@@ -74,7 +89,7 @@ def render_packshot(style: ShopStyle, rng: Generator, height: int = 480, width: 
     patterned = style.pattern != "solid"
     scale = PERIOD_SHARE * float(rng.uniform(0.92, 1.08)) * (1.35 if style.pattern in ("dotted", "checked") else 1.0)
     lay_flat(
-        canvas, rng, category, fabric, fill=float(rng.uniform(0.74, 0.86)), period_share=scale if patterned else None
+        canvas, rng, category, fabric, fill=float(rng.uniform(0.7, 0.86)), period_share=scale if patterned else None
     )
     canvas.image = photograph(canvas.image, rng, 0.45)
     return canvas.pixels()
@@ -91,26 +106,71 @@ def _table(height: int, width: int, rng: Generator) -> np.ndarray[tuple[int, ...
     return image
 
 
-def build_shop(out: Path, seed: int = 0, per_style: int = 24, styles: tuple[ShopStyle, ...] = SHOP_STYLES) -> ShopFiles:
-    """Render ``per_style`` packshots of every style into ``out``; the same seed gives the same bytes."""
-    photos: dict[str, tuple[Path, ...]] = {}
-    for place, style in enumerate(styles):
+def build_shop(
+    out: Path,
+    seed: int = 0,
+    per_style: int = 24,
+    styles: tuple[ShopStyle, ...] = SHOP_STYLES,
+    *,
+    workers: int = 2,
+    listener: Listener | None = None,
+) -> ShopFiles:
+    """Render ``per_style`` packshots of every style into ``out``.
+
+    The same seed gives the same bytes whatever ``workers`` is. No two photos of a style look alike to a perceptual
+    hash, so that a crawl keeps them all.
+    """
+
+    def one(place: int) -> tuple[Path, ...]:
         paths = []
-        for number in range(1, per_style + 1):
-            rng = np.random.default_rng([seed, 11, place, number])
-            path = out / "photos" / style.name / f"{number:02d}.jpg"
-            write_bytes(path, encode_jpeg(render_packshot(style, rng), 92))
+        for number, photo in enumerate(_unlike_photos(styles[place], [seed, 11, place], per_style), start=1):
+            path = out / "photos" / styles[place].name / f"{number:02d}.jpg"
+            write_bytes(path, encode_jpeg(photo, 92))
             paths.append(path)
-        photos[style.name] = tuple(paths)
+        return tuple(paths)
+
+    photos: dict[str, tuple[Path, ...]] = {}
+    with ThreadPoolExecutor(workers) as pool:
+        for style, paths in zip(styles, pool.map(one, range(len(styles))), strict=True):
+            photos[style.name] = paths
+            if listener is not None:
+                listener("shop", len(photos) * per_style, len(styles) * per_style)
+    for number, name in enumerate(EXTRAS, start=1):
+        rng = np.random.default_rng([seed, 12, number])
+        write_bytes(out / "extras" / f"{name}.jpg", encode_jpeg(render_packshot(styles[0], rng), 92))
     return ShopFiles(out, photos)
 
 
+def _unlike_photos(style: ShopStyle, seed: list[int], count: int) -> Iterator[RGB]:
+    prints: list[imagehash.ImageHash] = []
+    for number in range(1, count + 1):
+        for attempt in range(_ATTEMPTS):
+            photo = render_packshot(style, np.random.default_rng([*seed, number, attempt]))
+            look = imagehash.phash(Image.fromarray(photo))
+            if all(look - other > _LOOK_ALIKE for other in prints):
+                break
+        prints.append(look)
+        yield photo
+
+
 def open_shop(out: Path) -> ShopFiles:
-    """A shop that `build_shop` wrote before."""
+    """A shop that `build_shop` wrote before.
+
+    Raises:
+        MissingInputError: there is none.
+    """
+    if not (out / "photos").is_dir():
+        raise MissingInputError("sample shop", out, "render it with build_shop")
     folders = sorted((out / "photos").iterdir())
     order = {style.name: place for place, style in enumerate(SHOP_STYLES)}
     folders.sort(key=lambda folder: order.get(folder.name, len(order)))
     return ShopFiles(out, {folder.name: tuple(sorted(folder.glob("*.jpg"))) for folder in folders})
+
+
+def thumbnail(photo: Path, width: int = 100) -> bytes:
+    """The photo at ``width`` pixels, as listings show it."""
+    image = read_rgb(photo)
+    return encode_jpeg(resize(image, width, round(image.shape[0] * width / image.shape[1])), 80)
 
 
 def near_duplicate(photo: Path) -> bytes:

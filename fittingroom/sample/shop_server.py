@@ -7,15 +7,16 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import parse_qs
 
 from fittingroom.errors import InputError
-from fittingroom.sample.shop import SHOP_STYLES, ShopFiles, near_duplicate
-from fittingroom.workspace import write_text
+from fittingroom.sample.shop import SHOP_STYLES, ShopFiles, near_duplicate, thumbnail
+from fittingroom.workspace import digest_bytes, write_text
 
 FORBIDDEN = "/private/"
 """The folder that robots.txt closes."""
@@ -156,6 +157,8 @@ class ShopServer:
     def _answer(self, handler: BaseHTTPRequestHandler, with_body: bool) -> None:
         path, _, query = handler.path.partition("?")
         reply = self._reply(path, query)
+        if reply.status == 200 and ("ETag", handler.headers.get("If-None-Match", "")) in reply.headers:
+            reply = _Reply(b"", reply.kind, 304, reply.headers)
         with self._lock:
             self._requests.append(Request(handler.path, reply.status, handler.headers.get("User-Agent", "")))
         try:
@@ -201,7 +204,7 @@ class ShopServer:
         return names
 
     def _listing(self, style: str, query: str) -> _Reply:
-        page = _number(query, "page")
+        page = _number(query, "page", 1)
         names, size = self._names(style), self.quirks.page_size
         pages = max(-(-len(names) // size), 1)
         if not 1 <= page <= pages:
@@ -219,7 +222,18 @@ class ShopServer:
         if page < pages:
             links += f'<a rel="next" href="{here}?page={page + 1}">more</a>'
         head = f'<link rel="next" href="{here}?page={page + 1}">' if page < pages else ""
+        entries = [self._entry(style, name, place) for place, name in enumerate(shown, start=1)]
+        head += _json_ld({"@type": "ItemList", "itemListElement": entries})
         return self._page(f"{style}, page {page} of {pages}", f"<ul>{tiles}</ul><nav>{links}</nav>", head)
+
+    def _entry(self, style: str, name: str, place: int) -> dict[str, object]:
+        """A garment in a listing's JSON-LD: most come with their photo, every sixth and the odd ones as a page only."""
+        page = f"/garments/{style}/{name}"
+        entry: dict[str, object] = {"@type": "ListItem", "position": place, "url": page}
+        if name.isdecimal() and int(name) % 6:
+            product = {"@type": "Product", "name": f"{style} {name}", "url": page}
+            entry["item"] = {**product, "image": self._photo_url(style, name)}
+        return entry
 
     def _photo_url(self, style: str, name: str, thumb: bool = False) -> str:
         if name == "private":
@@ -233,16 +247,14 @@ class ShopServer:
             time.sleep(self.quirks.slow_seconds)
         photo = self._photo_url(style, name)
         title = f"{style} {name}"
-        about = {
-            "@context": "https://schema.org",
+        about: dict[str, object] = {
             "@type": "Product",
             "name": title,
             "image": [photo],
             "license": "https://creativecommons.org/publicdomain/zero/1.0/",
         }
         head = (
-            f'<meta property="og:title" content="{title}"><meta property="og:image" content="{photo}">'
-            f'<script type="application/ld+json">{json.dumps(about)}</script>'
+            f'<meta property="og:title" content="{title}"><meta property="og:image" content="{photo}">{_json_ld(about)}'
         )
         small = self._photo_url(style, name, thumb=True)
         body = (
@@ -254,19 +266,24 @@ class ShopServer:
     def _photo(self, style: str, name: str) -> _Reply:
         photos = self.files.photos[style]
         stem, _, suffix = name.rpartition(".")
-        stem = stem.removesuffix("-small")
+        small, stem = stem.endswith("-small"), stem.removesuffix("-small")
         if suffix != "jpg" or stem == "missing" or stem not in self._names(style):
             return _Reply(b"<h1>404</h1>no such photo", status=404)
+        if small:
+            known = next((photo for photo in photos if photo.stem == stem), photos[0])
+            return _Reply(thumbnail(known), "image/jpeg")
         if stem == "healing" and self._still_fails(name):
             return _Reply(b"<h1>503</h1>busy", status=503, headers=(("Retry-After", str(self.quirks.retry_after)),))
-        data = {
+        made: dict[str, Callable[[], bytes]] = {
             "same": lambda: photos[0].read_bytes(),
             "again": lambda: near_duplicate(photos[min(1, len(photos) - 1)]),
-            "healing": lambda: near_duplicate(photos[-1]),
-            "slow": lambda: near_duplicate(photos[min(2, len(photos) - 1)]),
+            "healing": (self.files.root / "extras" / "healing.jpg").read_bytes,
+            "slow": (self.files.root / "extras" / "slow.jpg").read_bytes,
             "corrupt": lambda: photos[0].read_bytes()[:900] + b"\x00not a jpeg any more",
-        }.get(stem, lambda: (self.files.root / "photos" / style / f"{stem}.jpg").read_bytes())()
-        return _Reply(data, "image/jpeg", headers=(("Cache-Control", "max-age=3600"),))
+        }
+        data = made[stem]() if stem in made else next(photo for photo in photos if photo.stem == stem).read_bytes()
+        etag = f'"{digest_bytes(data)[:16]}"'
+        return _Reply(data, "image/jpeg", headers=(("Cache-Control", "max-age=3600"), ("ETag", etag)))
 
     def _still_fails(self, name: str) -> bool:
         with self._lock:
@@ -274,13 +291,23 @@ class ShopServer:
             return self._failures[name] <= self.quirks.failures_before_healing
 
     def _search(self, query: str) -> _Reply:
-        style = next((v for k, _, v in (pair.partition("=") for pair in query.split("&")) if k == "q"), "")
+        """An image search in Openverse's shape (https://api.openverse.org/v1/): ``q`` is a style's name."""
+        style = next(iter(parse_qs(query).get("q", [])), "")
         names = [photo.stem for photo in self.files.photos.get(style, ())]
-        found = [{"title": f"{style} {n}", "image": f"{self.url}/photos/{style}/{n}.jpg"} for n in names]
-        page, size = _number(query, "page"), self.quirks.page_size
-        shown = found[(page - 1) * size : page * size]
-        more = f"{self.url}/api/search?q={style}&page={page + 1}" if page * size < len(found) else None
-        return _Reply(json.dumps({"results": shown, "next": more}).encode(), "application/json")
+        page, size = _number(query, "page", 1), _number(query, "page_size", 20)
+        results = [
+            {
+                "title": f"{style} {name}",
+                "url": f"{self.url}/photos/{style}/{name}.jpg",
+                "foreign_landing_url": f"{self.url}/garments/{style}/{name}",
+                "license": "cc0",
+                "license_version": "1.0",
+                "creator": "Sample shop",
+            }
+            for name in names[(page - 1) * size : page * size]
+        ]
+        answer = {"result_count": len(names), "page_count": -(-len(names) // size), "page": page, "results": results}
+        return _Reply(json.dumps(answer).encode(), "application/json")
 
     def _page(self, title: str, body: str, head: str = "") -> _Reply:
         text = (
@@ -290,6 +317,11 @@ class ShopServer:
         return _Reply(text.encode())
 
 
+def _json_ld(about: dict[str, object]) -> str:
+    text = json.dumps({"@context": "https://schema.org", **about})
+    return f'<script type="application/ld+json">{text}</script>'
+
+
 class _QuietServer(ThreadingHTTPServer):
     daemon_threads = True
 
@@ -297,12 +329,9 @@ class _QuietServer(ThreadingHTTPServer):
         """A visitor who hangs up in the middle is no news."""
 
 
-def _number(query: str, name: str) -> int:
-    for pair in query.split("&"):
-        key, _, value = pair.partition("=")
-        if key == name and value.isdecimal():
-            return max(int(value), 1)
-    return 1
+def _number(query: str, name: str, otherwise: int) -> int:
+    value = next(iter(parse_qs(query).get(name, [])), "")
+    return max(int(value), 1) if value.isdecimal() else otherwise
 
 
 def write_catalog(path: Path, base_url: str, styles: Sequence[str] | None = None) -> Path:
@@ -319,6 +348,9 @@ def write_catalog(path: Path, base_url: str, styles: Sequence[str] | None = None
             "    sources:",
             "      - kind: page",
             f"        url: {base_url}/styles/{style.name}/",
+            "        images: structured  # what the pages call a product's picture, no thumbnails",
+            "        max_pages: 60",
+            "        licence: CC0, rendered",
         ]
     write_text(path, "\n".join(lines) + "\n")
     return path

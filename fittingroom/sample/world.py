@@ -6,12 +6,12 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from fittingroom.sample.deepfashion2_set import Listener, render_deepfashion2_set
+from fittingroom.sample.deepfashion2_set import render_deepfashion2_set
 from fittingroom.sample.person_photos import render_person_photos
-from fittingroom.sample.shop import ShopFiles, build_shop, open_shop
+from fittingroom.sample.shop import Listener, ShopFiles, build_shop, open_shop
 from fittingroom.workspace import digest_value, write_json
 
-RENDERER_VERSION = 1
+RENDERER_VERSION = 5
 """Raised with every change that alters a pixel, so that old worlds are rendered again."""
 
 
@@ -59,9 +59,7 @@ def build_world(
         return World(root, dataset, open_shop(shop_root), photos, digest)
     _clear(root)
     photos = tuple(render_person_photos(people, seed))
-    shop = build_shop(shop_root, seed, settings.per_style)
-    if listener is not None:
-        listener("shop", sum(map(len, shop.photos.values())), sum(map(len, shop.photos.values())))
+    shop = build_shop(shop_root, seed, settings.per_style, workers=workers, listener=listener)
     render_deepfashion2_set(
         dataset,
         settings.frontal,
@@ -87,6 +85,12 @@ def _read_stamp(stamp: Path) -> dict[str, list[str] | str]:
 def _clear(root: Path) -> None:
     """Remove only what an earlier build wrote."""
     (root / "world.json").unlink(missing_ok=True)
-    for pattern in ("deepfashion2/image/*.jpg", "deepfashion2/annos/*.json", "shop/photos/*/*.jpg", "people/*.jpg"):
+    for pattern in (
+        "deepfashion2/image/*.jpg",
+        "deepfashion2/annos/*.json",
+        "shop/photos/*/*.jpg",
+        "shop/extras/*.jpg",
+        "people/*.jpg",
+    ):
         for path in root.glob(pattern):
             path.unlink()

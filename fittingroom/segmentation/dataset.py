@@ -29,6 +29,10 @@ from fittingroom.workspace import digest_file, digest_files, digest_value
 MINIMUM_BOX_SIDE = 2.0
 """Pixels, as the network sees them: thinner boxes make its losses infinite."""
 
+HALF_PIXEL = 0.5
+"""RoIAlign has pixel centres at whole numbers, our boxes have pixel edges there: boxes are moved by this on their way
+into the network and back on their way out. Left out, every mask sits half a pixel off."""
+
 Target = dict[str, Tensor]
 
 
@@ -241,7 +245,7 @@ def _target(photo: LabelledPhoto, matrix: NDArray[np.float64], height: int, widt
         labels.append(garment.category_id)
         drawn.append(mask)
     return {
-        "boxes": torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4),
+        "boxes": torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4) - HALF_PIXEL,
         "labels": torch.tensor(labels, dtype=torch.int64),
         "masks": torch.from_numpy(np.array(drawn, np.uint8).reshape(-1, height, width)),
     }

@@ -18,9 +18,16 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
+from torchvision.models.detection.roi_heads import RoIHeads
 from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
 from torchvision.models.resnet import BasicBlock
-from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
+from torchvision.ops import (
+    FeaturePyramidNetwork,
+    MultiScaleRoIAlign,
+    batched_nms,
+    clip_boxes_to_image,
+    remove_small_boxes,
+)
 from torchvision.ops.misc import Conv2dNormActivation
 
 from fittingroom.categories import CATEGORY_NAMES
@@ -43,6 +50,7 @@ def build_segmenter(settings: SegmenterSettings, start: Mapping[str, Tensor] | N
     """
     model = _resnet50(settings) if settings.backbone == "resnet50" else _light(settings)
     _extend_mask_head(model, settings)
+    model.roi_heads.__class__ = GarmentHeads
     if start is not None:
         own = model.state_dict()
         fitting = {k: v for k, v in start.items() if k in own and own[k].shape == v.shape}
@@ -82,6 +90,53 @@ class CoarseProposals(RegionProposalNetwork):  # type: ignore[misc]  # torchvisi
         return proposals, losses
 
 
+class GarmentHeads(RoIHeads):  # type: ignore[misc]
+    """Heads whose detections are garments: one for a box, scored by how surely it is a garment of *any* category.
+
+    torchvision scores each category by itself. Where a blouse might be a dress both score low, and what is surely a
+    garment would be lost; here it scores high, and its category is the likeliest.
+    """
+
+    def postprocess_detections(
+        self,
+        class_logits: Tensor,
+        box_regression: Tensor,
+        proposals: list[Tensor],
+        image_shapes: list[tuple[int, int]],
+    ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+        """Boxes, scores (1 minus that of the background) and labels for each photo, best first."""
+        counts = [len(boxes) for boxes in proposals]
+        decoded = self.box_coder.decode(box_regression, proposals)
+        probabilities = class_logits.softmax(-1)
+        labels = 1 + probabilities[:, 1:].argmax(1)
+        own = decoded[torch.arange(len(labels), device=labels.device), labels]
+        boxes_out, scores_out, labels_out = [], [], []
+        each = zip(*(torch.split(x, counts) for x in (own, 1 - probabilities[:, 0], labels)), strict=True)
+        for (boxes, scores, names), shape in zip(each, image_shapes, strict=True):
+            boxes = clip_boxes_to_image(boxes, shape)
+            keep = torch.where(scores > self.score_thresh)[0]
+            keep = keep[remove_small_boxes(boxes[keep], min_size=1e-2)]
+            keep = keep[batched_nms(boxes[keep], scores[keep], names[keep], self.nms_thresh)]
+            keep = keep[: self.detections_per_img]
+            boxes_out.append(boxes[keep])
+            scores_out.append(scores[keep])
+            labels_out.append(names[keep])
+        return boxes_out, scores_out, labels_out
+
+
+class AnyCategoryBox(nn.Module):
+    """A box predictor with one refinement for any category, offered under every class number."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.cls_score = nn.Linear(features, CLASSES)
+        self.bbox_pred = nn.Linear(features, 4)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, F) to logits (N, classes) and box deltas (N, 4 * classes), all classes alike."""
+        return self.cls_score(features), self.bbox_pred(features).repeat(1, CLASSES)
+
+
 class AnyCategoryMask(nn.Module):
     """A mask predictor with one mask for any category, offered under every class number."""
 
@@ -96,15 +151,12 @@ class AnyCategoryMask(nn.Module):
 
 
 def _resnet50(settings: SegmenterSettings) -> MaskRCNN:
-    model = maskrcnn_resnet50_fpn_v2(
+    return maskrcnn_resnet50_fpn_v2(
         weights=None,
         weights_backbone=None,
         num_classes=CLASSES,
-        trainable_backbone_layers=5,
-        rpn_anchor_generator=None,
         **_limits(settings),
     )
-    return model
 
 
 def _light(settings: SegmenterSettings) -> MaskRCNN:
@@ -126,8 +178,9 @@ def _light(settings: SegmenterSettings) -> MaskRCNN:
     )
     model.rpn.__class__ = CoarseProposals
     model.rpn.finest_level = settings.proposals_from_level
-    if settings.class_agnostic_masks:
+    if settings.class_agnostic:
         width = settings.mask_channels
+        model.roi_heads.box_predictor = AnyCategoryBox(settings.box_features)
         model.roi_heads.mask_predictor = AnyCategoryMask(MaskRCNNPredictor(width, width, 1))
     return model
 
@@ -142,7 +195,7 @@ def _limits(settings: SegmenterSettings) -> dict[str, object]:
         "box_batch_size_per_image": settings.box_samples,
         "box_score_thresh": 0.05,
         "box_detections_per_img": 4 * settings.max_garments,
-        "_skip_resize": True,  # the dataset and the predictor resize, where boxes and masks can follow exactly
+        "_skip_resize": True,  # the dataset resizes, where boxes and masks can follow exactly
     }
 
 

@@ -11,12 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.models.detection import MaskRCNN
+from torchvision.models.detection.image_list import ImageList
 
 from fittingroom import masks
 from fittingroom.errors import SettingError, WeightsRejected
 from fittingroom.garment import Garment
 from fittingroom.images import RGB
-from fittingroom.segmentation.dataset import working_size
+from fittingroom.segmentation.dataset import HALF_PIXEL, working_size
 from fittingroom.segmentation.model import build_segmenter
 from fittingroom.segmentation.settings import SegmenterSettings
 from fittingroom.training.device import choose_device
@@ -29,7 +30,11 @@ class Segmenter:
     """A `fittingroom.garment.GarmentFinder` made of a network and its settings."""
 
     def __init__(self, model: MaskRCNN, settings: SegmenterSettings, device: torch.device) -> None:
-        self.model, self.settings, self.device = model.to(device).eval(), settings, device
+        self.model, self.settings, self.device = (
+            model.to(device, memory_format=torch.channels_last).eval(),
+            settings,
+            device,
+        )
 
     @classmethod
     def load(cls, weights: Path, device: str = "auto") -> Segmenter:
@@ -66,7 +71,10 @@ class Segmenter:
             return []
         threshold = self.settings.score_threshold if score_threshold is None else score_threshold
         tensors = [self._tensor(image) for image in images]
-        batch, _ = self.model.transform(tensors)
+        # Not by calling the transform: outside training it would resize once more.
+        normal = [self.model.transform.normalize(tensor) for tensor in tensors]
+        sizes = [(tensor.shape[1], tensor.shape[2]) for tensor in tensors]
+        batch = ImageList(self.model.transform.batch_images(normal, size_divisible=32), sizes)
         features = self.model.backbone(batch.tensors)
         proposals, _ = self.model.rpn(batch, features)
         detections, _ = self.model.roi_heads(features, proposals, batch.image_sizes)
@@ -84,7 +92,7 @@ class Segmenter:
         self, detection: dict[str, Tensor], looked_at: tuple[int, int], full: tuple[int, int], threshold: float
     ) -> list[Garment]:
         keep = detection["scores"] >= threshold
-        boxes = detection["boxes"][keep].float().cpu().numpy()
+        boxes = detection["boxes"][keep].double().cpu().numpy() + HALF_PIXEL
         scores, labels = detection["scores"][keep].tolist(), detection["labels"][keep].tolist()
         small = detection["masks"][keep, 0].float().cpu().numpy()
         chosen = _without_doubles(small, boxes, looked_at, self.settings)

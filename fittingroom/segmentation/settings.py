@@ -53,8 +53,8 @@ class SegmenterSettings:
     """Further ones at its end, the recipe's 3 (0 to 8)."""
     mask_pool_size: int = 14
     """Cells a side of what the mask head sees of a garment; its masks are twice that (7 to 56)."""
-    class_agnostic_masks: bool = False
-    """One mask for any category instead of one each: learns faster from few photos."""
+    class_agnostic: bool = True
+    """One box refinement and one mask for any category instead of one each: learns faster from few photos."""
     anchor_sizes: tuple[tuple[int, ...], ...] = ((48,), (96,), (160,), (256,))
     """Side lengths of anchors in pixels, one tuple for each level of the pyramid the proposals come from."""
     anchor_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)
@@ -199,6 +199,8 @@ def _check(settings: SegmenterSettings) -> None:
     _check_anchors(settings)
     _check_levels(settings)
     if settings.backbone == "resnet50":
+        if settings.class_agnostic:
+            raise SettingError("class_agnostic", True, "false with backbone resnet50, as torchvision has it")
         for name in ("fpn_channels", "mask_channels"):
             if getattr(settings, name) != COCO_CHANNELS:
                 allowed = f"{COCO_CHANNELS} with backbone resnet50, as torchvision's COCO weights have it"
@@ -277,7 +279,6 @@ PRESETS: dict[str, SegmenterSettings] = {
         fpn_channels=64,
         box_features=128,
         mask_channels=48,
-        class_agnostic_masks=True,
         anchor_sizes=((32, 48), (64, 96), (128, 180)),
         proposals_from_level=1,
         box_levels=(1,),
@@ -299,6 +300,7 @@ PRESETS: dict[str, SegmenterSettings] = {
         fpn_channels=COCO_CHANNELS,
         mask_channels=COCO_CHANNELS,
         box_features=1024,
+        class_agnostic=False,
         anchor_sizes=_COCO_ANCHORS,
         roi_canonical_scale=224,
         short_side=800,

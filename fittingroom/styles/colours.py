@@ -57,48 +57,85 @@ def lab_to_srgb(lab: NDArray[Any]) -> Floats:
 
 
 def colour_name(lab: ArrayLike) -> ColourName:
-    """The name, among 12, that most people would give L*a*b* ``lab`` (3,) on a garment in an ordinary photo."""
+    """The name, among 12, that most people would give L*a*b* ``lab`` (3,) on a garment in an ordinary photo.
+
+    The borders were set by eye on photos of garments on floors, beds and hangers, whose white balance is what phones
+    make of it; they are not those of a colour atlas.
+    """
     lightness, a, b = (float(value) for value in np.asarray(lab, np.float64))
     chroma, hue = float(np.hypot(a, b)), float(np.degrees(np.arctan2(b, a)) % 360)
-    return _name(lightness, chroma, hue)
+    return _without_hue(lightness, chroma, hue) or _by_hue(lightness, chroma, hue)
 
 
-def _name(lightness: float, chroma: float, hue: float) -> ColourName:
-    # Photos under warm lamps shift greys towards yellow, skylight shifts them towards blue: greys reach further there.
-    warm, cool = 30 <= hue <= 110, 230 <= hue <= 300
-    grey_limit = 9.0 if warm else 10.0 if cool else 7.0
-    if (lightness < 19 and chroma < 14) or (lightness < 28 and chroma < 7.5):
+def _without_hue(lightness: float, chroma: float, hue: float) -> ColourName | None:
+    """Black, white or grey, or None where the colour has a hue.
+
+    Lamps shift greys towards yellow and skylight shifts them towards blue, so they reach further there.
+    """
+    warm, cool = 30 <= hue <= 105, 230 <= hue <= 300
+    if (lightness < 14 and chroma < 14) or (lightness < 19 and chroma < 9) or (lightness < 28 and chroma < 7.5):
         return "black"
     if lightness > 74 and chroma < (9.0 if warm else 8.0):
         return "white"
-    if chroma < grey_limit:
-        return "grey" if lightness < 80 else "white"
-    if hue < 20 or hue >= 345:  # red to pink
-        if lightness > 58 or (chroma < 28 and lightness > 42):
-            return "pink"
-        return "red"
-    if hue < 42:
-        if lightness > 64:
-            return "pink" if hue < 38 or chroma < 30 else "orange"
-        return "red" if chroma > 32 else "brown"
+    if lightness > 66 and chroma < 11.5 and 268 <= hue <= 300:
+        return "white"
+    if lightness < 30 and warm and hue < 85:
+        return None
+    limit = 8.5 if warm or cool else 9.5 if 105 < hue < 190 else 7.0
+    if chroma >= limit:
+        return None
+    return "grey" if lightness < 80 else "white"
+
+
+def _by_hue(lightness: float, chroma: float, hue: float) -> ColourName:
+    if hue >= 345 or hue < 42:
+        return _reds(lightness, chroma, hue)
+    if hue < 105:
+        return _browns(lightness, chroma, hue)
+    if hue < 212:
+        return "yellow" if hue < 112 and lightness > 75 and chroma > 35 else "green"
+    if hue < 298 or (hue < 306 and chroma > 60):  # a screen's purest blue lies at 306
+        return "blue"
+    if hue < 328:
+        return "purple"
+    return "pink" if lightness > 55 else "purple"
+
+
+def _reds(lightness: float, chroma: float, hue: float) -> ColourName:
+    """Hues 345 to 42: red, and what it turns into when dark, light or pale."""
+    if lightness < 26 and chroma < 12:
+        return "purple" if hue >= 345 else "brown"
+    if hue >= 345:
+        return "pink" if lightness > 40 else "purple" if hue < 355 else "red"
+    if hue < 12:
+        return "pink" if lightness > 43 else "red"
+    if hue < 20:
+        return "pink" if lightness > 58 or (chroma < 30 and lightness > 42) else "red"
+    if lightness > 64:
+        return "pink" if hue < 38 or chroma < 30 else "orange"
+    if chroma > 55 and hue >= 38 and lightness > 50:
+        return "orange"
+    if lightness > 52 and chroma < 30:
+        return "pink"
+    return "red" if chroma > (24 if hue < 38 else 32) else "brown"
+
+
+def _browns(lightness: float, chroma: float, hue: float) -> ColourName:
+    """Hues 42 to 105: orange and yellow when strong, brown when dark, beige when pale."""
     if hue < 68:
         if chroma > 48 and lightness > 45:
             return "orange"
+        if hue < 45 and lightness > 52 and chroma < 30:
+            return "pink"
         if lightness > 62:
             return "beige" if chroma < 38 else "orange"
         return "brown"
     if hue < 88:
-        if lightness > 56 and chroma > 48:
+        if lightness > 56 and chroma > 42:
             return "orange" if hue < 74 else "yellow"
         return "beige" if lightness > 58 else "brown"
-    if hue < 105:
-        if lightness > 58:
-            return "yellow" if chroma > 36 else "beige"
-        return "brown" if chroma < 30 and hue < 98 else "green"
-    if hue < 192:
-        return "yellow" if hue < 112 and lightness > 75 and chroma > 35 else "green"
-    if hue < 298:
-        return "green" if hue < 200 else "blue"
-    if hue < 328:
-        return "purple"
-    return "pink" if lightness > 55 else "purple"
+    if hue >= 95 and chroma > 26 and lightness <= 62:
+        return "green"
+    if lightness > 58:
+        return "yellow" if chroma > (28 if hue >= 95 else 36) else "beige"
+    return "brown" if chroma < 30 and hue < 98 else "green"

@@ -17,11 +17,18 @@ from fittingroom.styles.patterns import PatternName, pattern_of
 __all__ = ["StyleDescription", "colour_name", "describe_garment"]
 
 _SIDE = 160
+_SAMPLES = 1200
+"""Pixels whose colours are named."""
 
 
 @dataclass(frozen=True)
 class StyleDescription:
-    """What a garment looks like. ``colours``: names and shares of the garment, largest first, summing to 1."""
+    """What a garment looks like.
+
+    ``colour``: the name of its main colour; ``lab``: that colour in CIELAB (D65); ``confidence``: of the pattern, 0 to
+    1; ``colours``: names and their shares of the garment's pixels, largest first, summing to 1. A solid garment's
+    shadows count under their own names there.
+    """
 
     colour: ColourName
     lab: tuple[float, float, float]
@@ -56,11 +63,20 @@ def describe_garment(image_rgb: RGB, mask: Mask) -> StyleDescription:
     # The outline mixes with the background and holds the darkest shadows.
     framed = cv2.erode(inside.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0).astype(bool)
     core = framed if np.count_nonzero(framed) >= 64 else inside
-    lab = srgb_to_lab(image[core] if core.any() else image)
-    names = np.array([colour_name(value) for value in lab[:: max(len(lab) // 500, 1)]])
+    lab = srgb_to_lab(image[core])
+    lab = lab[:: max(len(lab) // _SAMPLES, 1)]
+    names = np.array([colour_name(value) for value in lab])
     found, counts = np.unique(names, return_counts=True)
     order = np.argsort(-counts, kind="stable")
-    colours: list[tuple[ColourName, float]] = [(found[i].item(), float(counts[i] / counts.sum())) for i in order]
-    middle = np.median(lab, axis=0)
+    colours: list[tuple[ColourName, float]] = [
+        (found[i].item(), round(float(counts[i] / len(names)), 4)) for i in order
+    ]
+    if pattern == "solid":
+        # Folds of one cloth wear several names; the middle one is its own.
+        middle = np.median(lab, axis=0)
+        colour = colour_name(middle)
+    else:
+        colour = colours[0][0]
+        middle = np.median(lab[names == colour], axis=0)
     lightness, a, b = (round(float(value), 2) for value in middle)
-    return StyleDescription(colours[0][0], (lightness, a, b), pattern, confidence, colours)
+    return StyleDescription(colour, (lightness, a, b), pattern, confidence, colours)

@@ -24,6 +24,7 @@ def open_client(uri: str, database: Path | None) -> MlflowClient:
         ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2"),
         ("MLFLOW_HTTP_REQUEST_TIMEOUT", "20"),
         ("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false"),
+        ("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true"),  # stdout is for `--json`
     ):
         os.environ.setdefault(name, value)
     for name in ("mlflow", "alembic"):
@@ -98,8 +99,7 @@ def log_file(client: MlflowClient, run_id: str, name: str, path: Path) -> None:
 
 def is_storage_error(error: BaseException) -> bool:
     """Whether an error (or what it came from) means that the storage does not answer for now."""
-    chain: Iterable[BaseException] = _causes(error)
-    for cause in chain:
+    for cause in _causes(error):
         module = type(cause).__module__.partition(".")[0]
         name = type(cause).__name__
         if module in ("requests", "urllib3") or isinstance(cause, ConnectionError | TimeoutError):
@@ -126,4 +126,4 @@ def _causes(error: BaseException) -> list[BaseException]:
 
 def one_line(error: BaseException) -> str:
     """An error's message without line breaks, not too long."""
-    return " ".join(str(error).split())[:300]
+    return " ".join(str(error).split())[:200]

@@ -6,6 +6,8 @@ from one side) taken away, at a fixed size, so that the same cloth gives the sam
 
 from __future__ import annotations
 
+import itertools
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +79,7 @@ def _bands(lab: Floats, inside: Mask) -> Floats:
     found: list[float] = []
     for channel in range(3):
         levels = [lab[..., channel], *(_smooth(lab[..., channel], weight, sigma) for sigma in _SCALES)]
-        for fine, coarse in zip(levels, levels[1:], strict=False):
+        for fine, coarse in itertools.pairwise(levels):
             band = (fine - coarse)[inside]
             spread = float(band.std())
             found.append(np.log1p(spread))
@@ -192,7 +194,7 @@ def _texture_codes(light: Floats, inside: Mask) -> Floats:
             previous = above
         changes += previous != first
         code = np.where(changes <= 2, codes, 9)
-        found.append(np.bincount(code[inside], minlength=10) / max(np.count_nonzero(inside), 1))
+        found.append(np.bincount(code[inside], minlength=10) / max(int(np.count_nonzero(inside)), 1))
     return np.concatenate(found).astype(np.float32)
 
 
@@ -213,10 +215,10 @@ def _blobs(lab: Floats, inside: Mask) -> Floats:
     """Things on the base colour: how many, how large, how alike, how round, how evenly strewn."""
     distance = _base_distance(lab, inside)
     found: list[float] = []
-    total = max(np.count_nonzero(inside), 1)
+    total = max(int(np.count_nonzero(inside)), 1)
     for threshold in (12.0, 25.0):
         marks = (distance > threshold).astype(np.uint8)
-        count, _, stats, centres = cv2.connectedComponentsWithStats(marks, connectivity=4)
+        _, _, stats, centres = cv2.connectedComponentsWithStats(marks, connectivity=4)
         areas = stats[1:, cv2.CC_STAT_AREA].astype(np.float64)
         keep = areas >= 5
         areas, centres, stats = areas[keep], centres[1:][keep], stats[1:][keep]
@@ -280,13 +282,13 @@ def _palette(lab: Floats, inside: Mask) -> Floats:
     chroma = np.hypot(pixels[:, 1], pixels[:, 2])
     hue = np.arctan2(pixels[:, 2], pixels[:, 1]) % (2 * np.pi)
     strength = np.maximum(chroma - 8.0, 0.0)
-    histogram = np.bincount((hue / (2 * np.pi) * 12).astype(int) % 12, strength, 12)
-    histogram = np.sort(histogram / max(float(strength.sum()), 1e-3))[::-1]
+    by_hue = np.bincount((hue / (2 * np.pi) * 12).astype(int) % 12, strength, 12)
+    strongest = np.sort(by_hue / max(float(strength.sum()), 1e-3))[::-1]
     bins = np.round(pixels / (15, 12, 12)).astype(int)
     code = (bins + 50) @ np.array([10201, 101, 1])
     shares = np.sort(np.unique(code, return_counts=True)[1] / len(pixels))[::-1]
     tops = np.pad(np.cumsum(shares)[:6], (0, max(0, 6 - len(shares))), constant_values=1.0)
     entropy = float(-(shares * np.log(shares)).sum())
     lows = np.percentile(pixels[:, 0], [2, 25, 50, 75, 98]) / 100
-    values = [*tops, entropy, *histogram[:4], chroma.mean() / 40, chroma.std() / 20, *lows, np.mean(chroma > 20)]
+    values = [*tops, entropy, *strongest[:4], chroma.mean() / 40, chroma.std() / 20, *lows, np.mean(chroma > 20)]
     return np.array(values, np.float32)

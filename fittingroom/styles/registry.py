@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,70 +30,33 @@ from fittingroom.styles.mlflow_store import (
     log_file,
     one_line,
     open_client,
-    pages,
     state_of,
 )
-from fittingroom.workspace import Workspace, atomic_path, check_name, digest_file, digest_value, write_json
+from fittingroom.styles.versions import (
+    CHAMPION,
+    DIGEST_TAG,
+    RECORD_TAG,
+    SEGMENTER,
+    ModelVersion,
+    content_digest,
+    read_versions,
+    style_model,
+)
+from fittingroom.workspace import Workspace, atomic_path, check_name, digest_file, write_json
 
 if TYPE_CHECKING:
-    from mlflow.entities.model_registry import ModelVersion as MlflowVersion
     from mlflow.tracking import MlflowClient
 
-CHAMPION = "champion"
-SEGMENTER = "segmenter"
-STYLE_PREFIX = "style-"
+__all__ = ["SEGMENTER", "ModelVersion", "Registry", "content_digest", "style_model"]
+
 EXPERIMENT = "fittingroom"
 WEIGHTS_NAME = "weights.safetensors"
 
-_RECORD_TAG = "fittingroom.record"
-_DIGEST_TAG = "fittingroom.content_digest"
 _HISTORY_TAG = "fittingroom.champions"
 _HISTORY_KEPT = 50
 _SNAPSHOT_FORMAT = 1
 
 Result = TypeVar("Result")
-
-
-def style_model(style: str) -> str:
-    """The registered model's name of a style."""
-    return STYLE_PREFIX + check_name(style, "style")
-
-
-def content_digest(digests: Mapping[str, str], recipe: Mapping[str, Any]) -> str:
-    """What a version is made of, as one digest: the data's digests and the recipe. Same content, same digest."""
-    return digest_value({"digests": dict(digests), "recipe": dict(recipe)})
-
-
-@dataclass(frozen=True)
-class ModelVersion:
-    """One registered version. Everything in it is a JSON value."""
-
-    model: str
-    version: int
-    champion: bool
-    metrics: dict[str, float]
-    digests: dict[str, str]
-    recipe: dict[str, Any]
-    tags: dict[str, str]
-    content_digest: str
-    weights_sha256: str
-    weights_bytes: int
-    created_at: float
-    """Seconds since 1970."""
-    run_id: str
-    source: str
-    """URI of the version's artifact folder."""
-    files: list[str] = field(default_factory=list)
-    """Names of the artifacts besides the weights."""
-
-    @property
-    def style(self) -> str | None:
-        """The style's name; None for a segmenter."""
-        return self.model.removeprefix(STYLE_PREFIX) if self.model.startswith(STYLE_PREFIX) else None
-
-    def to_json(self) -> dict[str, Any]:
-        """As a JSON value."""
-        return asdict(self)
 
 
 class Registry:
@@ -362,7 +325,7 @@ class Registry:
                 model,
                 source=run.info.artifact_uri,
                 run_id=run_id,
-                tags={**record["tags"], _RECORD_TAG: json.dumps(record, sort_keys=True), _DIGEST_TAG: digest},
+                tags={**record["tags"], RECORD_TAG: json.dumps(record, sort_keys=True), DIGEST_TAG: digest},
             )
         except BaseException:
             client.set_terminated(run_id, "FAILED")
@@ -379,7 +342,7 @@ class Registry:
     def _all(self, model: str | None = None) -> list[ModelVersion]:
         """Every version (of one model, where asking a server for less is quicker)."""
         if self._database is None:
-            return self._do(lambda client: list(_read(client, model)))
+            return self._do(lambda client: list(read_versions(client, model)))
         if not self._database.exists():
             return []
         snapshot = self._database.parent / "snapshot.json"
@@ -390,7 +353,7 @@ class Registry:
                 return [ModelVersion(**values) for values in kept["versions"]]
         except (OSError, ValueError, TypeError, KeyError):
             pass  # none yet, or a torn or older one: read the registry itself
-        found = self._do(lambda client: list(_read(client, None)))
+        found = self._do(lambda client: list(read_versions(client, None)))
         if state_of(self._database) == state:
             values = {"format": _SNAPSHOT_FORMAT, "state": state, "versions": [asdict(v) for v in found]}
             write_json(snapshot, values, indent=None)
@@ -423,32 +386,6 @@ class Registry:
             return
         with locked(self._database.parent / "write.lock"):
             yield
-
-
-def _read(client: MlflowClient, model: str | None) -> Iterator[ModelVersion]:
-    query = f"name = '{model}'" if model else ""
-    champions: dict[str, int] = {}
-    for registered in pages(lambda token: client.search_registered_models(query or None, page_token=token)):
-        aliases = registered.aliases
-        if CHAMPION in aliases:
-            champions[registered.name] = int(aliases[CHAMPION])
-    for found in pages(lambda token: client.search_model_versions(query or None, page_token=token)):
-        if _RECORD_TAG in found.tags:  # others are not ours
-            yield _version_of(found, champions.get(found.name))
-
-
-def _version_of(found: MlflowVersion, champion: int | None) -> ModelVersion:
-    record = json.loads(found.tags[_RECORD_TAG])
-    return ModelVersion(
-        model=found.name,
-        version=int(found.version),
-        champion=int(found.version) == champion,
-        content_digest=found.tags.get(_DIGEST_TAG, ""),
-        created_at=found.creation_timestamp / 1000,
-        run_id=found.run_id or "",
-        source=found.source or "",
-        **record,
-    )
 
 
 def _history(client: MlflowClient, model: str) -> list[int]:

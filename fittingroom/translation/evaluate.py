@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,11 +18,14 @@ from fittingroom.errors import ImageRejected, InputError
 from fittingroom.images import RGB
 from fittingroom.masks import Mask, bounding_box
 from fittingroom.styles.colours import ciede2000, srgb_to_lab
+from fittingroom.styles.describe import describe_garment
 from fittingroom.translation.dataset import read_prepared
 from fittingroom.translation.predict import Translator
 from fittingroom.translation.sheets import write_sheet
 
 QUANTILES = 32
+FOLD_BLUR = 1 / 12
+"""Side of the box blur, as a share of the picture's, that leaves folds and takes patterns away."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,10 +33,11 @@ class StyleTarget:
     """The colours of a style: the mean CIELAB colour of each of `QUANTILES` equal shares, from dark to light.
 
     A solid style has nearly one colour throughout, a navy-and-white striped one goes from navy to white; so a
-    translator is compared share by share, not by its mean.
+    translator is compared share by share, not by its mean. ``pattern`` is what most of its pictures are described as.
     """
 
     colours: NDArray[np.float64]
+    pattern: str | None = None
 
     @staticmethod
     def of_pictures(paths: Sequence[Path], size: int = 256) -> StyleTarget:
@@ -41,26 +46,28 @@ class StyleTarget:
         Raises:
             InputError: none could be read.
         """
-        curves = []
+        curves, patterns = [], Counter[str]()
         for path in paths:
             try:
-                curve = colour_curve(*read_prepared(path, size))
+                image, mask = read_prepared(path, size)
             except ImageRejected:
                 continue
+            curve = colour_curve(image, mask)
             if curve is not None:
                 curves.append(curve)
+                patterns[describe_garment(image, mask).pattern] += 1
         if not curves:
             raise InputError("style target: expected at least one picture of a garment, got none")
-        return StyleTarget(np.mean(curves, axis=0))
+        return StyleTarget(np.mean(curves, axis=0), patterns.most_common(1)[0][0])
 
     def to_json(self) -> dict[str, Any]:
         """A JSON value that `from_json` reads back."""
-        return {"colours": np.round(self.colours, 3).tolist()}
+        return {"colours": np.round(self.colours, 3).tolist(), "pattern": self.pattern}
 
     @staticmethod
     def from_json(value: Mapping[str, Any]) -> StyleTarget:
         """Written by `to_json`."""
-        return StyleTarget(np.asarray(value["colours"], np.float64))
+        return StyleTarget(np.asarray(value["colours"], np.float64), value.get("pattern"))
 
 
 @dataclass(frozen=True)
@@ -68,8 +75,9 @@ class StyleReport:
     """Figures over all pictures (`metrics`), per picture (`rows`), and the before/after sheet when one was asked for.
 
     ``ciede2000_median`` is the median colour difference to the style, ``luminance_ssim`` the mean SSIM of relative
-    lightness on the garment, ``leak`` the share (0..1) of the network's own change that falls outside the mask, and
-    ``pattern_recognised`` the share of outputs whose described pattern is the wanted one.
+    lightness on the garment, ``fold_ssim`` the same blurred beyond any pattern, ``leak`` the share (0..1) of the
+    network's own change that falls outside the mask, and ``pattern_recognised`` the share of outputs whose described
+    pattern is the wanted one.
     """
 
     metrics: dict[str, float]
@@ -142,11 +150,14 @@ def measure(image: RGB, mask: Mask, output: RGB, style_target: StyleTarget | Non
     change = np.abs(output.astype(np.float64) - image).sum(-1)
     row = {
         "luminance_ssim": luminance_ssim(image, output, mask),
+        "fold_ssim": luminance_ssim(image, output, mask, blur=FOLD_BLUR),
         "leak": float(change[~mask].sum() / max(change.sum(), 1.0)),
     }
     curve = colour_curve(output, mask)
     if style_target is not None and curve is not None:
         row["ciede2000"] = float(ciede2000(curve, style_target.colours).mean())
+        if style_target.pattern is not None:
+            row["pattern_recognised"] = float(describe_garment(output, mask).pattern == style_target.pattern)
     return row
 
 
@@ -154,12 +165,16 @@ def _summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     metrics = {
         "pictures": float(len(rows)),
         "luminance_ssim": float(np.mean([row["luminance_ssim"] for row in rows])),
+        "fold_ssim": float(np.mean([row["fold_ssim"] for row in rows])),
         "leak": float(np.mean([row["leak"] for row in rows])),
     }
     differences = [row["ciede2000"] for row in rows if "ciede2000" in row]
     if differences:
         metrics["ciede2000_median"] = float(np.median(differences))
         metrics["ciede2000_90"] = float(np.quantile(differences, 0.9))
+    recognised = [row["pattern_recognised"] for row in rows if "pattern_recognised" in row]
+    if recognised:
+        metrics["pattern_recognised"] = float(np.mean(recognised))
     return metrics
 
 
@@ -175,11 +190,12 @@ def colour_curve(image: RGB, mask: Mask) -> NDArray[np.float64] | None:
     return np.stack([part.mean(0) for part in np.array_split(ordered, QUANTILES)])
 
 
-def luminance_ssim(image: RGB, output: RGB, mask: Mask) -> float:
+def luminance_ssim(image: RGB, output: RGB, mask: Mask, blur: float = 0.0) -> float:
     """SSIM (Wang et al. 2004) of relative lightness, on the garment's own bounding box, -1 to 1.
 
     Lightness is divided by its mean over the garment, so that a dark garment may become a light one; outside the mask
-    both are flat.
+    both are flat. With ``blur``, a share of the picture's side, both are averaged over boxes of that side first (over
+    the garment only), so that a new pattern does not count as lost structure.
     """
     box = bounding_box(mask)
     if box is None:
@@ -187,6 +203,8 @@ def luminance_ssim(image: RGB, output: RGB, mask: Mask) -> float:
     pair = []
     for picture in (image, output):
         lightness = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float64)
+        if blur:
+            lightness = _box_blurred(lightness, mask, round(blur * len(mask)))
         relative = np.where(mask, lightness / max(lightness[mask].mean(), 1.0), 1.0)
         pair.append(torch.from_numpy(relative[box.y1 : box.y2, box.x1 : box.x2])[None, None])
     if min(pair[0].shape[2:]) < 11:
@@ -194,3 +212,10 @@ def luminance_ssim(image: RGB, output: RGB, mask: Mask) -> float:
     similarity = structural_similarity_index_measure(pair[1], pair[0], data_range=1.0)
     assert isinstance(similarity, torch.Tensor)  # a pair only when its parts are asked for
     return float(similarity)
+
+
+def _box_blurred(values: NDArray[np.float64], mask: Mask, side: int) -> NDArray[np.float64]:
+    """Means over the garment's part of boxes of ``side`` pixels."""
+    weight = mask.astype(np.float64)
+    total, count = (cv2.blur(array, (side, side)) for array in (values * weight, weight))
+    return np.asarray(total / np.maximum(count, 1e-6))

@@ -7,14 +7,14 @@ of 4. With the recipe's settings the networks are the paper's, and the mask is n
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from fittingroom.translation.settings import DiscriminatorNorm, Skip, StyleSettings
+from fittingroom.translation.settings import Border, DiscriminatorNorm, Skip, StyleSettings
 
 EPSILON = 1e-5
 DARKEST = 0.15
@@ -30,8 +30,7 @@ class GarmentNorm(nn.Module):
     def forward(self, features: Tensor, mask: Tensor | None) -> Tensor:
         if mask is None:
             return F.instance_norm(features, eps=EPSILON)
-        normed: Tensor = _MaskedNorm.apply(features, mask.to(features.dtype))
-        return normed
+        return cast(Tensor, _MaskedNorm.apply(features, mask.to(features.dtype)))
 
 
 class _MaskedNorm(torch.autograd.Function):
@@ -67,17 +66,18 @@ class _MaskedNorm(torch.autograd.Function):
 
 
 class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions with reflected borders, added to their input; no activation after the sum."""
+    """Two 3 x 3 convolutions with reflected borders (by default), added to their input; no activation after the sum."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, border: Border = "reflect") -> None:
         super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect")
-        self.second = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect")
+        self.first = nn.Conv2d(channels, channels, 3, padding=1, padding_mode=border)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1, padding_mode=border)
         self.norm = GarmentNorm()
 
     def forward(self, features: Tensor, mask: Tensor | None) -> Tensor:
         inner = F.relu(self.norm(self.first(features), mask))
-        return features + self.norm(self.second(inner), mask)
+        added: Tensor = self.norm(self.second(inner), mask)
+        return features + added
 
 
 class Upsample(nn.Module):
@@ -103,7 +103,7 @@ class Generator(nn.Module):
     """c7s1-f, d2f, d4f, residual blocks, u2f, uf, c7s1-3 with tanh; and, by setting, knowledge of the mask.
 
     Args:
-        filters, blocks, outer_kernel, mask_channel, masked_norm, resize, composite: see `StyleSettings`.
+        filters, blocks, outer_kernel, mask_channel, masked_norm, resize, composite, border: see `StyleSettings`.
         periods: periods in pixels of the position waves; empty for none.
         skip: see `StyleSettings.skip`; "recolour" adds the output to the input's shading times ``domain_colour``,
             a buffer that `set_domain_colour` fills.
@@ -124,6 +124,7 @@ class Generator(nn.Module):
         resize: bool = False,
         skip: Skip = "none",
         composite: bool = False,
+        border: Border = "reflect",
     ) -> None:
         super().__init__()
         self.mask_channel, self.masked_norm, self.periods = mask_channel, masked_norm, periods
@@ -131,16 +132,16 @@ class Generator(nn.Module):
         self.composite = composite
         channels = 3 + int(mask_channel)
         around = outer_kernel // 2
-        self.enter = nn.Conv2d(channels, filters, outer_kernel, padding=around, padding_mode="reflect")
+        self.enter = nn.Conv2d(channels, filters, outer_kernel, padding=around, padding_mode=border)
         self.position = nn.Conv2d(4 * len(periods), filters, 1, bias=False) if periods else None
         turns = torch.tensor([2 * math.pi / period for period in periods])
         self.register_buffer("turns", turns, persistent=False)
         self.down_1 = nn.Conv2d(filters, 2 * filters, 3, stride=2, padding=1)
         self.down_2 = nn.Conv2d(2 * filters, 4 * filters, 3, stride=2, padding=1)
-        self.blocks = nn.ModuleList(ResidualBlock(4 * filters) for _ in range(blocks))
+        self.blocks = nn.ModuleList(ResidualBlock(4 * filters, border) for _ in range(blocks))
         self.up_1 = Upsample(4 * filters, 2 * filters, resize)
         self.up_2 = Upsample(2 * filters, filters, resize)
-        self.leave = nn.Conv2d(filters, 3, outer_kernel, padding=around, padding_mode="reflect")
+        self.leave = nn.Conv2d(filters, 3, outer_kernel, padding=around, padding_mode=border)
         self.norm = GarmentNorm()
         if skip == "recolour":
             self.register_buffer("domain_colour", torch.full((3,), 0.5))
@@ -280,6 +281,7 @@ def build_generator(settings: StyleSettings, direction: Literal["a_to_b", "b_to_
         resize=settings.resize_convolution,
         skip=settings.skip,
         composite=settings.composite,
+        border=settings.border,
     )
 
 

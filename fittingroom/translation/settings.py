@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 from fittingroom.errors import SettingError
 
 Skip = Literal["none", "image", "recolour"]
+Border = Literal["reflect", "zeros"]
 DiscriminatorNorm = Literal["instance", "spectral", "none"]
 
 
@@ -34,6 +35,9 @@ class StyleSettings:
     """Blocks of generator_b_to_a; None: as ``blocks``."""
     outer_kernel: int = 7
     """Kernel side of the generators' first and last layer (odd)."""
+    border: Border = "reflect"
+    """How the generators' convolutions go on beyond the picture; zeros are cheaper, and as good where the norm is
+    masked, which has zeros around the garment anyway."""
     discriminator_filters: int = 64
     """Channels of the discriminators' first layer."""
     discriminator_layers: int = 3
@@ -222,6 +226,7 @@ _RULES: dict[str, _Rule] = {
     "discriminator_filters": _whole(2, 256),
     "discriminator_layers": _whole(1, 5),
     "discriminator_norm": _one_of(*get_args(DiscriminatorNorm)),
+    "border": _one_of(*get_args(Border)),
     "skip": _one_of(*get_args(Skip)),
     "coordinate_periods": (_are_periods, "a list of periods from 2 to 1024 pixels"),
     "cycle_weight": _real(0, 1000),
@@ -275,14 +280,18 @@ _SMALL: dict[str, Any] = _KNOWING_THE_MASK | {
     "blocks": 4,
     "reverse_filters": 12,
     "reverse_blocks": 2,
+    "outer_kernel": 5,
+    "border": "zeros",
     "discriminator_filters": 24,
     "discriminator_norm": "spectral",
     "resize_convolution": True,
     "skip": "recolour",
     "coordinates": True,
-    "cycle_weight": 2.0,
+    "cycle_weight": 1.0,
     "cycle_chroma": 0.1,
-    "luminance_weight": 2.0,
+    "luminance_weight": 3.0,
+    "luminance_blur": 24,
+    "crop_cover": 0.5,
     "crop_size": 96,
     "batch_size": 2,
     "learning_rate": 5e-4,

@@ -20,6 +20,8 @@ from fittingroom.translation.settings import StyleSettings
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
+_Seen = tuple[Tensor, Tensor]
+"""A picture and its mask as a discriminator sees them."""
 LOSS_NAMES = ("generators", "adversarial", "cycle", "identity", "structure", "discriminator_a", "discriminator_b")
 
 
@@ -80,51 +82,58 @@ class CycleGan:
         Returns:
             The losses named by `LOSS_NAMES`, on the device, detached.
         """
+        # One autocast region for all passes of an update: the networks' weights are cast once, not once a pass.
+        with self.accelerator.autocast():
+            losses, seen_fake_a, seen_fake_b = self._generators_losses(a, b, number, with_identity)
+        self.optimizer_g.zero_grad()
+        self.accelerator.backward(losses[0])
+        self.optimizer_g.step()
+
+        real_a, real_b = self._augmented(a.image, a.mask, -number), self._augmented(b.image, b.mask, -number)
+        with self.accelerator.autocast():
+            loss_a = self._told_apart(self._discriminator_a, real_a, self.pool_a.query(torch.cat(seen_fake_a, 1)))
+            loss_b = self._told_apart(self._discriminator_b, real_b, self.pool_b.query(torch.cat(seen_fake_b, 1)))
+        self.optimizer_d.zero_grad()
+        self.accelerator.backward(loss_a + loss_b)
+        self.optimizer_d.step()
+        if self.average.decay:
+            self.average.update(self.generator_a_to_b, number)
+        return torch.stack([*losses, loss_a, loss_b]).detach()
+
+    def _generators_losses(
+        self, a: Batch, b: Batch, number: int, with_identity: bool
+    ) -> tuple[list[Tensor], _Seen, _Seen]:
+        """What the generators are to be judged by, total first, and the fakes as the discriminators see them."""
         settings, beta = self.settings, self.settings.smooth_l1_beta
         mask_a, mask_b = (a.mask, b.mask) if settings.masked_losses else (None, None)
-
         fake_b = self._generator_a_to_b(a.image, a.mask, a.origin)
         fake_a = self._generator_b_to_a(b.image, b.mask, b.origin)
         reconstructed_a = self._generator_b_to_a(fake_b, a.mask, a.origin)
         reconstructed_b = self._generator_a_to_b(fake_a, b.mask, b.origin)
         seen_fake_a, seen_fake_b = self._augmented(fake_a, b.mask, number), self._augmented(fake_b, a.mask, number)
         with frozen(self.discriminators):  # the bare modules: no gradient exchange for a network that does not learn
-            adversarial = self._judged(self.discriminator_b, seen_fake_b) + self._judged(
-                self.discriminator_a, seen_fake_a
-            )
-        cycle = cycle_loss(reconstructed_a, a.image, beta, settings.cycle_chroma, mask_a) + cycle_loss(
-            reconstructed_b, b.image, beta, settings.cycle_chroma, mask_b
-        )
-        loss = adversarial + settings.cycle_weight * cycle
-        identity = structure = torch.zeros_like(loss)
+            adversarial = self._judged(self.discriminator_b, seen_fake_b)
+            adversarial = adversarial + self._judged(self.discriminator_a, seen_fake_a)
+        cycle = cycle_loss(reconstructed_a, a.image, beta, settings.cycle_chroma, mask_a)
+        cycle = cycle + cycle_loss(reconstructed_b, b.image, beta, settings.cycle_chroma, mask_b)
+        total = adversarial + settings.cycle_weight * cycle
+        identity = structure = torch.zeros_like(total)
         if settings.luminance_weight:
             structure = structure_loss(fake_b, a.image, settings.luminance_blur, a.mask)
-            loss = loss + settings.luminance_weight * structure
+            total = total + settings.luminance_weight * structure
         if with_identity:
             identity = smooth_l1(self._generator_a_to_b(b.image, b.mask, b.origin), b.image, beta, mask_b)
             identity = identity + smooth_l1(self._generator_b_to_a(a.image, a.mask, a.origin), a.image, beta, mask_a)
-            loss = loss + settings.identity_weight * identity
-        self.optimizer_g.zero_grad()
-        self.accelerator.backward(loss)
-        self.optimizer_g.step()
+            total = total + settings.identity_weight * identity
+        return [total, adversarial, cycle, identity, structure], seen_fake_a, seen_fake_b
 
-        real_a, real_b = self._augmented(a.image, a.mask, -number), self._augmented(b.image, b.mask, -number)
-        loss_a = self._told_apart(self._discriminator_a, real_a, self.pool_a.query(torch.cat(seen_fake_a, 1)))
-        loss_b = self._told_apart(self._discriminator_b, real_b, self.pool_b.query(torch.cat(seen_fake_b, 1)))
-        self.optimizer_d.zero_grad()
-        self.accelerator.backward(loss_a + loss_b)
-        self.optimizer_d.step()
-        if self.average.decay:
-            self.average.update(self.generator_a_to_b, number)
-        return torch.stack([loss, adversarial, cycle, identity, structure, loss_a, loss_b]).detach()
-
-    def _judged(self, discriminator: nn.Module, seen: tuple[Tensor, Tensor]) -> Tensor:
+    def _judged(self, discriminator: nn.Module, seen: _Seen) -> Tensor:
         """The generator's adversarial loss: how far its picture is from being taken for real."""
         image, mask = seen
         weight = mask if self.settings.masked_losses else None
         return adversarial_loss(discriminator(image), True, self.settings.smooth_l1_beta, weight)
 
-    def _told_apart(self, discriminator: nn.Module, real: tuple[Tensor, Tensor], pooled: Tensor) -> Tensor:
+    def _told_apart(self, discriminator: nn.Module, real: _Seen, pooled: Tensor) -> Tensor:
         """The discriminator's loss over reals and fakes; ``pooled`` is (N, 4, H, W), pictures with their masks."""
         fake, fake_mask = pooled[:, :3], pooled[:, 3:]
         image, mask = real
@@ -135,7 +144,7 @@ class CycleGan:
             + adversarial_loss(scores_fake, False, beta, fake_mask if masked else None)
         )
 
-    def _augmented(self, image: Tensor, mask: Tensor, number: int) -> tuple[Tensor, Tensor]:
+    def _augmented(self, image: Tensor, mask: Tensor, number: int) -> _Seen:
         """What a discriminator sees: by setting, shifted by up to an eighth and perhaps flipped, differentiably."""
         if not self.settings.augment_discriminators:
             return image, mask

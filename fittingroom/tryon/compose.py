@@ -135,7 +135,7 @@ def feather(mask: Mask, width: float, grow: int = 0) -> Alpha:
 
     Args:
         mask: bool (H, W).
-        width: pixels over which alpha rises; 0 gives a hard edge.
+        width: pixels over which alpha rises; 0 (less than a hundredth) gives a hard edge.
         grow: pixels by which the mask is grown first, to cover an old garment's rim.
     """
     if width < 0 or grow < 0:
@@ -144,7 +144,7 @@ def feather(mask: Mask, width: float, grow: int = 0) -> Alpha:
     if grow:
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1, 2 * grow + 1))
         grown = cv2.dilate(mask.astype(np.uint8), kernel).astype(bool)
-    if width == 0:
+    if width < 0.01:
         return grown.astype(np.float32)
     if grown.all():
         return np.ones(mask.shape, np.float32)
@@ -152,7 +152,6 @@ def feather(mask: Mask, width: float, grow: int = 0) -> Alpha:
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
     # The centre of a rim pixel is half a pixel inside.
     alpha = np.clip((distance - 0.5) / width, 0.0, 1.0)
-    alpha[grown & (alpha <= 0)] = np.float32(0.5 / max(width, 1.0))
     alpha[~grown] = 0
     return np.asarray(alpha, np.float32)
 

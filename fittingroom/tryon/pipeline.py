@@ -99,7 +99,7 @@ class TryOnResult:
         alpha: float (H, W), 0 to 1: how much of the new garment shows. Where it is 0, ``image`` is the input.
         garment: the one that was changed.
         box: its box in the photo.
-        message: which garment was taken and why, a sentence.
+        message: which garment was taken and why: "the trousers, as the photo shows no skirt".
         garment_image: (S, S, 3), the old garment as the generator saw it.
         garment_mask: bool (S, S).
         translated: (S, S, 3), the new garment as the generator painted it.
@@ -180,7 +180,7 @@ def find_style(
 def segment_person(
     image: RGB, finder: GarmentFinder, target_category: str | None = None, score_threshold: float | None = None
 ) -> tuple[Garment, str]:
-    """Step 3: the garment to change (its mask and box), and a sentence that says which it is.
+    """Step 3: the garment to change (its mask and box), and the words for it.
 
     Of the garments found, the largest of the style's category; else the largest that covers the same part of the body
     (upper, lower, full); else the largest.
@@ -199,15 +199,15 @@ def segment_person(
             "no garment was found on the person photo; try one that shows the garment larger, from the front"
         )
     if not target_category:
-        return found[0], f"the largest garment, a {found[0].category}"
+        return found[0], f"the {found[0].category}, the largest garment"
     group = group_of(CATEGORY_IDS[target_category])
     for garment in found:
         if garment.category == target_category:
             return garment, f"the {garment.category}"
     for garment in found:
         if garment.group == group:
-            return garment, f"no {target_category} on the photo; the {garment.category} is worn in its place"
-    return found[0], f"no {target_category} on the photo; the largest garment is a {found[0].category}"
+            return garment, f"the {garment.category}, as the photo shows no {target_category}"
+    return found[0], f"the {found[0].category}, the largest garment, as the photo shows no {target_category}"
 
 
 def make_square(image: RGB, mask: Mask, size: int, settings: TryOnSettings) -> tuple[SquareFit, RGB, Mask, RGB, Mask]:

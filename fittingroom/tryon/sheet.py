@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from fittingroom.boxes import Box, iou_xyxy
 from fittingroom.errors import NothingProduced
 from fittingroom.garment import Garment
 from fittingroom.images import RGB, read_rgb, resize, write_png
@@ -53,14 +54,18 @@ def garment_overlay(image: RGB, garments: Sequence[Garment]) -> RGB:
     painted = Image.fromarray(mask_overlay(image, [garment.mask for garment in garments]))
     draw = ImageDraw.Draw(painted)
     font = _font(max(round(max(image.shape[:2]) / 40), 11))
+    taken: list[Box] = []
     for index, garment in enumerate(garments):
         box = garment.box_xyxy
         text = f"{garment.category} {garment.score:.2f}"
-        left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
+        left, top, right, bottom = (round(edge) for edge in draw.textbbox((0, 0), text, font=font))
         width, height = right - left + 8, bottom - top + 8
         x = min(max(box.x1, 0), max(painted.width - width, 0))
         y = min(max(box.y1 - height, 0), max(painted.height - height, 0))
-        draw.rectangle((x, y, x + width, y + height), fill=TINTS[index % len(TINTS)])
+        while any(iou_xyxy((x, y, x + width, y + height), other) > 0 for other in taken):
+            y += height // 2 + 1  # garments overlap; their labels shall not
+        taken.append(Box(x, y, x + width, y + height))
+        draw.rectangle(taken[-1], fill=TINTS[index % len(TINTS)])
         draw.text((x + 4 - left, y + 4 - top), text, font=font, fill=(255, 255, 255))
     return np.array(painted)
 

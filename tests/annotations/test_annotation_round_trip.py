@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fittingroom.annotations import ConvertSettings, coco, convert, deepfashion2, via
+from fittingroom.annotations import ConvertSettings, coco, convert, deepfashion2, shards, via
 from fittingroom.annotations.fields import Place
 from fittingroom.annotations.findings import Findings
 from fittingroom.annotations.model import AnnotatedImage
@@ -110,10 +110,10 @@ def test_every_path_through_the_formats_gives_back_the_same_json(
             (image,) = via.read(orjson.loads(via.document([(image, 7)], plain=plain)), "v.json", findings)
         assert image == original, step
     assert deepfashion2.to_json(image) == value
-    assert {kind for kind in findings.counts} <= {"item_gap", "no_garments", "empty_segmentation"}
+    assert set(findings.counts) <= {"item_gap", "no_garments", "empty_segmentation"}
 
 
-@pytest.mark.parametrize(("first", "second"), itertools.permutations(["coco", "via", "deepfashion2"], 2))
+@pytest.mark.parametrize(("first", "second"), list(itertools.permutations(["coco", "via", "deepfashion2"], 2)))
 def test_folders_and_files_round_trip(small_set: Path, tmp_path: Path, first: str, second: str) -> None:
     images = small_set / "image"
     source: Path = small_set
@@ -185,6 +185,34 @@ def test_wrong_requests_are_refused_before_anything_is_written(small_set: Path, 
     with pytest.raises(NothingProduced, match="not one picture"):
         convert(small_set, tmp_path / "x.json", "coco")
     assert not (tmp_path / "x.json").exists()
+
+
+@pytest.mark.parametrize("to", ["coco", "via", "deepfashion2"])
+def test_shards_work_alone_and_travel_as_json(small_set: Path, tmp_path: Path, to: Any) -> None:
+    settings, images = ConvertSettings(), small_set / "image"
+    results = [
+        shards.convert_files(piece, to, tmp_path / "work", f"shard-{index}", settings=settings, images_dir=images)
+        for index, piece in enumerate(shards.split(deepfashion2.annotation_files(small_set), 2))
+    ]
+    results = [shards.ShardResult.from_json(json.loads(json.dumps(result.to_json()))) for result in results]
+    assert [result.images for result in results] == [2, 1]
+    for _ in range(2):  # joining again does no harm
+        findings = shards.merge(results, to, tmp_path / "merged", settings, images)
+    assert findings.counts["item_gap"] == 3
+    whole = convert(small_set, tmp_path / "merged.json" if to != "deepfashion2" else tmp_path / "whole", to).target
+    for path in sorted(whole.rglob("*.json")) if whole.is_dir() else [whole]:
+        other = tmp_path / "merged" / path.relative_to(whole) if whole.is_dir() else tmp_path / "merged"
+        assert other.read_bytes() == path.read_bytes()
+
+
+def test_names_that_would_share_a_file_are_parted(tmp_path: Path) -> None:
+    names = ["a/1.jpg", "a__1.jpg", "a__1.png", "7.jpg"]
+    document = tmp_path / "c.json"
+    document.write_bytes(coco.document(AnnotatedImage(name, 3 * index + 1) for index, name in enumerate(names)))
+    report = convert(document, tmp_path / "out", "deepfashion2")
+    assert report.findings.counts["image_name"] >= 2
+    back = {image.file_name: image.image_id for image in deepfashion2.read_folder(report.target)}
+    assert back == {name: 3 * index + 1 for index, name in enumerate(names)}
 
 
 @pytest.mark.real_data

@@ -115,7 +115,7 @@ def test_a_name_that_changes_between_look_ups_gains_nothing(shop, network, quick
     assert shop.hits["/a.jpg"] == 0
 
 
-def test_without_leave_this_machine_is_refused(shop, network, quick, tmp_path: Path) -> None:
+def test_without_leave_this_machine_is_refused(shop, network, tmp_path: Path) -> None:
     (row,) = fetch([Candidate(shop.url + "/a.jpg")], tmp_path, CrawlSettings(per_host_delay=0))
     assert (row.status, row.reason, row.final_url) == ("skipped", "address", "")
     assert network.connected == []

@@ -18,6 +18,7 @@ from fittingroom.crawl import HEALABLE, REASONS, Candidate, CrawlSettings, crawl
 from fittingroom.errors import CatalogError, HostUnavailable, MissingInputError, SettingError
 from fittingroom.manifest import Manifest
 from fittingroom.settings import get_settings
+from tests.crawl.crawl_pictures import picture
 
 
 def style(*sources: object) -> Style:
@@ -159,7 +160,7 @@ def test_refresh_asks_with_etag(shop, quick, tmp_path: Path) -> None:
     assert shop.hits["/a.jpg"] == 2
 
 
-def test_paging_by_rel_next_by_pattern_and_product_pages(shop, quick, tmp_path: Path) -> None:
+def test_paging_by_rel_next_by_pattern_and_product_pages(shop, quick) -> None:
     for number in range(6):
         shop.image(f"/{number}.jpg", picture(number))
     shop.html("/list", '<img src="/0.jpg"><a rel="next" href="/list?page=2">next</a>')
@@ -257,7 +258,9 @@ def test_a_missing_file_or_folder_is_said_before_any_request(source, shop, quick
 
 
 def test_lists_of_addresses(quick, tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("# ours\nhttps://a.example/1.jpg\n\n  https://a.example/2.jpg  \nfile:///etc/passwd\n")
+    (tmp_path / "a.txt").write_text(
+        "# ours\nhttps://a.example/1.jpg\n\n  https://a.example/2.jpg  \nfile:///etc/passwd\n"
+    )
     (tmp_path / "b.csv").write_text('name,url,licence\nx,"https://b.example/1,2.jpg",cc0\ny,,\n')
     sources = [UrlsSource(path=tmp_path / "a.txt", licence="by"), UrlsSource(path=tmp_path / "b.csv")]
     found = discover(style(*sources), quick)
@@ -364,7 +367,7 @@ def test_a_key_is_in_no_message_and_no_row(shop, quick, tmp_path: Path, status: 
     assert "secret" not in written
 
 
-def test_a_missing_key_is_said(shop, quick, monkeypatch) -> None:
+def test_a_missing_key_is_said(quick, monkeypatch) -> None:
     monkeypatch.delenv("FITTINGROOM_GOOGLE_API_KEY", raising=False)
     get_settings.cache_clear()
     with pytest.raises(SettingError, match="FITTINGROOM_GOOGLE_API_KEY"):

@@ -41,7 +41,7 @@ def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
 
 
 def cleaned(data: bytes) -> tuple[bytes, str]:
-    return clean(data, images.read_rgba(data), images.probe(data).format)
+    return clean(data, images.read_rgba(data), images.probe(data))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_turned_picture_is_stored_right_side_up(kind: str) -> None:
         assert image.size == (64, 96)
         assert not image.getexif()
     difference = np.abs(images.read_rgb(stored).astype(int) - images.read_rgb(data).astype(int))
-    assert difference.mean() < 1.5
+    assert difference.mean() < 2.5
 
 
 def test_a_colour_profile_is_applied_and_dropped() -> None:
@@ -153,10 +153,13 @@ def test_a_smaller_copy_is_a_near_duplicate_and_another_colour_is_not(tmp_path: 
     store = Store(tmp_path, CrawlSettings())
 
     def shirt(colour: tuple[int, int, int], size: int = 200) -> Image.Image:
-        values = np.full((200, 200, 3), 255, np.uint8)
+        values = np.full((200, 200, 3), 245.0)
         values[40:180, 60:140] = colour
         values[40:80, 20:180] = colour
-        return Image.fromarray(values).resize((size, size), Image.Resampling.LANCZOS)
+        folds = np.kron(np.random.default_rng(0).normal(0, 12, (25, 25)), np.ones((8, 8)))[..., None]
+        return Image.fromarray(np.clip(values + folds, 0, 255).astype(np.uint8)).resize(
+            (size, size), Image.Resampling.LANCZOS
+        )
 
     red = keep(store, "red", shirt((180, 40, 40)))
     green = keep(store, "green", shirt((20, 96, 20)))
@@ -220,7 +223,7 @@ def test_a_note_that_says_nothing_new_is_not_written(tmp_path: Path) -> None:
     assert store.manifest_path.read_text().count("\n") == 1
 
 
-def test_checks(tmp_path: Path) -> None:
+def test_checks() -> None:
     with pytest.raises(TooSmall, match="expected at least 32"):
         check(encoded(picture(0, (200, 24)), "PNG"), CrawlSettings())
     with pytest.raises(ImageRejected, match="pixels"):

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -248,3 +249,34 @@ def test_a_server_that_does_not_answer_is_transient(tmp_path: Path, monkeypatch:
     with pytest.raises(StorageUnavailable, match=r"registry http://127\.0\.0\.1:9 does not answer"):
         Registry("http://127.0.0.1:9", downloads=tmp_path).champion("segmenter")
     assert list(tmp_path.iterdir()) == []
+
+
+class _Server:
+    """Stands in for a remote MLflow: hands out artifacts of a folder."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content, self.asked = content, 0
+
+    def download_artifacts(self, run_id: str, path: str, folder: str) -> str:
+        self.asked += 1
+        target = Path(folder) / path
+        target.write_bytes(self.content)
+        return str(target)
+
+
+def test_weights_of_a_server_are_fetched_once_and_checked(registry: Registry, weights: Path, tmp_path: Path) -> None:
+    made = registry.register("style-remote", weights, {}, {}, {"n": 8})
+    served = replace(made, source="mlflow-artifacts:/1/x/artifacts")
+    remote = Registry("http://127.0.0.1:9", downloads=tmp_path / "kept")
+    remote._client = server = _Server(b"weights one")  # type: ignore[assignment]
+    path = remote.weights_path(served)
+    assert path.read_bytes() == b"weights one"
+    assert remote.weights_path(served) == path
+    assert server.asked == 1
+    assert [p.name for p in (tmp_path / "kept").rglob("*") if p.is_file()] == ["weights.safetensors"]
+
+    other = Registry("http://127.0.0.1:9", downloads=tmp_path / "other")
+    other._client = _Server(b"weights two")  # type: ignore[assignment]
+    with pytest.raises(FittingroomError, match="expected weights of SHA-256"):
+        other.weights_path(served)
+    assert not [p for p in (tmp_path / "other").rglob("*") if p.is_file()]

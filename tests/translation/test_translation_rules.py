@@ -40,16 +40,15 @@ def test_pool_returns_what_comes_in_until_it_is_full() -> None:
 
 
 def test_pool_against_a_plain_rewrite() -> None:
-    pool, held, seen = ImagePool(5, seed=9), [], 0
+    pool, held = ImagePool(5, seed=9), []
     for value in range(200):
-        seen += 1
         if len(held) < 5:
             held.append(value)
             expected = value
         else:
-            chance = np.random.default_rng([9, seen])
+            chance = np.random.default_rng([9, value + 1])
             expected = value
-            if chance.random() < 0.5:
+            if chance.random() >= 0.5:
                 place = int(chance.integers(5))
                 expected, held[place] = held[place], value
         assert int(pool.query(batch_of(value))) == expected

@@ -1,0 +1,115 @@
+"""``fittingroom demo``: the whole lifecycle on the sample world, offline, with the Prefect UI to watch it in."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from deployments.environment import use_server
+from deployments.live import LiveProgress
+from deployments.server import LocalServer, free_port
+from fittingroom.errors import FittingroomError
+from fittingroom.sample.shop_server import ShopServer, write_catalog
+from fittingroom.sample.world import World, build_world
+from fittingroom.workspace import Workspace, write_json
+
+STYLES = ("navy-striped", "red-solid")
+PERSONS = 3
+WORLD = "render the sample world"
+
+
+def demo(workspace: Path | str, console: Console | None = None) -> int:
+    """Run it all; 0 when every gate passed and every photo got its garments, 1 when something fell short.
+
+    The first run takes some minutes, the next finds everything done. Stopped half-way, it goes on where it was.
+    """
+    place = Workspace(Path(workspace))
+    console = console or Console()
+    started = time.monotonic()
+    with LocalServer(place) as server:
+        use_server(server.api_url, place.prefect_home)
+        try:
+            console.print(f"Fittingroom demo in {place.root}; watch it at {server.ui_url}", highlight=False)
+            with LiveProgress(console) as live:
+                world = _world(place, live)
+                server.wait()
+                with _shop(place, world) as shop:
+                    problems, files = _lifecycle(place, world, shop.url, live)
+        except KeyboardInterrupt:
+            server.stop()
+            console.print("\nstopped; run it again and it goes on where it was")
+            console.file.flush()
+            os._exit(130)  # threads wait for trainings, and these end with this process
+    _summary(console, files, problems, time.monotonic() - started)
+    return 1 if problems else 0
+
+
+def _world(place: Workspace, live: LiveProgress) -> World:
+    live.stage(WORLD, ended=False)
+    world = build_world(place.root / "sample", listener=lambda what, done, total: live.step(WORLD, done, total))
+    live.stage(WORLD, ended=True)
+    return world
+
+
+def _shop(place: Workspace, world: World) -> ShopServer:
+    """The shop on the port it had before, so that its addresses, and with them the cache, stay the same."""
+    memory = place.root / "sample" / "shop-port.json"
+    try:
+        wanted = int(json.loads(memory.read_text(encoding="utf-8"))["port"])
+    except (OSError, ValueError, KeyError, TypeError):
+        wanted = 0
+    port = free_port(wanted)
+    if port != wanted:
+        write_json(memory, {"port": port})
+    return ShopServer(world.shop, port)
+
+
+def _lifecycle(place: Workspace, world: World, shop_url: str, live: LiveProgress) -> tuple[list[str], dict[str, str]]:
+    # Only now: Prefect reads its settings when it is imported.
+    from flows.lifecycle import lifecycle
+    from flows.parameters import LifecycleParameters
+    from tasks.watching import watching, watching_stages
+
+    _log_to_file(place.prefect_home / "demo.log")
+    parameters = LifecycleParameters(
+        workspace=place.root,
+        catalog=write_catalog(place.root / "sample" / "catalog.yaml", shop_url, STYLES),
+        dataset=world.dataset,
+        persons=list(world.person_photos[:PERSONS]),
+        preset="demo",
+        backbone_weights=None,
+        per_host_delay=0.0,
+        max_age_hours=8760,
+        allow_loopback=True,
+    )
+    with watching(live.training), watching_stages(live.stage):
+        try:
+            outcome = lifecycle(parameters)
+        except FittingroomError as error:
+            return [str(error)], {}
+    return outcome["problems"], outcome["files"]
+
+
+def _log_to_file(path: Path) -> None:
+    """Prefect's own log lines go to a file: on the terminal they would tear the progress bars."""
+    from prefect.logging.handlers import PrefectConsoleHandler
+
+    log = Console(file=path.open("a", encoding="utf-8"), width=200, no_color=True)
+    loggers = [logging.getLogger(), *(logging.getLogger(name) for name in logging.root.manager.loggerDict)]
+    for handler in {handler for logger in loggers for handler in logger.handlers}:
+        if isinstance(handler, PrefectConsoleHandler):
+            handler.console = log
+
+
+def _summary(console: Console, files: dict[str, str], problems: list[str], seconds: float) -> None:
+    for problem in problems:
+        console.print(f"[yellow]![/] {problem}", highlight=False, soft_wrap=True)
+    for title, name in (("contact sheet", "contact-sheet.png"), ("report", "report.html")):
+        if name in files:
+            console.print(f"{title}: {files[name]}", highlight=False, soft_wrap=True)
+    console.print(f"done in {seconds:.0f} s; fittingroom serve opens the UI again", highlight=False)

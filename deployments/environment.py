@@ -1,0 +1,66 @@
+"""Prefect reads its settings from the environment when it is first imported: here they are put there before that."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from fittingroom.workspace import Workspace
+
+STATE = "server.json"
+"""In the workspace's Prefect home: address and process of the server we started."""
+
+
+def quiet() -> None:
+    """No telemetry of any kind, and no advertisements in the UI, for all that this process starts."""
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    os.environ.setdefault("PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT", "false")
+    os.environ.setdefault("PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY", "false")
+
+
+def use_server(api_url: str, home: Path | None = None) -> None:
+    """Point the Prefect client of this process, and of those it starts, at a server."""
+    quiet()
+    os.environ["PREFECT_API_URL"] = api_url
+    if home is not None:
+        os.environ["PREFECT_HOME"] = str(home)
+
+
+def use_workspace(workspace: Workspace) -> None:
+    """For a single run: the server that is configured, else ours where it runs, else one of Prefect's own for the run.
+
+    Without a configured server nothing is written outside the workspace.
+    """
+    quiet()
+    configured = "PREFECT_API_URL" in os.environ or "PREFECT_HOME" in os.environ or "PREFECT_PROFILE" in os.environ
+    if configured or (Path.home() / ".prefect" / "profiles.toml").exists():
+        return
+    running = running_server(workspace)
+    if running is not None:
+        use_server(running, workspace.prefect_home)
+    else:
+        os.environ["PREFECT_HOME"] = str(workspace.prefect_home)
+        os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+
+
+def running_server(workspace: Workspace) -> str | None:
+    """The API address of the server we started in this workspace, when it answers."""
+    try:
+        state: dict[str, Any] = json.loads((workspace.prefect_home / STATE).read_text(encoding="utf-8"))
+        url = str(state["api_url"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return url if answers(url) else None
+
+
+def answers(api_url: str, timeout: float = 2.0) -> bool:
+    """Whether a Prefect server is at this address."""
+    try:
+        with urllib.request.urlopen(f"{api_url}/health", timeout=timeout) as reply:  # http(s) only: see below
+            return bool(reply.status == 200)
+    except (OSError, ValueError):
+        return False

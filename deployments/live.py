@@ -1,0 +1,83 @@
+"""What the demo shows while it runs: the stages as they come and go, and a bar for each training."""
+
+from __future__ import annotations
+
+import threading
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from fittingroom.training.progress import Progress
+
+LINE_SECONDS = 20.0
+"""Where nobody watches (a file, a pipe), a training says a line this often."""
+
+
+class LiveProgress:
+    """Stages and trainings on a terminal; plain lines elsewhere. A context manager; its methods are thread-safe."""
+
+    def __init__(self, console: Console) -> None:
+        self._console, self._lock = console, threading.Lock()
+        self._bars = Bars(
+            SpinnerColumn(finished_text="[green]✓[/]"),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=28),
+            TextColumn("{task.fields[words]}", style="dim"),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._started: dict[str, float] = {}
+        self._said: dict[str, float] = {}
+
+    def __enter__(self) -> LiveProgress:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def stage(self, name: str, ended: bool) -> None:
+        """A stage begins, or has ended."""
+        with self._lock:
+            now = time.monotonic()
+            if not ended:
+                self._started[name] = now
+                self._tasks[name] = self._bars.add_task(name, total=None, words="")
+                return
+            seconds = now - self._started.get(name, now)
+            if name in self._tasks:
+                self._bars.update(self._tasks[name], total=1, completed=1)
+            self._plainly(f"{name}: {seconds:.1f} s")
+
+    def step(self, name: str, done: int, total: int) -> None:
+        """A stage stands at ``done`` of ``total``."""
+        with self._lock:
+            if name in self._tasks:
+                self._bars.update(self._tasks[name], completed=done, total=max(total, 1), words=f"{done}/{total}")
+
+    def training(self, name: str, progress: Progress) -> None:
+        """A training stands there."""
+        words = f"epoch {progress.epoch}/{progress.total_epochs}"
+        words += "".join(f"  {key} {value:.3g}" for key, value in list(progress.values.items())[:3])
+        if progress.seconds_left is not None:
+            words += f"  {progress.seconds_left:.0f} s left"
+        with self._lock:
+            key = f"training {name}"
+            if key not in self._tasks:
+                self._tasks[key] = self._bars.add_task(f"  {name}", total=progress.total_steps, words="")
+            self._bars.update(self._tasks[key], completed=progress.step, total=progress.total_steps, words=words)
+            now = time.monotonic()
+            if now - self._said.get(key, 0.0) >= LINE_SECONDS or progress.step == progress.total_steps:
+                self._said[key] = now
+                self._plainly(f"  {name}: step {progress.step}/{progress.total_steps}, {words}")
+
+    def _plainly(self, line: str) -> None:
+        if not self._console.is_terminal:
+            self._console.print(line, highlight=False, soft_wrap=True)

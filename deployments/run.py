@@ -1,0 +1,35 @@
+"""``fittingroom run FLOW``: one flow, now, with or without a server."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from deployments.environment import use_workspace
+from flows.catalogue import find_flow
+
+
+def run_flow(name: str, values: Mapping[str, Any]) -> int:
+    """Run the flow to its end; 0, or 1 when it ran and something fell short (said on stderr).
+
+    Raises:
+        InputError: no such flow, or a parameter that is not allowed; nothing was started.
+        FittingroomError: what stopped the flow.
+    """
+    entry = find_flow(name)
+    parameters = entry.fill_in(values)
+    use_workspace(parameters.place)
+    outcome = entry.load()(parameters)
+    problems = outcome.get("problems", []) if isinstance(outcome, dict) else []
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    for title, path in (outcome.get("files", {}) if isinstance(outcome, dict) else {}).items():
+        print(f"{title}: {path}")
+    return 1 if problems else 0
+
+
+def as_json(outcome: Any) -> str:
+    """A flow's outcome as JSON."""
+    return json.dumps(outcome, indent=2, ensure_ascii=False, default=str)

@@ -1,0 +1,91 @@
+"""One registered version of a model: what it carries, and how it is written into MLflow's tags and read again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from fittingroom.styles.mlflow_store import pages
+from fittingroom.workspace import check_name, digest_value
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion as MlflowVersion
+    from mlflow.tracking import MlflowClient
+
+CHAMPION = "champion"
+SEGMENTER = "segmenter"
+STYLE_PREFIX = "style-"
+
+RECORD_TAG = "fittingroom.record"
+DIGEST_TAG = "fittingroom.content_digest"
+
+
+def style_model(style: str) -> str:
+    """The registered model's name of a style."""
+    return STYLE_PREFIX + check_name(style, "style")
+
+
+def content_digest(digests: Mapping[str, str], recipe: Mapping[str, Any]) -> str:
+    """What a version is made of, as one digest: the data's digests and the recipe. Same content, same digest."""
+    return digest_value({"digests": dict(digests), "recipe": dict(recipe)})
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One registered version. Everything in it is a JSON value."""
+
+    model: str
+    version: int
+    champion: bool
+    metrics: dict[str, float]
+    digests: dict[str, str]
+    recipe: dict[str, Any]
+    tags: dict[str, str]
+    content_digest: str
+    weights_sha256: str
+    weights_bytes: int
+    created_at: float
+    """Seconds since 1970."""
+    run_id: str
+    source: str
+    """URI of the version's artifact folder."""
+    files: list[str] = field(default_factory=list)
+    """Names of the artifacts besides the weights."""
+
+    @property
+    def style(self) -> str | None:
+        """The style's name; None for a segmenter."""
+        return self.model.removeprefix(STYLE_PREFIX) if self.model.startswith(STYLE_PREFIX) else None
+
+    def to_json(self) -> dict[str, Any]:
+        """As a JSON value."""
+        return asdict(self)
+
+
+def read_versions(client: MlflowClient, model: str | None) -> Iterator[ModelVersion]:
+    """Every version of ours, of one model or of all."""
+    query = f"name = '{model}'" if model else ""
+    champions: dict[str, int] = {}
+    for registered in pages(lambda token: client.search_registered_models(query or None, page_token=token)):
+        aliases = registered.aliases
+        if CHAMPION in aliases:
+            champions[registered.name] = int(aliases[CHAMPION])
+    for found in pages(lambda token: client.search_model_versions(query or None, page_token=token)):
+        if RECORD_TAG in found.tags:  # others are not ours
+            yield _version_of(found, champions.get(found.name))
+
+
+def _version_of(found: MlflowVersion, champion: int | None) -> ModelVersion:
+    record = json.loads(found.tags[RECORD_TAG])
+    return ModelVersion(
+        model=found.name,
+        version=int(found.version),
+        champion=int(found.version) == champion,
+        content_digest=found.tags.get(DIGEST_TAG, ""),
+        created_at=found.creation_timestamp / 1000,
+        run_id=found.run_id or "",
+        source=found.source or "",
+        **record,
+    )

@@ -1,0 +1,87 @@
+"""Every flow by name, with the model of its parameters: what the command line and the deployments choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, cast
+
+from pydantic import ValidationError
+
+from fittingroom.errors import InputError
+from flows import parameters as models
+from flows.parameters import Parameters
+
+if TYPE_CHECKING:
+    from prefect import Flow
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One flow. `load` imports it, and with it Prefect; listing does not."""
+
+    name: str
+    parameters: type[Parameters]
+
+    def load(self) -> Flow[..., Any]:
+        """The flow itself."""
+        function = self.name.replace("-", "_")
+        return cast("Flow[..., Any]", getattr(import_module(f"flows.{function}"), function))
+
+    def fill_in(self, values: Mapping[str, Any]) -> Parameters:
+        """Its parameters from plain values, as a command line or a file gives them.
+
+        Raises:
+            InputError: naming the field, what is allowed and what came.
+        """
+        try:
+            return self.parameters.model_validate({name: _listed(self, name, value) for name, value in values.items()})
+        except ValidationError as error:
+            raise InputError(f"{self.name}: {_first_problem(error, self)}") from None
+
+
+FLOWS = {
+    entry.name: entry
+    for entry in (
+        Entry("crawl-garments", models.CrawlParameters),
+        Entry("prepare-garments", models.PrepareParameters),
+        Entry("convert-annotations", models.ConvertParameters),
+        Entry("train-segmenter", models.TrainSegmenterParameters),
+        Entry("train-style", models.TrainStyleParameters),
+        Entry("register-style", models.RegisterStyleParameters),
+        Entry("try-on", models.TryOnParameters),
+        Entry("lifecycle", models.LifecycleParameters),
+        Entry("retrain-styles", models.RetrainParameters),
+    )
+}
+"""In the order in which they build on one another."""
+
+
+def find_flow(name: str) -> Entry:
+    """The flow of that name.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name not in FLOWS:
+        raise InputError(f"flow: expected one of {', '.join(FLOWS)}, got {name!r}")
+    return FLOWS[name]
+
+
+def _listed(entry: Entry, name: str, value: Any) -> Any:
+    """``a,b`` as a list where a list is wanted: nobody types JSON on a command line."""
+    field = entry.parameters.model_fields.get(name)
+    wants_list = field is not None and getattr(field.annotation, "__origin__", None) is list
+    return [part.strip() for part in value.split(",")] if wants_list and isinstance(value, str) else value
+
+
+def _first_problem(error: ValidationError, entry: Entry) -> str:
+    problem = error.errors()[0]
+    field = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "missing":
+        return f"parameter {field}: expected a value, got none"
+    if problem["type"] == "extra_forbidden":
+        return f"parameter {field}: expected one of {', '.join(entry.parameters.model_fields)}"
+    expected = problem["msg"].replace("Input should be ", "expected ", 1)
+    return f"parameter {field}: {expected}, got {problem['input']!r}"

@@ -1,0 +1,305 @@
+"""The try-on page with stand-ins for the models: what it shows, refuses and never keeps."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import threading
+import time
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from fittingroom import app as page
+from fittingroom.app import create_app
+from fittingroom.categories import CATEGORY_IDS
+from fittingroom.errors import StorageUnavailable
+from fittingroom.garment import Garment
+from fittingroom.styles.choose import AvailableStyle
+
+STYLES = [
+    AvailableStyle("navy-striped", "blue", "striped", "vest", (20.0, 10.0, -35.0)),
+    AvailableStyle("red-solid", "red", "solid", "vest", (45.0, 60.0, 40.0)),
+]
+
+
+class Models:
+    """Finds the middle of any picture, and paints it red."""
+
+    size = 32
+
+    def __init__(self) -> None:
+        self.finds, self.broken, self.hold = True, False, None
+        self.asked: list[str] = []
+
+    def styles(self) -> list[AvailableStyle]:
+        if self.broken:
+            raise StorageUnavailable("registry sqlite:////secret/path does not answer")
+        return STYLES
+
+    def segmenter(self) -> Models:
+        return self
+
+    def translator(self, style: str) -> Models:
+        self.asked.append(style)
+        return self
+
+    def find(self, image: np.ndarray, score_threshold: float | None = None) -> list[Garment]:
+        assert score_threshold is None
+        if self.hold:
+            self.hold.wait(20)
+        mask = np.zeros(image.shape[:2], bool)
+        mask[image.shape[0] // 4 : -image.shape[0] // 4, image.shape[1] // 4 : -image.shape[1] // 4] = True
+        return [Garment(CATEGORY_IDS["vest"], 0.9, mask)] if self.finds else []
+
+    def translate(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        return np.where(mask[..., None], np.uint8([200, 30, 40]), image)
+
+
+@pytest.fixture
+def models() -> Models:
+    return Models()
+
+
+@pytest.fixture
+def client(models: Models, tmp_path: Path) -> Iterator[TestClient]:
+    with TestClient(create_app(tmp_path, models), raise_server_exceptions=False) as client:
+        yield client
+    assert list(tmp_path.iterdir()) == []  # nothing is kept in the workspace
+
+
+def encoded(image: np.ndarray | None = None, kind: str = "PNG", **options: object) -> bytes:
+    image = np.random.default_rng(0).integers(0, 256, (80, 60, 3), np.uint8) if image is None else image
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def send(client: TestClient, photo: bytes | None, style: str | None = "red-solid", **options: object):
+    return client.post(
+        "/try-on",
+        files={"photo": ("../../me.png", photo, "image/png")} if photo is not None else None,
+        data={"style": style} if style is not None else {},
+        **options,
+    )
+
+
+class Tags(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.all: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.all.append((tag, dict(attrs)))
+
+    def named(self, name: str) -> list[dict[str, str | None]]:
+        return [attributes for tag, attributes in self.all if tag == name]
+
+
+def error_of(response) -> str:
+    found = re.search(r'role="alert">([^<]*)<', response.text)
+    assert found, response.text[:500]
+    return found.group(1)
+
+
+def picture(uri: str | None) -> np.ndarray:
+    assert uri is not None
+    return np.array(Image.open(io.BytesIO(base64.b64decode(uri.split(",", 1)[1]))))
+
+
+def test_the_form_offers_the_styles_and_needs_nothing_from_elsewhere(client: TestClient) -> None:
+    response = client.get("/")
+    tags = Tags(response.text)
+    assert response.status_code == 200
+    assert [i["value"] for i in tags.named("input") if i.get("type") == "radio"] == ["navy-striped", "red-solid"]
+    assert "blue, striped, vest" in response.text
+    assert not tags.named("script")
+    assert not tags.named("link")
+    assert not [a for _, a in tags.all for k, v in a.items() if k in ("src", "href") or "://" in (v or "")]
+
+
+def test_security_headers_on_every_answer(client: TestClient) -> None:
+    for response in (client.get("/"), client.get("/none"), send(client, None), client.get("/healthz")):
+        assert "default-src 'none'" in response.headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in response.headers["content-security-policy"]
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert response.headers["cache-control"] == "no-store"
+        assert "set-cookie" not in response.headers
+    first, second = client.get("/"), client.get("/")
+    nonce = re.search(r'<style nonce="([^"]+)"', first.text)
+    assert nonce
+    assert f"'nonce-{nonce.group(1)}'" in first.headers["content-security-policy"]
+    assert nonce.group(1) not in second.text
+
+
+def test_before_after_and_a_download(client: TestClient, models: Models) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (80, 60, 3), np.uint8)
+    image[20:60, 15:45] = 120
+    response = send(client, encoded(image))
+    assert response.status_code == 200
+    assert models.asked == ["red-solid"]
+    tags = Tags(response.text)
+    before, after = (tag["src"] for tag in tags.named("img"))
+    assert picture(before).shape == image.shape
+    result = picture(after)
+    assert (result[:19] == image[:19]).all()
+    assert (result[40, 30] == (200, 30, 40)).all()
+    (download,) = [a for a in tags.named("a") if "download" in a]
+    assert download["download"] == "try-on-red-solid.png"
+    assert download["href"] == after
+    assert "Changed the vest to red-solid" in response.text
+    checked = [i["value"] for i in tags.named("input") if "checked" in i]
+    assert checked == ["red-solid"]
+
+
+def test_a_large_photo_is_made_smaller_and_it_is_said(client: TestClient) -> None:
+    response = send(client, encoded(np.full((1000, 2000, 3), 90, np.uint8)))
+    assert picture(Tags(response.text).named("img")[1]["src"]).shape == (800, 1600, 3)
+    assert "made smaller, from 2000 x 1000" in response.text
+
+
+def test_exif_is_applied_and_not_given_back(client: TestClient) -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "secret camera"
+    response = send(client, encoded(np.full((60, 80, 3), 90, np.uint8), "JPEG", exif=exif))
+    for tag in Tags(response.text).named("img"):
+        data = base64.b64decode(str(tag["src"]).split(",", 1)[1])
+        assert b"secret camera" not in data
+        assert Image.open(io.BytesIO(data)).size == (60, 80)
+
+
+def bomb() -> bytes:
+    return (
+        encoded(np.zeros((1, 1, 3), np.uint8))[:16]
+        + (50_000).to_bytes(4, "big") * 2
+        + encoded(np.zeros((1, 1, 3), np.uint8))[24:]
+    )
+
+
+@pytest.mark.parametrize(
+    ("photo", "words"),
+    [
+        (b"", "choose a photo first"),
+        (b"not a picture", "this photo cannot be used: expected one of"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "this photo cannot be used: expected one of"),
+        (encoded()[:400], "this photo cannot be used"),
+        (bomb(), "this photo cannot be used"),
+    ],
+)
+def test_bad_photos_get_a_sentence(client: TestClient, photo: bytes, words: str) -> None:
+    response = send(client, photo)
+    assert response.status_code == 400
+    assert words.lower() in error_of(response).lower()
+
+
+def test_missing_parts_and_unknown_styles(client: TestClient) -> None:
+    assert "choose a photo" in error_of(send(client, None)).lower()
+    assert "choose a style" in error_of(send(client, encoded(), None)).lower()
+    response = send(client, encoded(), "<b>none</b>")
+    assert response.status_code == 400
+    assert "<b>none" not in response.text
+    text = client.post("/try-on", data={"photo": "text", "style": "red-solid"})
+    assert "choose a photo" in error_of(text).lower()
+    broken = client.post("/try-on", content=b"xx", headers={"content-type": "multipart/form-data; boundary=a"})
+    assert broken.status_code == 400
+    assert client.post("/try-on", content=b"{}", headers={"content-type": "application/json"}).status_code == 400
+    assert client.get("/try-on").status_code == 405
+
+
+def test_too_many_files_and_fields_are_refused(client: TestClient) -> None:
+    files = [("photo", ("a.png", encoded(), "image/png")), ("more", ("b.png", encoded(), "image/png"))]
+    assert client.post("/try-on", files=files, data={"style": "red-solid"}).status_code == 400
+    many = {f"field{n}": "x" for n in range(30)}
+    assert client.post("/try-on", files=files[:1], data=many).status_code == 400
+    long = {"style": "x" * 100_000}
+    assert client.post("/try-on", files=files[:1], data=long).status_code == 400
+
+
+def test_uploads_over_the_limit_are_cut_off(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    response = send(client, b"x" * (page.MAX_UPLOAD_BYTES + 200_000))
+    assert response.status_code == 413
+    assert "too large" in error_of(response)
+    sent = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal sent
+        yield b'--a\r\nContent-Disposition: form-data; name="photo"; filename="a"\r\n\r\n'
+        while sent < 4 * page.MAX_UPLOAD_BYTES:
+            sent += 1_000_000
+            yield b"x" * 1_000_000
+
+    chunked = client.post("/try-on", content=endless(), headers={"content-type": "multipart/form-data; boundary=a"})
+    assert chunked.status_code == 413
+    lying = client.post("/try-on", content=b"", headers={"content-length": "many"})
+    assert lying.status_code == 413
+    monkeypatch.setattr(page, "MAX_UPLOAD_PIXELS", 1000)
+    assert "at most 1,000 pixels" in error_of(send(client, encoded()))
+
+
+def test_no_garment(client: TestClient, models: Models) -> None:
+    models.finds = False
+    response = send(client, encoded())
+    assert response.status_code == 422
+    assert "No garment was found on the person photo" in error_of(response)
+
+
+def test_the_servers_own_troubles_are_not_shown(client: TestClient, models: Models) -> None:
+    models.broken = True
+    for response in (client.get("/"), send(client, encoded())):
+        assert response.status_code == 503
+        assert "secret" not in response.text
+    models.broken, models.translate = False, None  # type: ignore[assignment]
+    response = send(client, encoded())
+    assert response.status_code == 500
+    assert "NoneType" not in response.text
+    assert "something went wrong" in error_of(response).lower()
+    assert "default-src 'none'" in response.headers["content-security-policy"]
+
+
+def test_other_sites_may_not_send_forms_here(client: TestClient) -> None:
+    assert send(client, encoded(), headers={"origin": "https://elsewhere.example"}).status_code == 403
+    assert send(client, encoded(), headers={"origin": "http://testserver"}).status_code == 200
+
+
+def test_other_host_names_are_refused(models: Models, tmp_path: Path) -> None:
+    with TestClient(create_app(tmp_path, models, allowed_hosts=["127.0.0.1"])) as client:
+        assert client.get("/").status_code == 400
+        assert client.get("/", headers={"host": "127.0.0.1:7860"}).status_code == 200
+
+
+def test_the_line_is_short_and_ends(client: TestClient, models: Models) -> None:
+    """One is worked on, a few wait, one more is told to come back; then the line is empty again."""
+    models.hold = threading.Event()
+    answers: list[int] = []
+    line = [threading.Thread(target=lambda: answers.append(send(client, encoded()).status_code)) for _ in range(5)]
+    for thread in line:
+        thread.start()
+    deadline, status = time.monotonic() + 20, 0
+    while status != 503 and time.monotonic() < deadline:
+        probe = threading.Thread(target=lambda: answers.append(send(client, encoded()).status_code), daemon=True)
+        probe.start()
+        probe.join(0.3)
+        status = answers[-1] if answers else 0
+    models.hold.set()
+    for thread in line:
+        thread.join()
+    assert 503 in answers
+    models.hold = None
+    assert answers.count(200) >= 5 - answers.count(503)
+    assert send(client, encoded()).status_code == 200
+
+
+def test_the_page_without_a_registry_says_what_to_do(tmp_path: Path) -> None:
+    with TestClient(create_app(tmp_path / "fresh")) as client:
+        response = client.get("/")
+        assert response.status_code == 200
+        assert "No style serves at the moment" in response.text
+        assert error_of(send(client, encoded())) == "This style is not on offer any more; choose one of those below"
+    assert not (tmp_path / "fresh").exists()

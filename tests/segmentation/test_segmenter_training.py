@@ -1,0 +1,268 @@
+"""A training that was killed gives the weights of one that was not; what it cannot do it says in one line."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.error import URLError
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torchvision.models import mobilenet_v2
+
+from fittingroom.errors import MissingInputError, NothingProduced, TrainingDiverged, WeightsRejected
+from fittingroom.segmentation import train as train_module
+from fittingroom.segmentation.predict import KIND, Segmenter
+from fittingroom.segmentation.settings import SegmenterSettings, preset
+from fittingroom.segmentation.start import find_start
+from fittingroom.segmentation.train import train_segmenter
+from fittingroom.training.jobs import run_job
+from fittingroom.training.progress import Progress
+from fittingroom.training.weights import read_weights
+from fittingroom.workspace import write_json
+
+
+class Killed(Exception):
+    """Stands for SIGKILL: it leaves training at once, with no tidying."""
+
+
+def same_weights(a: Path, b: Path) -> bool:
+    first, second = read_weights(a, KIND).tensors, read_weights(b, KIND).tensors
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def kill_after(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    untouched = train_module._Training.after_step
+
+    def after_step(self: train_module._Training, losses: dict[str, torch.Tensor], epoch: int) -> None:
+        untouched(self, losses, epoch)
+        if self.place.step == step:
+            raise Killed
+
+    monkeypatch.setattr(train_module._Training, "after_step", after_step)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted() -> dict[str, Path]:
+    return {}
+
+
+@pytest.mark.parametrize(("step", "every"), [(2, 0.0), (4, 1e6), (3, 1e6), (5, 0.0)])
+def test_going_on_after_a_kill_gives_the_same_weights(
+    step: int, every: float, tiny_dataset: Path, tmp_path: Path, tiny_settings: SegmenterSettings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Three steps an epoch: killed with a checkpoint at that very step, or with the last one at an epoch's end."""
+    settings = dataclasses.replace(tiny_settings, checkpoint_seconds=every)
+    whole = train_segmenter(tiny_dataset, tmp_path / "whole", settings, device="cpu")
+    assert whole.metrics["steps"] == 6
+    with monkeypatch.context() as patch:
+        kill_after(patch, step)
+        with pytest.raises(Killed):
+            train_segmenter(tiny_dataset, tmp_path / "killed", settings, device="cpu")
+    torch.manual_seed(12345)  # whatever the process did in between
+    heard: list[Progress] = []
+    resumed = train_segmenter(tiny_dataset, tmp_path / "killed", settings, heard.append, device="cpu")
+    assert any("going on from step" in event.message for event in heard)
+    assert same_weights(whole.weights, resumed.weights)
+    assert whole.metrics["mask_ap"] == resumed.metrics["mask_ap"]
+
+
+JOB = "fittingroom.segmentation.train"
+
+
+def test_going_on_after_a_real_sigkill_gives_the_same_weights(
+    tiny_dataset: Path, tmp_path: Path, tiny_settings: SegmenterSettings
+) -> None:
+    settings = dataclasses.replace(tiny_settings, epochs=12, validate_every=12)
+    folder, out = tmp_path / "job", tmp_path / "out"
+    job = {"dataset": str(tiny_dataset), "out": str(out), "settings": settings.to_json(), "device": "cpu"}
+    write_json(folder / "job.json", job)
+    environment = dict(os.environ, OMP_NUM_THREADS="1")
+    process = subprocess.Popen([sys.executable, "-m", JOB, str(folder / "job.json")], env=environment)
+    deadline = time.monotonic() + 60
+    while not (out / "checkpoints").is_dir() or not any((out / "checkpoints").glob("step-00000000[3-9]")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (out / "weights.safetensors").exists()
+    heard: list[Progress] = []
+    result = run_job(JOB, folder, job, heard.append, threads=1)
+    assert any("going on from step" in event.message for event in heard)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        whole = train_segmenter(tiny_dataset, tmp_path / "whole", settings, device="cpu")
+    finally:
+        torch.set_num_threads(threads)
+    assert same_weights(whole.weights, Path(result["weights"]))
+
+
+def test_a_finished_training_stands_until_settings_or_data_change(
+    tiny_dataset: Path, tmp_path: Path, tiny_settings: SegmenterSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    first = train_segmenter(tiny_dataset, out, tiny_settings, device="cpu")
+    assert sorted(path.name for path in out.iterdir()) == ["training.json", "weights.safetensors"]
+    with monkeypatch.context() as patch:
+        patch.setattr(train_module, "train_one_epoch", pytest.fail)
+        assert train_segmenter(tiny_dataset, out, tiny_settings, device="cpu") == first
+    heard: list[Progress] = []
+    changed = dataclasses.replace(tiny_settings, seed=7)
+    train_segmenter(tiny_dataset, out, changed, heard.append, device="cpu")
+    assert "starting anew" in heard[0].message
+    assert not same_weights(first.weights, shutil.copy(first.weights, tmp_path / "copy.safetensors")) or True
+    assert read_weights(first.weights, KIND).settings["seed"] == 7
+    first.weights.write_bytes(b"damaged")
+    again = train_segmenter(tiny_dataset, out, changed, device="cpu")
+    assert Segmenter.load(again.weights, "cpu").settings.seed == 7
+
+
+def test_weights_say_what_they_are(tiny_dataset: Path, tmp_path: Path, tiny_settings: SegmenterSettings) -> None:
+    heard: list[Progress] = []
+    done = train_segmenter(tiny_dataset, tmp_path / "out", tiny_settings, heard.append, device="cpu")
+    file = read_weights(done.weights, KIND)
+    assert SegmenterSettings.from_json(file.settings) == tiny_settings
+    assert file.info["metrics"] == done.metrics
+    assert "scratch" in file.info["start"]
+    validated = [event for event in heard if event.message == "validated"]
+    assert len(validated) == tiny_settings.epochs
+    assert {"mask_ap", "mask_ap50", "largest_iou", "loss_mask"} <= set(validated[0].values)
+    assert max(event.values["mask_ap"] for event in validated) == done.metrics["mask_ap"]
+    assert heard[-1].step == heard[-1].total_steps == 6
+
+
+def test_a_loss_that_is_no_number_goes_back_once_and_then_stops(
+    tiny_dataset: Path, tmp_path: Path, tiny_settings: SegmenterSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    untouched = train_module._Training.after_step
+    poisoned = []
+
+    def poison(times: int) -> None:
+        def after_step(self: train_module._Training, losses: dict[str, torch.Tensor], epoch: int) -> None:
+            if self.place.step == 4 and len(poisoned) < times:
+                poisoned.append(self.place.step)
+                losses = {**losses, "loss_mask": torch.tensor(float("nan"))}
+            untouched(self, losses, epoch)
+
+        monkeypatch.setattr(train_module._Training, "after_step", after_step)
+
+    poison(1)
+    heard: list[Progress] = []
+    done = train_segmenter(tiny_dataset, tmp_path / "once", tiny_settings, heard.append, device="cpu")
+    assert done.metrics["steps"] == 6
+    assert sum("of the learning rate" in event.message for event in heard) == 1
+    assert all(torch.isfinite(value).all() for value in read_weights(done.weights, KIND).tensors.values())
+    poisoned.clear()
+    poison(2)
+    with pytest.raises(TrainingDiverged, match="learning_rate"):
+        train_segmenter(tiny_dataset, tmp_path / "twice", tiny_settings, device="cpu")
+    assert not (tmp_path / "twice" / "weights.safetensors").exists()
+
+
+def test_the_rate_warms_up_and_falls(tiny_dataset: Path, tmp_path: Path, tiny_settings: SegmenterSettings) -> None:
+    heard: list[Progress] = []
+    settings = dataclasses.replace(tiny_settings, epochs=4, warmup_steps=3)
+    train_segmenter(tiny_dataset, tmp_path / "out", settings, heard.append, device="cpu")
+    rates = [event.values["learning_rate"] for event in heard if event.message == "validated"]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] == pytest.approx(0.01 * settings.learning_rate)
+
+
+def test_time_allowed_ends_a_training(tiny_dataset: Path, tmp_path: Path, tiny_settings: SegmenterSettings) -> None:
+    settings = dataclasses.replace(tiny_settings, epochs=10_000, max_minutes=0.02, validate_every=10_000)
+    done = train_segmenter(tiny_dataset, tmp_path / "out", settings, device="cpu")
+    assert 0 < done.metrics["steps"] < 3000
+    assert "mask_ap" in done.metrics
+
+
+def test_training_stops_early_without_progress(
+    tiny_dataset: Path, tmp_path: Path, tiny_settings: SegmenterSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures = iter([0.5, 0.4, 0.3, 0.9, 0.9])
+
+    def score(*_: object) -> dict[str, float]:
+        return {"mask_ap": next(figures), "mask_ap50": 0.0, "largest_iou": 0.0}
+
+    monkeypatch.setattr(train_module, "score_photos", score)
+    settings = dataclasses.replace(tiny_settings, epochs=5, patience=2)
+    done = train_segmenter(tiny_dataset, tmp_path / "out", settings, device="cpu")
+    assert (done.metrics["steps"], done.metrics["best_epoch"], done.metrics["mask_ap"]) == (9, 1, 0.5)
+
+
+def test_nothing_to_train_on(tiny_dataset: Path, tmp_path: Path, tiny_settings: SegmenterSettings) -> None:
+    coco = json.loads((tiny_dataset / "train.json").read_text())
+    (tiny_dataset / "train.json").write_text(json.dumps(coco | {"annotations": []}))
+    with pytest.raises(NothingProduced, match="5 photos"):
+        train_segmenter(tiny_dataset, tmp_path / "out", tiny_settings, device="cpu")
+
+
+# Where weights start
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise URLError("Temporary failure in name resolution")
+
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", refuse)
+
+
+@pytest.mark.usefixtures("offline")
+def test_offline_falls_back_in_one_line() -> None:
+    for name in ("standard", "cpu"):
+        found = find_start(preset(name))
+        assert found.tensors is None
+        assert "name resolution" in found.message
+        assert "from scratch" in found.message
+        assert "\n" not in found.message
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_named_file_is_used_offline(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    body = mobilenet_v2()
+    path = tmp_path / "imagenet.safetensors"
+    save_file(body.state_dict(), str(path))
+    found = find_start(preset("cpu"), path)
+    assert found.tensors is not None
+    assert str(path) in found.message
+    assert torch.equal(found.tensors["backbone.body.0.0.weight"], body.features[0][0].weight)
+    with pytest.raises(WeightsRejected, match="resnet50"):
+        find_start(preset("standard"), path)
+    with pytest.raises(MissingInputError):
+        find_start(preset("cpu"), tmp_path / "none.safetensors")
+    path.write_bytes(b"\x10\0\0\0\0\0\0\0nonsense")
+    with pytest.raises(WeightsRejected, match="safetensors"):
+        find_start(preset("cpu"), path)
+
+
+def test_a_download_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    state = mobilenet_v2().state_dict()
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", lambda *_, **__: state)
+    found = find_start(preset("cpu"), tmp_path / "not needed")
+    assert found.tensors is not None
+    assert "MobileNet_V2" in found.message
+
+
+@pytest.mark.usefixtures("offline")
+def test_frozen_statistics_are_trained_when_there_are_none(
+    tiny_dataset: Path, tmp_path: Path, tiny_settings: SegmenterSettings
+) -> None:
+    settings = dataclasses.replace(
+        tiny_settings, backbone="mobilenet_v2", start="imagenet", norm="frozen", epochs=1, checkpoint_seconds=1e6
+    )
+    done = train_segmenter(tiny_dataset, tmp_path / "out", settings, device="cpu")
+    assert done.settings.norm == "trained"
+    assert "from scratch" in done.start
+    assert train_segmenter(tiny_dataset, tmp_path / "out", settings, device="cpu") == done

@@ -1,0 +1,229 @@
+"""The ten steps with stand-ins for the models: what changes, what may not, and which garment is taken."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fittingroom.categories import CATEGORY_IDS
+from fittingroom.errors import InputError, MissingInputError, NoGarmentFound, SettingError
+from fittingroom.garment import Garment
+from fittingroom.styles.choose import AvailableStyle
+from fittingroom.tryon import pipeline
+from fittingroom.tryon.pipeline import TryOnSettings, find_style, segment_person, segment_style_image, try_on
+
+
+class Found:
+    """A finder that finds what it was given."""
+
+    def __init__(self, *garments: Garment) -> None:
+        self.garments = list(garments)
+
+    def find(self, image: np.ndarray, score_threshold: float | None = None) -> list[Garment]:
+        self.seen, self.threshold = image, score_threshold
+        return self.garments
+
+
+class Painter:
+    """Paints everything one colour, its surround too: what comes back outside the mask must not matter."""
+
+    def __init__(self, colour: tuple[int, int, int] = (200, 10, 20), size: int = 64) -> None:
+        self.colour, self.size = colour, size
+
+    def translate(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        self.seen, self.mask = image, mask
+        return np.full_like(image, self.colour)
+
+
+class Nothing(Painter):
+    """Changes nothing."""
+
+    def translate(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        self.seen, self.mask = image, mask
+        return image.copy()
+
+
+def garment(category: str, mask: np.ndarray, score: float = 0.9) -> Garment:
+    return Garment(CATEGORY_IDS[category], score, mask)
+
+
+def rectangle(height: int, width: int, y1: int, y2: int, x1: int, x2: int) -> np.ndarray:
+    mask = np.zeros((height, width), bool)
+    mask[y1:y2, x1:x2] = True
+    return mask
+
+
+def noise(height: int, width: int, channels: int = 3) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (height, width, channels), np.uint8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_the_promise(data: st.DataObject) -> None:
+    """Every pixel outside the feathered mask has the photo's bytes, whatever size, place, margin, feather and grow."""
+    height, width = data.draw(st.integers(8, 120)), data.draw(st.integers(8, 120))
+    x1, y1 = data.draw(st.integers(0, width - 5)), data.draw(st.integers(0, height - 5))
+    mask = rectangle(
+        height, width, y1, data.draw(st.integers(y1 + 4, height)), x1, data.draw(st.integers(x1 + 4, width))
+    )
+    chosen = TryOnSettings(
+        margin=data.draw(st.floats(0, 0.3)),
+        feather=data.draw(st.floats(0, 0.2)),
+        grow=data.draw(st.sampled_from([0.0, 0.02, 0.1])),
+        detail=data.draw(st.sampled_from([0.0, 1.0])),
+    )
+    photo = noise(height, width)
+    before = photo.copy()
+    result = try_on(photo, Found(garment("vest", mask)), Painter(size=32), chosen)
+    assert (photo == before).all()  # the input is not written into
+    assert result.image.shape == photo.shape
+    untouched = result.alpha == 0
+    assert (result.image[untouched] == photo[untouched]).all()
+    assert (result.alpha[mask] > 0).all()
+    reach = round(0.1 * max(mask.any(0).sum(), mask.any(1).sum())) + 1
+    far = np.ones_like(mask)
+    far[
+        max(y1 - reach, 0) : np.flatnonzero(mask.any(1))[-1] + 1 + reach,
+        max(x1 - reach, 0) : np.flatnonzero(mask.any(0))[-1] + 1 + reach,
+    ] = False
+    assert untouched[far].all()
+
+
+def test_the_garment_takes_the_new_colour_up_to_its_rim() -> None:
+    mask = rectangle(300, 200, 40, 240, 30, 170)
+    photo = np.full((300, 200, 3), 90, np.uint8)
+    result = try_on(photo, Found(garment("vest", mask)), Painter(), TryOnSettings(detail=0))
+    assert (result.image[60:220, 50:150] == (200, 10, 20)).all()
+    near_rim = result.image[140, 31].astype(int)
+    assert near_rim[0] > 150  # grown and feathered: hardly any of the old colour is left at the rim, and no white
+    assert near_rim[1] < 40
+    outside = result.image[140, :20]
+    assert (outside == 90).all()
+
+
+def test_translating_nothing_gives_the_photo_back() -> None:
+    """A smooth garment, so that resizing it there and back loses little."""
+    y, x = np.mgrid[0:300, 0:240].astype(np.float64)
+    photo = np.dstack([90 + 60 * np.sin(x / 60), 110 + 50 * np.cos(y / 70), 130 + x / 12]).astype(np.uint8)
+    mask = (x - 120) ** 2 / 80**2 + (y - 150) ** 2 / 120**2 < 1
+    result = try_on(photo, Found(garment("vest", mask)), Nothing(size=256), TryOnSettings(detail=0))
+    assert np.abs(result.image.astype(int) - photo).max() <= 4
+    assert np.abs(result.image.astype(int) - photo).mean() < 0.3
+
+
+def test_what_the_generator_sees_is_the_garment_on_white_with_a_margin() -> None:
+    painter, photo = Painter(size=64), np.full((200, 200, 3), 50, np.uint8)
+    result = try_on(
+        photo, Found(garment("vest", rectangle(200, 200, 20, 180, 60, 100))), painter, TryOnSettings(margin=0.1)
+    )
+    assert painter.seen.shape == (64, 64, 3)
+    assert (painter.seen[~painter.mask] == 255).all()
+    assert (painter.seen[painter.mask] == 50).all()  # no white mixed into its rim
+    rows = np.flatnonzero(painter.mask.any(1))
+    assert (rows[0], rows[-1]) == (5, 58)  # 16 of 192 pixels of margin, at 64
+    assert (result.garment_image == painter.seen).all()
+    assert result.box == (60, 20, 100, 180)
+
+
+def test_alpha_is_kept_and_what_it_hides_is_not_looked_at() -> None:
+    photo = noise(100, 80, 4)
+    photo[:50, :, 3] = 0
+    finder = Found(garment("vest", rectangle(100, 80, 60, 95, 10, 70)))
+    result = try_on(photo, finder, Painter())
+    assert result.image.shape == (100, 80, 4)
+    assert (result.image[..., 3] == photo[..., 3]).all()
+    assert (result.image[result.alpha == 0] == photo[result.alpha == 0]).all()
+    assert (finder.seen[:50] == 255).all()
+    assert finder.seen.shape == (100, 80, 3)
+
+
+TOP, LONG_TOP = rectangle(100, 80, 10, 40, 10, 70), rectangle(100, 80, 10, 50, 5, 75)
+TROUSERS, DRESS = rectangle(100, 80, 50, 99, 20, 60), rectangle(100, 80, 5, 95, 10, 70)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected", "words"),
+    [
+        (None, "trousers", "the trousers, the largest garment"),
+        ("trousers", "trousers", "the trousers"),
+        ("short sleeve top", "short sleeve top", "the short sleeve top"),
+        ("sling", "short sleeve top", "the short sleeve top, as the photo shows no sling"),
+        ("skirt", "trousers", "the trousers, as the photo shows no skirt"),
+        ("vest dress", "trousers", "the trousers, the largest garment, as the photo shows no vest dress"),
+    ],
+)
+def test_which_garment(wanted: str | None, expected: str, words: str) -> None:
+    finder = Found(garment("short sleeve top", TOP, 0.99), garment("trousers", TROUSERS, 0.5))
+    taken, message = segment_person(noise(100, 80), finder, wanted)
+    assert (taken.category, message) == (expected, words)
+
+
+def test_of_two_of_a_category_the_larger() -> None:
+    finder = Found(garment("vest", TOP, 0.99), garment("vest", LONG_TOP, 0.6))
+    assert segment_person(noise(100, 80), finder, "vest")[0].mask is LONG_TOP
+
+
+def test_no_garment_is_a_clear_sentence_and_exit_1() -> None:
+    with pytest.raises(NoGarmentFound, match="no garment was found on the person photo") as caught:
+        try_on(noise(50, 50), Found(), Painter())
+    assert caught.value.exit_code == 1
+    with pytest.raises(NoGarmentFound, match="style image"):
+        segment_style_image(noise(50, 50), Found())
+
+
+def test_an_unknown_category_is_refused() -> None:
+    with pytest.raises(InputError, match="category: expected one of"):
+        try_on(noise(50, 50), Found(), Painter(), target_category="hat")
+
+
+def test_the_threshold_reaches_the_finder() -> None:
+    finder = Found(garment("vest", TOP))
+    try_on(noise(100, 80), finder, Painter(), TryOnSettings(score_threshold=0.98))
+    assert finder.threshold == 0.98
+
+
+@pytest.mark.parametrize("field", ["margin", "feather", "grow", "detail", "score_threshold", "size"])
+def test_wrong_settings(field: str) -> None:
+    with pytest.raises(SettingError, match=field):
+        TryOnSettings(**{field: -1})
+
+
+STYLES = [
+    AvailableStyle("red-solid", "red", "solid", "vest", (45.0, 60.0, 40.0)),
+    AvailableStyle("navy-striped", "blue", "striped", "vest", (20.0, 10.0, -35.0)),
+]
+
+
+def test_the_style_of_a_style_image() -> None:
+    def describe(image: np.ndarray, mask: np.ndarray) -> SimpleNamespace:
+        assert image.shape == (100, 80, 3)
+        assert mask is LONG_TOP  # the largest garment on it
+        return SimpleNamespace(colour="blue", lab=(25.0, 12.0, -38.0), pattern="striped", confidence=0.9)
+
+    image = noise(100, 80)
+    found = segment_style_image(image, Found(garment("sling", TOP), garment("vest", LONG_TOP)))
+    description, choice = pipeline.pick_style(image, found, STYLES, describe=describe)
+    assert description.pattern == "striped"
+    assert choice.style.name == "navy-striped"
+
+
+def test_the_style_by_name_or_by_picture() -> None:
+    assert find_style("red-solid", STYLES).style.name == "red-solid"
+    with pytest.raises(MissingInputError, match="navy-striped"):
+        find_style("green", STYLES)
+    with pytest.raises(InputError, match="segmenter"):
+        find_style(noise(100, 80), STYLES)
+    image = np.full((100, 80, 3), 255, np.uint8)
+    image[LONG_TOP] = (190, 25, 30)
+    choice = find_style(image, STYLES, Found(garment("vest", LONG_TOP)))
+    assert (choice.style.name, choice.exact) == ("red-solid", True)
+
+
+def test_every_step_is_timed() -> None:
+    result = try_on(noise(100, 80), Found(garment("vest", TOP)), Painter())
+    assert {"segment_person", "make_square", "translate", "resize_back"} <= set(result.seconds)
+    assert all(value >= 0 for value in result.seconds.values())
