@@ -51,7 +51,11 @@ def demo(workspace: Path | str, console: Console | None = None) -> int:
 
 def _world(place: Workspace, live: LiveProgress) -> World:
     live.stage(WORLD, ended=False)
-    world = build_world(place.root / "sample", listener=lambda what, done, total: live.step(WORLD, done, total))
+
+    def listen(_: str, done: int, total: int) -> None:
+        live.step(WORLD, done, total)
+
+    world = build_world(place.root / "sample", listener=listen)
     live.stage(WORLD, ended=True)
     return world
 

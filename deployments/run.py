@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -21,15 +20,12 @@ def run_flow(name: str, values: Mapping[str, Any]) -> int:
     entry = find_flow(name)
     parameters = entry.fill_in(values)
     use_workspace(parameters.place)
-    outcome = entry.load()(parameters)
-    problems = outcome.get("problems", []) if isinstance(outcome, dict) else []
-    for problem in problems:
+    result = entry.load()(parameters)
+    from tasks.reporting import outcome_of  # with Prefect behind it, whose settings are in place by now
+
+    outcome = outcome_of(parameters.place, result)
+    for problem in outcome["problems"]:
         print(f"error: {problem}", file=sys.stderr)
-    for title, path in (outcome.get("files", {}) if isinstance(outcome, dict) else {}).items():
+    for title, path in outcome["files"].items():
         print(f"{title}: {path}")
-    return 1 if problems else 0
-
-
-def as_json(outcome: Any) -> str:
-    """A flow's outcome as JSON."""
-    return json.dumps(outcome, indent=2, ensure_ascii=False, default=str)
+    return 1 if outcome["problems"] else 0

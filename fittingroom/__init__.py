@@ -21,7 +21,9 @@ The library's map (each part is usable alone; nothing here knows of Prefect, and
 ``styles``             colour and pattern of a garment, the registry, the gates
 ``tryon``              the ten steps from photo to picture
 ``sample``             the rendered sample world, so that all of it runs offline
+``app``                the try-on page
 ``cli``                the command line
+``doctor``             what is installed, reachable and missing
 =====================  =============================================================================
 """
 

@@ -77,7 +77,7 @@ def lifecycle(parameters: LifecycleParameters) -> Outcome:
             rejected={f"crawl {name}": [record] for name, record in crawled.items()}
             | {f"cut out {name}": records for name, records in cuts.items()},
         )
-    return outcome_of(place, trainings.registered, tried_on, report, trainings.failed)
+    return outcome_of(place, [trainings.registered, tried_on, report], trainings.failed)
 
 
 def _cut_worn_garments(parameters: LifecycleParameters, dataset: Content) -> list[Record]:

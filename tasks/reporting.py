@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 from fittingroom.workspace import Workspace
 from tasks.artifacts import artifact_key, picture_rows, show_markdown
@@ -142,26 +142,38 @@ def stages_of(groups: Mapping[str, Iterable[Record]]) -> list[Stage]:
     return stages
 
 
-def outcome_of(
-    workspace: Workspace,
-    models: Mapping[str, Record],
-    tried_on: Mapping[str, Record],
-    report: Record | None = None,
-    failed: Mapping[str, str] | None = None,
-) -> Outcome:
-    """What went well and what did not, in sentences."""
-    problems = [f"{name}: {message}" for name, message in (failed or {}).items()]
-    problems += [
-        f"{name}: version {record['value']['version']} did not pass its gate: " + "; ".join(record["value"]["reasons"])
-        for name, record in models.items()
-        if not record["value"]["passed"]
-    ]
-    rows = [row for record in tried_on.values() for row in record["value"]["rows"]]
-    problems += [f"{row['person']} in {row['style']}: {row['message']}" for row in rows if row["status"] != "done"]
-    files = {name: str(workspace.root / path) for name, path in (report["value"]["files"] if report else {}).items()}
-    files |= {
-        f"{row['person']} in {row['style']}": str(workspace.root / row["image"])
-        for row in rows
-        if row["status"] == "done"
-    }
-    return Outcome(files=files, problems=problems, models={name: dict(r["value"]) for name, r in models.items()})
+def outcome_of(workspace: Workspace, result: object, failed: Mapping[str, str] | None = None) -> Outcome:
+    """What went well and what did not, in sentences, out of the records that a flow returned, however nested."""
+    if isinstance(result, dict) and set(result) == set(Outcome.__annotations__):
+        return Outcome(files=result["files"], problems=result["problems"], models=result["models"])
+    outcome = Outcome(files={}, problems=[f"{name}: {message}" for name, message in (failed or {}).items()], models={})
+    for record in _records(result):
+        value = record["value"]
+        if "passed" in value:
+            outcome["models"][value["model"]] = dict(value)
+            if not value["passed"]:
+                reasons = "; ".join(value["reasons"])
+                outcome["problems"].append(
+                    f"{value['model']}: version {value['version']} did not pass its gate: {reasons}"
+                )
+        for row in value.get("rows", []):
+            what = f"{row['person']} in {row['style']}"
+            if row["status"] == "done":
+                outcome["files"][what] = str(workspace.root / row["image"])
+            else:
+                outcome["problems"].append(f"{what}: {row['message']}")
+        for name, path in value.get("files", {}).items():
+            outcome["files"][name] = str(workspace.root / path)
+    return outcome
+
+
+def _records(result: object) -> Iterator[Record]:
+    if isinstance(result, Mapping):
+        if set(result) == set(Record.__annotations__):
+            yield cast(Record, result)
+        else:
+            for part in result.values():
+                yield from _records(part)
+    elif isinstance(result, list | tuple):
+        for part in result:
+            yield from _records(part)

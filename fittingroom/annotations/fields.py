@@ -11,6 +11,9 @@ from fittingroom.annotations.findings import Findings
 from fittingroom.annotations.model import BoxFloats, Landmark, Polygon
 from fittingroom.images import MAX_PIXELS
 
+MAX_POINTS = 20_000
+"""Points of one polygon. Real outlines have some 20 to 200; drawing a million to and fro takes minutes."""
+
 _NUMERIC = frozenset({int, float})
 _LARGEST = 1e15
 """Beyond this a float no longer tells two neighbouring pixels apart; no picture is that large."""
@@ -107,6 +110,10 @@ def polygon(value: object, place: Place) -> Polygon | None:
         return None
     if len(coordinates) % 2:
         place.note("odd_coordinates", f"polygon: expected pairs, got {len(coordinates)} numbers", "polygon left out")
+        return None
+    if len(coordinates) > 2 * MAX_POINTS:
+        message = f"polygon: expected at most {MAX_POINTS:,} points, got {len(coordinates) // 2:,}"
+        place.note("polygon_too_long", message, "polygon left out")
         return None
     if len(coordinates) < 6:
         place.note("polygon_too_short", f"polygon: expected 3 points, got {len(coordinates) // 2}", "polygon left out")

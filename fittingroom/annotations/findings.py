@@ -28,6 +28,7 @@ KINDS: MappingProxyType[str, tuple[Severity, str]] = MappingProxyType(
         "category_mismatch": ("error", "category id and name disagree"),
         "odd_coordinates": ("error", "a polygon with an odd count of numbers"),
         "polygon_too_short": ("error", "a polygon of fewer than 3 points"),
+        "polygon_too_long": ("error", "a polygon of more points than any outline has"),
         "not_a_number": ("error", "NaN, Infinity or no number at all where a number belongs"),
         "zero_area": ("error", "polygons that cover no pixel"),
         "out_of_bounds": ("error", "points more than a pixel outside the picture"),

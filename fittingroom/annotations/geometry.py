@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from fittingroom import images
 from fittingroom.annotations.model import BoxFloats, Polygon, extents
 from fittingroom.errors import ImageRejected
-from fittingroom.masks import area, from_polygons
 
 MAX_CROSSING_POINTS = 5_000
 """Polygons of more points are not searched for crossings (the search is quadratic)."""
@@ -46,21 +45,24 @@ def mask_area(polygons: Sequence[Polygon], width: int, height: int) -> int:
         height = int(min(max(box[3], 1.0), side)) + 2 if box else 1
     if any(min(p) < -min(width, height) or max(p) > 2 * min(width, height) for p in polygons):
         polygons = [_near(p, width, height) for p in polygons]
-    if any(_endless(p, width, height) for p in polygons):
-        return area(from_polygons(polygons, height, width))
+    coarser = max(_coarser(p, width, height) for p in polygons)
+    if coarser > 1:
+        polygons = [tuple(value / coarser for value in p) for p in polygons]
+        return mask_area(polygons, -(-width // coarser), -(-height // coarser)) * coarser**2
     tool = _coco_mask()
     # A list of lists of more than four numbers each is what pycocotools takes for polygons.
     runs = tool.frPyObjects([list(p) for p in polygons], height, width)
     return int(tool.area(runs[0] if len(runs) == 1 else tool.merge(runs)))
 
 
-def _endless(polygon: Polygon, width: int, height: int) -> bool:
-    """Whether an outline is so long (a million points to and fro) that COCO's rasteriser would run out of memory."""
+def _coarser(polygon: Polygon, width: int, height: int) -> int:
+    """1, or how many times coarser to draw an outline so absurdly long (thousands of points to and fro across the
+    picture) that COCO's rasteriser would run out of memory; its area is then an estimate."""
     if len(polygon) // 2 * 3 * max(width, height) <= _LONGEST_OUTLINE:
-        return False  # not even if every edge crossed the whole picture and more
+        return 1  # not even if every edge crossed the whole picture and more
     points = np.asarray(polygon, np.float64).reshape(-1, 2)
-    steps = np.abs(np.diff(points, axis=0)).max(axis=1, initial=0.0)
-    return bool(steps.sum() > _LONGEST_OUTLINE)
+    length = float(np.abs(np.diff(points, axis=0)).max(axis=1, initial=0.0).sum())
+    return int(length // _LONGEST_OUTLINE) + 1
 
 
 def _near(polygon: Polygon, width: int, height: int) -> Polygon:

@@ -17,7 +17,14 @@ from fittingroom.errors import AnnotationError, MissingInputError, SettingError
 from fittingroom.workspace import digest_bytes, digest_file, digest_value, write_bytes, write_json
 
 _LEVELS = (1, 2, 3)
-_LOSES_PIXELS = ("odd_coordinates", "polygon_too_short", "not_a_number", "bad_segmentation", "bad_field")
+_LOSES_PIXELS = (
+    "odd_coordinates",
+    "polygon_too_short",
+    "polygon_too_long",
+    "not_a_number",
+    "bad_segmentation",
+    "bad_field",
+)
 """Findings after which part of a garment may be missing. (A garment of no known category may be a hat: no loss.)"""
 
 

@@ -19,7 +19,7 @@ def convert(
     to: Annotated[Literal["coco", "via", "deepfashion2"], typer.Option(help="The format to write.")],
     as_json: JsonOption = False,
 ) -> int:
-    """Convert annotations; nothing is dropped in silence."""
+    """Convert annotations; nothing is dropped in silence, and exit 1 says that something had to be."""
     from fittingroom.annotations.convert import convert as convert_annotations
 
     report = convert_annotations(source, target, to=to)
@@ -27,7 +27,7 @@ def convert(
         print_json(report.to_json())
     else:
         console().print(report.table())
-    return 0
+    return 1 if report.fell_short else 0
 
 
 @app.command()

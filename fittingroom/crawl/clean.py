@@ -23,6 +23,8 @@ def clean(data: bytes, rgba: images.RGB, header: images.ImageHeader) -> tuple[by
     """The bytes to store and their format, for ``data`` that was decoded to ``rgba`` (H, W, 4)."""
     source_format = header.format
     stripped = strip(data, source_format) if header.mode in ("L", "RGB", "RGBA") else None
+    if stripped == data:
+        return data, source_format
     if stripped is not None:
         try:
             same = np.array_equal(images.read_rgba(stripped, max_pixels=rgba.shape[0] * rgba.shape[1]), rgba)

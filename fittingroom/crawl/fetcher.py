@@ -20,7 +20,7 @@ from requests.structures import CaseInsensitiveDict
 from fittingroom.crawl.addresses import AddressRefused, VettingAdapter
 from fittingroom.crawl.body import CHUNK, BadEncoding, TooManyBytes, read_body
 from fittingroom.crawl.deadline import Watchdog
-from fittingroom.crawl.pace import Pace
+from fittingroom.crawl.pace import shared_pace
 from fittingroom.crawl.robots import MAX_BYTES as MAX_ROBOTS_BYTES
 from fittingroom.crawl.robots import Robots, RobotsFile
 from fittingroom.crawl.settings import CrawlSettings
@@ -68,7 +68,7 @@ class Fetcher:
 
     def __init__(self, settings: CrawlSettings) -> None:
         self._settings = settings
-        self._pace = Pace(settings.connections_per_host)
+        self._pace = shared_pace(settings.connections_per_host)
         self._robots = Robots(self._robots_file)
         self._watchdog = Watchdog()
         self._session = requests.Session()
@@ -206,7 +206,8 @@ class Fetcher:
                 return Answer(b"", url, status, found)
             _refuse_status(status, found, url)
             try:
-                if int(found.get("Content-Length", "0")) > max_bytes:
+                promised = found.get("Content-Length", "")
+                if promised.isdecimal() and int(promised[:20]) > max_bytes:
                     raise TooManyBytes
                 chunks = response.raw.stream(CHUNK, decode_content=False)
                 body = read_body(chunks, found.get("Content-Encoding", ""), max_bytes)

@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 
 
 class _Host:
@@ -50,3 +51,12 @@ class Pace:
         state = self._host(host)
         with state.lock:
             state.next_start = max(state.next_start, self._clock() + seconds)
+
+
+@cache
+def shared_pace(connections_per_host: int) -> Pace:
+    """This process' pace: two styles crawled at the same time from one shop wait for each other.
+
+    Other processes do not know of it: give all pictures of one host to one process.
+    """
+    return Pace(connections_per_host)

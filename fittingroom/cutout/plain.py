@@ -41,8 +41,7 @@ _FULLER = 0.03
 """Backgrounds smoother than this (mean difference in L*a*b*) are searched for garments of their own colour."""
 _HOLE_AREA = 0.004
 _HOLE_DISTANCE = 2.2
-_HOLE_OFF_CENTRE = 0.2
-_CLEARLY_OTHER = 5.0
+_HOLE_OFF_CENTRE = 0.16
 """Holes at least this large (of the garment), this near the border's colours and this far from the middle (of the
 garment's box) show the background."""
 
@@ -237,12 +236,7 @@ def _parts(mask: Mask, distance: _Floats) -> list[Mask]:
 
 def _see_through(mask: Mask, distance: _Floats) -> Mask:
     """Holes where the background shows, such as between sleeve and body; prints of the background's colour are not."""
-    whole = _fill_holes(mask)
-    holes = whole & ~mask
-    if float(np.median(distance[whole])) > _CLEARLY_OTHER:
-        # GrabCut takes shaded gaps for garment; beside a garment this far from the background they give themselves away.
-        bare = (whole & (distance < _HOLE_DISTANCE)).astype(np.uint8)
-        holes |= cv2.morphologyEx(bare, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)).astype(bool)
+    holes = _fill_holes(mask) & ~mask
     found = np.zeros_like(mask)
     if not holes.any():
         return found

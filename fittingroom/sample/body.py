@@ -121,7 +121,7 @@ def _random_arm(rng: Generator) -> Arm:
 
 def flat_pose(rng: Generator) -> Pose:
     """Sleeves spread as in a flat lay, both sides nearly alike."""
-    spread, bend = float(rng.uniform(0.3, 0.75)), float(rng.uniform(0.0, 0.4))
+    spread, bend = float(rng.uniform(0.25, 0.6)), float(rng.uniform(0.0, 0.4))
     jitter = rng.normal(0, 0.03, 2)
     stance = float(rng.uniform(0.08, 0.2))
     return Pose(Arm(spread + float(jitter[0]), bend), Arm(spread + float(jitter[1]), bend), stance)

@@ -17,6 +17,10 @@ from torch.nn.utils.parametrizations import spectral_norm
 from fittingroom.translation.settings import Border, DiscriminatorNorm, Skip, StyleSettings
 
 EPSILON = 1e-5
+CELL = 8
+"""Pixels of a cell: shading finer than three cells may be an old pattern."""
+KEPT_AT_FIRST = 2.0
+"""First value of the kept share, before the sigmoid: nearly all."""
 DARKEST = 0.15
 """Lightness added to both sides of the shading ratio, so that the noise of a black garment is not blown up."""
 
@@ -106,7 +110,8 @@ class Generator(nn.Module):
         filters, blocks, outer_kernel, mask_channel, masked_norm, resize, composite, border: see `StyleSettings`.
         periods: periods in pixels of the position waves; empty for none.
         skip: see `StyleSettings.skip`; "recolour" adds the output to the input's shading times ``domain_colour``,
-            a buffer that `set_domain_colour` fills.
+            a buffer that `set_domain_colour` fills. A fourth output channel says how much of the shading's fine part
+            is kept: all of it on a plain garment, none where it is the old pattern.
     """
 
     domain_colour: Tensor
@@ -141,13 +146,16 @@ class Generator(nn.Module):
         self.blocks = nn.ModuleList(ResidualBlock(4 * filters, border) for _ in range(blocks))
         self.up_1 = Upsample(4 * filters, 2 * filters, resize)
         self.up_2 = Upsample(2 * filters, filters, resize)
-        self.leave = nn.Conv2d(filters, 3, outer_kernel, padding=around, padding_mode=border)
+        painted = 4 if skip == "recolour" else 3
+        self.leave = nn.Conv2d(filters, painted, outer_kernel, padding=around, padding_mode=border)
         self.norm = GarmentNorm()
         if skip == "recolour":
             self.register_buffer("domain_colour", torch.full((3,), 0.5))
         _initialise(self)
         if skip != "none":  # start as the skip alone
             nn.init.zeros_(self.leave.weight)
+        if skip == "recolour" and self.leave.bias is not None:
+            nn.init.constant_(self.leave.bias[3:], KEPT_AT_FIRST)
 
     def set_domain_colour(self, colour: Tensor) -> None:
         """Fill in the mean colour (3 values, 0..1) of the domain this generator paints."""
@@ -182,15 +190,32 @@ class Generator(nn.Module):
         elif self.skip == "image":
             out = _soft_clip(image + painted)
         else:
-            out = _soft_clip(self._recoloured(image, mask) + painted)
+            kept = torch.sigmoid(painted[:, 3:])
+            out = _soft_clip(self._recoloured(image, mask, kept) + painted[:, :3])
         return torch.lerp(image, out, mask) if self.composite else out
 
-    def _recoloured(self, image: Tensor, mask: Tensor) -> Tensor:
-        """The garment's shading (lightness over its mean) times the domain's colour, in -1..1."""
+    def _recoloured(self, image: Tensor, mask: Tensor, kept: Tensor) -> Tensor:
+        """The garment's shading (lightness over its mean) times the domain's colour, in -1..1.
+
+        ``kept`` (N, 1, H, W) in 0..1 is the share of the shading's fine part that stays.
+        """
         lightness = luminance(image)
+        coarse = _coarse_part(lightness, mask)
+        lightness = coarse + kept * (lightness - coarse)
         mean = (lightness * mask).sum((2, 3), keepdim=True) / mask.sum((2, 3), keepdim=True).clamp_min(1.0)
         shading = ((lightness + DARKEST) / (mean + DARKEST)).clamp_max(2.0)
         return 2.0 * self.domain_colour.view(1, 3, 1, 1) * shading - 1.0
+
+
+def _coarse_part(values: Tensor, mask: Tensor) -> Tensor:
+    """``values`` (N, 1, H, W) averaged over the garment's part of boxes of three cells, smoothly in between."""
+    count = _cells(mask)
+    means = _cells(values * mask) / count.clamp_min(1e-3)
+    return F.interpolate(means, size=(values.shape[2], values.shape[3]), mode="bilinear", align_corners=False)
+
+
+def _cells(values: Tensor) -> Tensor:
+    return F.avg_pool2d(F.avg_pool2d(values, CELL, ceil_mode=True), 3, stride=1, padding=1)
 
 
 def _soft_clip(values: Tensor) -> Tensor:

@@ -217,11 +217,15 @@ def make_square(image: RGB, mask: Mask, size: int, settings: TryOnSettings) -> t
         where it lies; the square (side, side, 3) and its mask; both again at (size, size).
 
     Raises:
-        NoGarmentFound: nothing of the mask is left at (size, size).
+        NoGarmentFound: a sliver, of which nothing is left at (size, size).
     """
     fit = compose.fit_square(mask, settings.margin, settings.grow_pixels(mask))
     square, square_mask = compose.to_square(image, mask, fit)
-    prepared = prepare_image(np.dstack([square, np.where(square_mask, np.uint8(255), np.uint8(0))]), size)
+    rgba = np.dstack([square, np.where(square_mask, np.uint8(255), np.uint8(0))])
+    try:
+        prepared = prepare_image(rgba, size)
+    except NoGarmentFound:
+        raise NoGarmentFound("the garment found on the person photo is too thin to be changed") from None
     small, small_mask = np.ascontiguousarray(prepared[..., :3]), prepared[..., 3] > 0
     return fit, square, square_mask, small, small_mask
 
@@ -279,7 +283,7 @@ def try_on(
         target_category: the style's category, so that the right garment is changed.
 
     Raises:
-        NoGarmentFound: the photo shows none.
+        NoGarmentFound: the photo shows none, or only a sliver of one.
     """
     settings = settings or TryOnSettings()
     size = settings.size or int(getattr(translator, "size", 256))

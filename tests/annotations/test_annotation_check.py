@@ -26,6 +26,7 @@ Spoil = Callable[[dict[str, Any]], object]
 
 SPOILT: dict[str, list[Spoil]] = {
     "polygon_too_short": [lambda v: v["item1"]["segmentation"].append([1, 1, 5, 5])],
+    "polygon_too_long": [lambda v: v["item1"]["segmentation"].append([1, 2, 9] * 14_000)],
     "odd_coordinates": [lambda v: v["item1"]["segmentation"].append([1, 1, 5, 5, 9, 9, 3])],
     "self_intersection": [lambda v: v["item3"].update(segmentation=[[12, 45, 48, 75, 48, 45, 12, 75]])],
     "out_of_bounds": [lambda v: v["item3"].update(segmentation=[[12, 45, 48, 45, 48, 90, 12, 90]])],

@@ -195,6 +195,30 @@ def test_ten_thousand_pictures_and_a_deep_page() -> None:
     assert time.monotonic() - started < 60
 
 
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<picture>" * 50_000 + "<img src=a.jpg>" * 10_000,
+        '<p style="' + "background:" * 100_000 + '">',
+        '<img srcset="' + "a.jpg 1w, " * 100_000 + '">',
+        "<img " + " ".join(f"a{n}=1" for n in range(50_000)) + ">",
+        '<div itemscope itemtype="https://schema.org/Product">' * 5000 + "<img itemprop=image src=a.jpg>" * 5000,
+        '<script type="application/ld+json">' + "[" * 500_000,
+        '<script type="application/ld+json">' + '{"@graph":' * 50_000,
+    ],
+    ids=["pictures", "style", "srcset", "attributes", "scopes", "brackets", "braces"],
+)
+def test_pages_made_to_stall_a_reader(html: str) -> None:
+    started = time.monotonic()
+    page(html)
+    assert time.monotonic() - started < 30
+
+
+def test_a_page_of_too_many_elements_gives_what_came_first() -> None:
+    found = page('<img src="/first.jpg">' + "<b></b>" * 310_000 + '<img src="/last.jpg">')
+    assert found.others == ["https://shop.example/first.jpg"]
+
+
 def test_charsets() -> None:
     html = '<meta charset="windows-1252"><img src="/h\xe9.jpg">'.encode("cp1252")
     assert read_page(html, PAGE).others == ["https://shop.example/h%C3%A9.jpg"]

@@ -49,7 +49,7 @@ def test_the_extra_convolutions_start_as_the_identity(tiny_settings: SegmenterSe
     model = build_segmenter(dataclasses.replace(tiny_settings, mask_convolutions=2, extra_mask_convolutions=3))
     head = model.roi_heads.mask_head.eval()
     features = torch.randn(2, 16, 7, 7)
-    assert torch.equal(head(features), head[:2](features))
+    assert torch.equal(head(features), head[1](head[0](features)))
 
 
 def test_start_weights_are_taken_where_they_fit(tiny_settings: SegmenterSettings) -> None:
@@ -90,7 +90,8 @@ def test_proposals_can_leave_out_the_finest_level(tiny_settings: SegmenterSettin
     model = build_segmenter(coarse)
     seen: list[list[tuple[int, ...]]] = []
     model.rpn.head.register_forward_pre_hook(lambda _, inputs: seen.append([tuple(x.shape[-2:]) for x in inputs[0]]))
-    model.eval()([torch.rand(3, 64, 64)])
+    nothing = {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0).long(), "masks": torch.zeros(0, 64, 64).byte()}
+    model([torch.rand(3, 64, 64)], [nothing])
     assert seen == [[(8, 8), (4, 4), (2, 2)]]
 
 
@@ -112,3 +113,29 @@ def test_photos_without_garments_train_too(tiny_settings: SegmenterSettings, any
         losses = model([torch.rand(3, 64, 64)] * len(targets), targets)
         assert all(torch.isfinite(value) for value in losses.values())
         sum(losses.values()).backward()
+
+
+def test_a_garment_of_unsure_category_is_sure_to_be_a_garment(tiny_settings: SegmenterSettings) -> None:
+    heads = build_segmenter(tiny_settings).roi_heads
+    logits = torch.zeros(4, CLASSES)
+    logits[0, [3, 10]] = torch.tensor([8.0, 8.1])  # a blouse or a dress
+    logits[1, 0] = 9.0  # background
+    logits[2, 7] = 9.0
+    logits[3, 7] = 7.0  # the same shorts, less surely
+    proposals = torch.tensor([[2.0, 2, 20, 30], [30, 2, 50, 30], [10, 30, 40, 60], [11, 30, 40, 60]])
+    boxes, scores, labels = heads.postprocess_detections(
+        logits, torch.zeros(4, 4 * CLASSES), [proposals[:2], proposals[2:]], [(64, 64), (64, 64)]
+    )
+    assert [part.tolist() for part in labels] == [[10], [7]]
+    assert boxes[0].tolist() == [[2, 2, 20, 30]]
+    assert boxes[1].tolist() == [[10, 30, 40, 60]]
+    torch.testing.assert_close(scores[0], 1 - logits[:1].softmax(1)[:, 0])
+    assert scores[0].item() > 0.99
+
+
+def test_one_box_refinement_for_any_category(tiny_settings: SegmenterSettings) -> None:
+    model = build_segmenter(tiny_settings)
+    logits, deltas = model.roi_heads.box_predictor(torch.randn(3, 32))
+    assert logits.shape == (3, CLASSES)
+    each = deltas.reshape(3, CLASSES, 4)
+    assert torch.equal(each[:, 0], each[:, 13])

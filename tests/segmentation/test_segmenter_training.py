@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -50,12 +49,7 @@ def kill_after(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     monkeypatch.setattr(train_module._Training, "after_step", after_step)
 
 
-@pytest.fixture(scope="module")
-def uninterrupted() -> dict[str, Path]:
-    return {}
-
-
-@pytest.mark.parametrize(("step", "every"), [(2, 0.0), (4, 1e6), (3, 1e6), (5, 0.0)])
+@pytest.mark.parametrize(("step", "every"), [(2, 0.0), (4, 1e6), (5, 1e6), (5, 0.0)])
 def test_going_on_after_a_kill_gives_the_same_weights(
     step: int, every: float, tiny_dataset: Path, tmp_path: Path, tiny_settings: SegmenterSettings,
     monkeypatch: pytest.MonkeyPatch,
@@ -82,7 +76,7 @@ JOB = "fittingroom.segmentation.train"
 def test_going_on_after_a_real_sigkill_gives_the_same_weights(
     tiny_dataset: Path, tmp_path: Path, tiny_settings: SegmenterSettings
 ) -> None:
-    settings = dataclasses.replace(tiny_settings, epochs=12, validate_every=12)
+    settings = dataclasses.replace(tiny_settings, epochs=6, validate_every=6)
     folder, out = tmp_path / "job", tmp_path / "out"
     job = {"dataset": str(tiny_dataset), "out": str(out), "settings": settings.to_json(), "device": "cpu"}
     write_json(folder / "job.json", job)
@@ -121,7 +115,6 @@ def test_a_finished_training_stands_until_settings_or_data_change(
     changed = dataclasses.replace(tiny_settings, seed=7)
     train_segmenter(tiny_dataset, out, changed, heard.append, device="cpu")
     assert "starting anew" in heard[0].message
-    assert not same_weights(first.weights, shutil.copy(first.weights, tmp_path / "copy.safetensors")) or True
     assert read_weights(first.weights, KIND).settings["seed"] == 7
     first.weights.write_bytes(b"damaged")
     again = train_segmenter(tiny_dataset, out, changed, device="cpu")

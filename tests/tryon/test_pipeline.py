@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from fittingroom.categories import CATEGORY_IDS
@@ -76,6 +76,8 @@ def test_the_promise(data: st.DataObject) -> None:
         grow=data.draw(st.sampled_from([0.0, 0.02, 0.1])),
         detail=data.draw(st.sampled_from([0.0, 1.0])),
     )
+    sides = sorted((np.count_nonzero(mask.any(0)), np.count_nonzero(mask.any(1))))
+    assume(sides[0] * 32 > 2 * (sides[1] * (1 + 2 * max(chosen.margin, chosen.grow)) + 2))  # no sliver at 32 pixels
     photo = noise(height, width)
     before = photo.copy()
     result = try_on(photo, Found(garment("vest", mask)), Painter(size=32), chosen)
@@ -173,6 +175,12 @@ def test_no_garment_is_a_clear_sentence_and_exit_1() -> None:
     assert caught.value.exit_code == 1
     with pytest.raises(NoGarmentFound, match="style image"):
         segment_style_image(noise(50, 50), Found())
+
+
+def test_a_sliver_is_no_garment() -> None:
+    mask = rectangle(400, 300, 5, 395, 100, 101)
+    with pytest.raises(NoGarmentFound, match="too thin to be changed"):
+        try_on(noise(400, 300), Found(garment("vest", mask)), Painter(size=64))
 
 
 def test_an_unknown_category_is_refused() -> None:

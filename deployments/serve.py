@@ -1,0 +1,62 @@
+"""``fittingroom serve``: every deployment from one process, with schedules and triggers; nothing else needed."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from rich.console import Console
+
+from deployments.definitions import DEFINITIONS, trigger_of
+from deployments.environment import answers, quiet, use_server
+from deployments.server import LocalServer
+from fittingroom.settings import get_settings
+from fittingroom.workspace import Workspace
+
+
+def serve() -> int:
+    """Serve until stopped, with the configured Prefect server or, where none answers, with one of our own."""
+    quiet()
+    place = Workspace(get_settings().workspace)
+    console = Console(stderr=True)
+    configured = os.environ.get("PREFECT_API_URL", "")
+    if configured and answers(configured):
+        console.print(f"Prefect server: {configured.removesuffix('/api')}", highlight=False)
+        _serve_here(place)
+        return 0
+    if configured:
+        console.print(f"[yellow]![/] no Prefect server answers at {configured}; starting one", highlight=False)
+    with LocalServer(place, schedules=True) as server:
+        server.wait()
+        use_server(server.api_url, place.prefect_home)
+        console.print(f"Prefect UI: {server.ui_url} (stop with Ctrl-C)", highlight=False)
+        _serve_here(place)
+    return 0
+
+
+def _serve_here(place: Workspace) -> None:
+    # Only now: Prefect reads its settings when it is imported.
+    from prefect import serve as serve_deployments
+    from prefect.events import DeploymentEventTrigger
+    from prefect.types.entrypoint import EntrypointType
+
+    from flows.catalogue import FLOWS
+
+    deployments: list[Any] = []
+    for definition in DEFINITIONS:
+        trigger = trigger_of(definition)
+        deployments.append(
+            FLOWS[definition.flow]
+            .load()
+            .to_deployment(
+                name=definition.flow,
+                description=definition.description,
+                tags=list(definition.tags),
+                cron=definition.cron,
+                concurrency_limit=definition.concurrency,
+                triggers=[DeploymentEventTrigger(**trigger)] if trigger else None,
+                parameters=definition.parameters(place),
+                entrypoint_type=EntrypointType.MODULE_PATH,
+            )
+        )
+    serve_deployments(*deployments, print_starting_message=False)
