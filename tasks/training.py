@@ -85,7 +85,6 @@ def evaluate_segmenter(workspace: str, weights: Content, dataset: Content, devic
     place = Workspace(Path(workspace))
     report = evaluate(Path(weights.path), Path(dataset.path), device=device)
     metrics = {name: float(value) for name, value in report.metrics().items()}
-    metrics.setdefault("mask_ap50_agnostic", metrics["mask_ap50"])  # the gate's name for it
     show_figures(artifact_key("figures", SEGMENTER), metrics, "Segmenter on held-out photos")
     overlays = _overlays(Path(weights.path), dataset, place.training(SEGMENTER) / "held-out", device)
     pictures = [overlays[i : i + 3] for i in range(0, len(overlays) - 2, 3)]

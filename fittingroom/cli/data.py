@@ -37,13 +37,12 @@ def crawl(
     wanted = [s for s in catalog.styles if style in (None, s.name)]
     if not wanted:
         raise InputError(f"--style: expected one of {', '.join(s.name for s in catalog.styles)}, got {style!r}")
-    crawl_settings = CrawlSettings(contact=settings.contact or "", allow_loopback=settings.allow_loopback)
+    crawl_settings = CrawlSettings.from_installation(settings)
     found: dict[str, Manifest] = {}
     for each in wanted:
         with progress_bar(f"crawl {each.name}", quiet=as_json) as listener:
-            found[each.name] = crawl_style(
-                each, Workspace(settings.workspace).crawl(each.name), crawl_settings, listener
-            )
+            folder = Workspace(settings.workspace).crawl(each.name)
+            found[each.name] = crawl_style(each, folder, crawl_settings, counter(listener, 0))
         if not as_json:
             print(f"{each.name}: ", end="")
             print_counts(found[each.name].counts())

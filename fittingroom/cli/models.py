@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,8 @@ from fittingroom.cli.champions import open_registry, segmenter_weights
 from fittingroom.cli.output import JsonOption, console, parse_settings, print_json, progress_bar, remark
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from fittingroom.styles.admission import Admission
 
 train_app = typer.Typer(
@@ -64,7 +67,7 @@ def train_segmenter_command(
             backbone_weights=weights or installation.backbone_weights,
             device=installation.device,
         )
-    metrics = evaluate_segmenter(training.weights, ready, device=installation.device).metrics
+    metrics = evaluate_segmenter(training.weights, ready, device=installation.device).metrics()
     if not into_registry:
         return _finish(training.weights, metrics, None, as_json)
     digests = {"dataset": digest_files([ready / "train.json", ready / "validation.json"], ready)}
@@ -129,8 +132,11 @@ def evaluate_segmenter_command(
     report = evaluate_segmenter(path, dataset_folder(dataset), device=get_settings().device)
     if as_json:
         print_json(report.to_json())
-    else:
-        console().print(report.table())
+        return 0
+    _print_figures(report.metrics())
+    print(f"photos: {report.photos}, without a garment found: {report.photos_without_garment}")
+    for title, rows in (("category", report.categories), *report.difficulty.items()):
+        console().print(_figures_table(title, rows))
     return 0
 
 
@@ -160,8 +166,7 @@ def evaluate_style_command(
     if as_json:
         print_json(report.to_json())
     else:
-        for metric, value in sorted(report.metrics.items()):
-            print(f"{metric}: {value:.3f}")
+        _print_figures(report.metrics)
     return 0
 
 
@@ -194,11 +199,27 @@ def _finish(weights: Path, metrics: dict[str, float], admission: Admission | Non
         print_json({"weights": str(weights), "metrics": metrics, "admission": gate})
     else:
         print(f"weights: {weights}")
-        for name, value in sorted(metrics.items()):
-            print(f"{name}: {value:.3f}")
+        _print_figures(metrics)
         if admission:
             print(f"version {admission.version}: {'serves' if admission.passed else 'does not serve'}")
     if admission and not admission.passed:
         remark("error: gate: " + "; ".join(admission.reasons))
         return 1
     return 0
+
+
+def _print_figures(metrics: Mapping[str, float]) -> None:
+    for name, value in sorted(metrics.items()):
+        print(f"{name}: {value:.3f}")
+
+
+def _figures_table(title: str, rows: Mapping[str, Mapping[str, float]]) -> Table:
+    """One row a category or degree: how many garments, AP and AP50 of their masks."""
+    from rich.table import Table
+
+    columns = list(dict.fromkeys(name for figures in rows.values() for name in figures))
+    table = Table(title, *columns, box=None)
+    for name, figures in rows.items():
+        cells = (figures.get(column) for column in columns)
+        table.add_row(name, *("" if v is None else f"{v:.0f}" if v == int(v) and v > 1 else f"{v:.3f}" for v in cells))
+    return table

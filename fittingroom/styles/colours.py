@@ -94,7 +94,7 @@ def _by_hue(lightness: float, chroma: float, hue: float) -> ColourName:
         return _browns(lightness, chroma, hue)
     if hue < 212:
         return "yellow" if hue < 112 and lightness > 75 and chroma > 35 else "green"
-    if hue < 298 or (hue < 306 and chroma > 60):  # a screen's purest blue lies at 306
+    if hue < 298 or (hue < 307 and chroma > 60):  # a screen's purest blue lies at 306
         return "blue"
     if hue < 328:
         return "purple"

@@ -41,13 +41,13 @@ class StyleFloors:
 class SegmenterFloors:
     """What a segmenter must reach on held-out photos; the defaults fit the ``standard`` preset."""
 
-    mask_ap50_agnostic_at_least: float = 0.50
-    """COCO mask AP at IoU 0.5, categories ignored, 0 to 1."""
+    mask_ap50_at_least: float = 0.50
+    """COCO mask AP at IoU 0.5, categories ignored, 0 to 1 (the metric ``mask_ap50``)."""
     largest_iou_at_least: float = 0.60
     """Mean IoU of the largest garment of each photo, 0 to 1."""
 
     def __post_init__(self) -> None:
-        _at_least("mask_ap50_agnostic_at_least", self.mask_ap50_agnostic_at_least, 0.0, 1.0)
+        _at_least("mask_ap50_at_least", self.mask_ap50_at_least, 0.0, 1.0)
         _at_least("largest_iou_at_least", self.largest_iou_at_least, 0.0, 1.0)
 
 
@@ -68,8 +68,8 @@ _STYLE_FLOORS = {
     "recipe": StyleFloors(leak_at_most=0.25),  # this generator is not told the mask; try-on masks what it leaks
 }
 _SEGMENTER_FLOORS = {
-    "demo": SegmenterFloors(mask_ap50_agnostic_at_least=0.30, largest_iou_at_least=0.50),
-    "cpu": SegmenterFloors(mask_ap50_agnostic_at_least=0.35, largest_iou_at_least=0.50),
+    "demo": SegmenterFloors(mask_ap50_at_least=0.30, largest_iou_at_least=0.50),
+    "cpu": SegmenterFloors(mask_ap50_at_least=0.35, largest_iou_at_least=0.50),
     "standard": SegmenterFloors(),
 }
 
@@ -180,14 +180,14 @@ def segmenter_gate(
     floors: SegmenterFloors | None = None,
     champion_version: int | None = None,
 ) -> Verdict:
-    """Judge a segmenter by ``mask_ap50_agnostic`` and ``largest_iou``."""
+    """Judge a segmenter by ``mask_ap50`` and ``largest_iou``."""
     floors = floors or SegmenterFloors()
     rules = [
         _Rule(
-            "mask_ap50_agnostic",
+            "mask_ap50",
             "mask AP50 (categories ignored)",
             "higher",
-            floors.mask_ap50_agnostic_at_least,
+            floors.mask_ap50_at_least,
             smallest_gain=0.005,
         ),
         _Rule(

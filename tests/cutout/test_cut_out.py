@@ -58,7 +58,7 @@ def photo(polygon=SHIRT, colour=(180, 30, 40), background=(225, 220, 210), noise
 class Finder:
     garments: list[Garment]
 
-    def find(self, image, score_threshold=None):
+    def find(self, image, score_threshold=None):  # noqa: ARG002
         return [g for g in self.garments if g.score >= (score_threshold or 0)]
 
 
@@ -86,7 +86,8 @@ def test_the_same_picture_gives_the_same_bytes():
 def test_the_cutout_is_square_on_white_with_a_binary_mask():
     image, truth = photo()
     result = cut_out(image)
-    assert result.rgba.shape[0] == result.rgba.shape[1] and result.rgba.shape[2] == 4
+    side = result.rgba.shape[0]
+    assert result.rgba.shape == (side, side, 4)
     assert set(np.unique(result.rgba[..., 3])) == {0, 255}
     assert (result.rgba[..., :3][~result.mask] == 255).all()
     assert abs(int(result.mask.sum()) - int(truth.sum())) < 0.05 * truth.sum()
@@ -158,7 +159,7 @@ def test_a_torn_mask_is_refused():
 
 def test_the_callers_own_test_is_heard():
     image, _ = photo()
-    assert refusal(image, accept=lambda picture, mask: "not blue") == "not_the_style"
+    assert refusal(image, accept=lambda *_: "not blue") == "not_the_style"
 
 
 def test_the_finder_is_taken_where_it_contradicts_the_plain_mask():
@@ -205,8 +206,10 @@ def test_border_contact_counts_the_border_only():
         ("minimum_area", 1.5),
         ("minimum_area", float("nan")),
         ("working_side", 10),
-    ]
-    + [("grabcut_iterations", 0), ("grabcut_iterations", 2.5), ("margin", True)],
+        ("grabcut_iterations", 0),
+        ("grabcut_iterations", 2.5),
+        ("margin", True),
+    ],
 )
 def test_settings_refuse_what_makes_no_sense(field, value):
     with pytest.raises(SettingError) as caught:

@@ -46,8 +46,15 @@ def shirt(base, second=None, pattern="solid", period=22):
 
 @pytest.mark.parametrize(
     ("base", "colour"),
-    [((180, 30, 40), "red"), ((30, 40, 84), "blue"), ((232, 232, 228), "white"), ((30, 30, 32), "black")]
-    + [((31, 122, 69), "green"), ((239, 193, 47), "yellow"), ((128, 128, 130), "grey")],
+    [
+        ((180, 30, 40), "red"),
+        ((30, 40, 84), "blue"),
+        ((232, 232, 228), "white"),
+        ((30, 30, 32), "black"),
+        ((31, 122, 69), "green"),
+        ((239, 193, 47), "yellow"),
+        ((128, 128, 130), "grey"),
+    ],
 )
 def test_a_solid_shirt(base, colour):
     found = describe_garment(shirt(base), MASK)
@@ -65,14 +72,16 @@ def test_the_main_colour_of_a_patterned_shirt_is_not_a_mixture():
     found = describe_garment(shirt((239, 193, 47), (29, 43, 83), "dotted"), MASK)
     assert found.colour == "yellow"
     assert "blue" in dict(found.colours)
-    assert found.lab[0] > 65 and found.lab[2] > 40
+    assert found.lab[0] > 65
+    assert found.lab[2] > 40
 
 
 def test_the_background_does_not_matter():
     image = shirt((180, 30, 40))
     other = np.where(MASK[..., None], image, (0, 200, 0)).astype(np.uint8)
     one, two = describe_garment(image, MASK), describe_garment(other, MASK)
-    assert one.colour == two.colour and np.allclose(one.lab, two.lab, atol=2)
+    assert one.colour == two.colour
+    assert np.allclose(one.lab, two.lab, atol=2)
 
 
 def test_the_description_is_json_and_repeatable():
@@ -111,9 +120,11 @@ def test_autocorrelation_against_the_plain_sum():
 
 def test_features_are_finite_and_fit_the_network():
     features = pattern_features(shirt((180, 30, 40)), MASK)
-    assert features.shape == load_model().mean.shape and np.isfinite(features).all()
+    assert features.shape == load_model().mean.shape
+    assert np.isfinite(features).all()
     probabilities = load_model().probabilities(features)
-    assert probabilities.shape == (len(PATTERN_NAMES),) and probabilities.sum() == pytest.approx(1)
+    assert probabilities.shape == (len(PATTERN_NAMES),)
+    assert probabilities.sum() == pytest.approx(1)
 
 
 @pytest.mark.real_data

@@ -87,12 +87,12 @@ def test_a_figure_that_is_missing_or_no_number_never_passes(value: float | None)
 
 
 def test_segmenter_gate() -> None:
-    floors = SegmenterFloors(mask_ap50_agnostic_at_least=0.5, largest_iou_at_least=0.6)
-    assert segmenter_gate({"mask_ap50_agnostic": 0.5, "largest_iou": 0.6}, floors=floors).passed
-    low = {"mask_ap50_agnostic": 0.4, "largest_iou": 0.6}
+    floors = SegmenterFloors(mask_ap50_at_least=0.5, largest_iou_at_least=0.6)
+    assert segmenter_gate({"mask_ap50": 0.5, "largest_iou": 0.6}, floors=floors).passed
+    low = {"mask_ap50": 0.4, "largest_iou": 0.6}
     assert not segmenter_gate(low, floors=floors).passed
-    assert segmenter_gate(low, {"mask_ap50_agnostic": 0.3, "largest_iou": 0.6}, floors, 1).passed
-    assert not segmenter_gate(low, {"mask_ap50_agnostic": 0.4, "largest_iou": 0.6}, floors, 1).passed
+    assert segmenter_gate(low, {"mask_ap50": 0.3, "largest_iou": 0.6}, floors, 1).passed
+    assert not segmenter_gate(low, {"mask_ap50": 0.4, "largest_iou": 0.6}, floors, 1).passed
 
 
 def test_demo_floors_are_the_loosest() -> None:
