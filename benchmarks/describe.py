@@ -16,12 +16,14 @@ import csv
 import json
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
@@ -118,6 +120,7 @@ def fitted(features: NDArray[np.float32], labels: NDArray[Any], kinds: NDArray[A
     weights = np.array([WEIGHTS[kind] for kind in kinds])
     drawn = np.random.default_rng(SEED).choice(len(labels), 2 * len(labels), p=weights / weights.sum())
     numbers = np.array([PATTERN_NAMES.index(label) for label in labels])
+    warnings.simplefilter("ignore", ConvergenceWarning)  # stopped early on purpose
     network = MLPClassifier(
         (HIDDEN,), alpha=DECAY, max_iter=EPOCHS, learning_rate_init=2e-3, random_state=SEED, tol=0.0
     ).fit(standard[drawn], numbers[drawn])

@@ -40,6 +40,7 @@ def demo(workspace: Path | str, console: Console | None = None) -> int:
                 server.wait()
                 with _shop(place, world) as shop:
                     problems, files = _lifecycle(place, world, shop.url, live)
+            _send_what_is_left()
         except KeyboardInterrupt:
             server.stop()
             console.print("\nstopped; run it again and it goes on where it was")
@@ -97,6 +98,15 @@ def _lifecycle(place: Workspace, world: World, shop_url: str, live: LiveProgress
         except FittingroomError as error:
             return [str(error)], {}
     return outcome["problems"], outcome["files"]
+
+
+def _send_what_is_left() -> None:
+    """Prefect sends logs and events from threads of its own: they would wait for a server that is gone."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    for worker in (EventsWorker, APILogWorker):
+        worker.drain_all(timeout=10)
 
 
 def _log_to_file(path: Path) -> None:

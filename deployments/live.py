@@ -74,7 +74,7 @@ class LiveProgress:
                 self._tasks[key] = self._bars.add_task(f"  {name}", total=progress.total_steps, words="")
             self._bars.update(self._tasks[key], completed=progress.step, total=progress.total_steps, words=words)
             now = time.monotonic()
-            if now - self._said.get(key, 0.0) >= LINE_SECONDS or progress.step == progress.total_steps:
+            if now - self._said.get(key, 0.0) >= LINE_SECONDS:
                 self._said[key] = now
                 self._plainly(f"  {name}: step {progress.step}/{progress.total_steps}, {words}")
 

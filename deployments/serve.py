@@ -34,6 +34,13 @@ def serve() -> int:
     return 0
 
 
+def _waiting_in_line(limit: int | None) -> Any:
+    """So many runs at once; a further one waits."""
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+
+    return ConcurrencyLimitConfig(limit=limit, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE) if limit else None
+
+
 def _serve_here(place: Workspace) -> None:
     # Only now: Prefect reads its settings when it is imported.
     from prefect import serve as serve_deployments
@@ -53,7 +60,7 @@ def _serve_here(place: Workspace) -> None:
                 description=definition.description,
                 tags=list(definition.tags),
                 cron=definition.cron,
-                concurrency_limit=definition.concurrency,
+                concurrency_limit=_waiting_in_line(definition.concurrency),
                 triggers=[DeploymentEventTrigger(**trigger)] if trigger else None,
                 parameters=definition.parameters(place),
                 entrypoint_type=EntrypointType.MODULE_PATH,

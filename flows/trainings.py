@@ -49,18 +49,20 @@ class Trainings:
                 self.failed[model] = str(error)
 
     def _start_segmenter(self, dataset: Content) -> PrefectFuture[Record]:
-        return training.train_segmenter.submit(
+        future: PrefectFuture[Record] = training.train_segmenter.submit(
             dataset=dataset, settings=self.segmenter_settings, backbone=self.backbone, **self._where()
         )
+        return future
 
     def _start_style(self, style: Style) -> PrefectFuture[Record]:
-        return training.train_style.submit(
+        future: PrefectFuture[Record] = training.train_style.submit(
             name=style.name,
             source=self._source(style),
             target=self._target(style),
             settings=self.style_settings,
             **self._where(),
         )
+        return future
 
     def _register(self, model: str, dataset: Content) -> Record:
         place, preset, trained = self.parameters.place, self.parameters.preset, self.trained[model]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from fittingroom.catalog import Style
@@ -18,8 +17,6 @@ from tasks.contents import file_content
 from tasks.crawling import chosen_styles
 from tasks.training import evaluate_segmenter
 
-DESCRIBED = 12
-"""Pictures of a style whose colour is measured."""
 STYLE_DIGEST = "style"
 """Under this name a version's digests hold `fittingroom.catalog.Style.digest` of what it was trained for."""
 
@@ -163,6 +160,7 @@ def register(
     """Add a version with its figures, samples and curves; promote it when its gate passes."""
     from fittingroom.styles.admission import admit_segmenter, admit_style
     from fittingroom.styles.choose import AvailableStyle
+    from fittingroom.styles.measured import measured_style
 
     place = Workspace(Path(workspace))
     registry = Registry(tracking_uri or place, downloads=place.registry / "downloads")
@@ -170,30 +168,17 @@ def register(
     if style is None:
         admission = admit_segmenter(registry, Path(weights.path), metrics, preset, digests, recipe, **extras)
     else:
-        lab = _colour_of(Path(pictures)) if pictures else None
-        named = AvailableStyle(style.name, style.colour, style.pattern, style.category, lab)
+        named = (
+            measured_style(style.name, sorted(Path(pictures).glob("*.png")), style.category, style.pattern)
+            if pictures
+            else AvailableStyle(style.name, style.colour, style.pattern, style.category)
+        )
         admission = admit_style(registry, named, Path(weights.path), metrics, preset, digests, recipe, **extras)
     version = registry.version(model, admission.version)
     show_verdict(artifact_key("gate", model), model, admission.passed, admission.reasons, version.champion)
     local = registry.weights_path(version)
     value = {**admission.to_json(), "champion": version.champion, "metrics": version.metrics}
     return Made(value, [local] if local.is_relative_to(place.root) else [])
-
-
-def _colour_of(folder: Path) -> tuple[float, float, float] | None:
-    """A style's colour in CIELAB: the median of what its own pictures are described as; None without pictures."""
-    from fittingroom.images import read_rgba
-    from fittingroom.styles.describe import describe_garment
-
-    files = [path for path in sorted(folder.glob("*.png")) if not path.stem.endswith("_flip")][:DESCRIBED]
-    found = []
-    for file in files:
-        picture = read_rgba(file)
-        found.append(describe_garment(picture[..., :3], picture[..., 3] > 0).lab)
-    if not found:
-        return None
-    lightness, a, b = (median(values) for values in zip(*found, strict=True))
-    return float(lightness), float(a), float(b)
 
 
 def _files(folder: Path) -> dict[str, Path]:

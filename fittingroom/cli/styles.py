@@ -64,12 +64,12 @@ def describe(
     as_json: JsonOption = False,
 ) -> int:
     """Name the colour and the pattern of the garment in a picture."""
-    from fittingroom.cutout import cut_out
+    from fittingroom.cutout import CutoutSettings, cut_out
     from fittingroom.images import read_rgb
     from fittingroom.styles.describe import describe_garment
 
     picture = read_rgb(image)
-    cutout = cut_out(picture, finder=find_segmenter_if_any(segmenter))
+    cutout = cut_out(picture, CutoutSettings().without_tests(), find_segmenter_if_any(segmenter))
     description = describe_garment(cutout.rgba[..., :3], cutout.rgba[..., 3] > 0)
     if as_json:
         print_json(description.to_json())

@@ -27,6 +27,7 @@ REFUSAL_REASONS = (
 test turned it down. The others say themselves."""
 
 _SHARPNESS_SIDE = 400
+_SHARPNESS_WINDOW = 17
 
 
 class Refused(FittingroomError):
@@ -51,7 +52,7 @@ def sharpness(image: RGB, mask: Mask) -> float:
     """Steepest lightness step per pixel over the local range, 0 to 1, at 400 px: near 0.5 for a sharp edge.
 
     Measured where the picture has real steps in or around the garment, so that a plain garment is not called blurred
-    for want of texture: for each strong pixel the gradient is divided by the lightness range of its 9 x 9
+    for want of texture: for each strong pixel the gradient is divided by the lightness range of its 17 x 17
     surroundings; a step blurred over n pixels gives about 1 / n. The answer is the 90th percentile.
     """
     scale = _SHARPNESS_SIDE / min(image.shape[:2])
@@ -61,7 +62,7 @@ def sharpness(image: RGB, mask: Mask) -> float:
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
         mask = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST).astype(bool)
     grey = grey.astype(np.float32)
-    kernel = np.ones((9, 9), np.uint8)
+    kernel = np.ones((_SHARPNESS_WINDOW, _SHARPNESS_WINDOW), np.uint8)
     spread = cv2.dilate(grey, kernel) - cv2.erode(grey, kernel)
     gradient = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0) / 8, cv2.Sobel(grey, cv2.CV_32F, 0, 1) / 8)
     near = cv2.dilate(mask.astype(np.uint8), kernel).astype(bool)

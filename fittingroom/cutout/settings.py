@@ -44,7 +44,7 @@ class CutoutSettings:
     maximum_second_area: float = 0.3
     """Area of the second largest thing in the picture, of the largest."""
     minimum_sharpness: float = 0.12
-    """Steepest change of lightness along outline and print, per pixel at 400 px, of the whole change."""
+    """See `judge.sharpness`. Real product photos have 0.17 and more; blurred by 3 px (sigma, at 400 px) about 0.115."""
     minimum_confidence: float = 0.8
     """How sure the plain-background mask must be (see `plain.confidence`)."""
     finder_score: float = 0.5

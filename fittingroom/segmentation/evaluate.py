@@ -22,8 +22,9 @@ from fittingroom.boxes import xyxy_to_xywh
 from fittingroom.categories import CATEGORY_NAMES
 from fittingroom.errors import FittingroomError, NothingProduced
 from fittingroom.garment import Garment
-from fittingroom.images import read_rgb
+from fittingroom.images import RGB, read_rgb
 from fittingroom.segmentation.dataset import LabelledPhoto, read_split
+from fittingroom.segmentation.overlay import draw_garments, sheet
 from fittingroom.segmentation.predict import Segmenter
 from fittingroom.segmentation.scores import largest_garment_iou
 
@@ -158,6 +159,14 @@ def evaluate_segmenter(
         worst=tuple(worst[:20]),
         seconds_per_photo=seconds / len(photos),
     )
+
+
+def worst_sheet(report: SegmenterReport, device: str = "auto") -> RGB:
+    """A contact sheet (H, W, 3) of the worst photos with what is found on them."""
+    segmenter = Segmenter.load(Path(report.weights), device)
+    paths = {photo.path.name: photo.path for photo in read_split(Path(report.dataset), report.split)}
+    images = [read_rgb(paths[name]) for name, _ in report.worst]
+    return sheet([draw_garments(image, segmenter.find(image, report.score_threshold)) for image in images])
 
 
 def _pycocotools() -> tuple[Any, Any, Any]:

@@ -51,12 +51,14 @@ def build_segmenter(settings: SegmenterSettings, start: Mapping[str, Tensor] | N
     model = _resnet50(settings) if settings.backbone == "resnet50" else _light(settings)
     _extend_mask_head(model, settings)
     model.roi_heads.__class__ = GarmentHeads
+    model.roi_heads.box_margin = settings.box_margin
     if start is not None:
         own = model.state_dict()
         fitting = {k: v for k, v in start.items() if k in own and own[k].shape == v.shape}
         model.load_state_dict(fitting, strict=False)
     if settings.norm == "frozen":
         fold_batch_norm(model.backbone)
+    _freeze(model.backbone.body, settings.frozen_levels)
     return model.train()
 
 
@@ -97,6 +99,8 @@ class GarmentHeads(RoIHeads):  # type: ignore[misc]
     garment would be lost; here it scores high, and its category is the likeliest.
     """
 
+    box_margin = 0.0
+
     def postprocess_detections(
         self,
         class_logits: Tensor,
@@ -118,10 +122,16 @@ class GarmentHeads(RoIHeads):  # type: ignore[misc]
             keep = keep[remove_small_boxes(boxes[keep], min_size=1e-2)]
             keep = keep[batched_nms(boxes[keep], scores[keep], names[keep], self.nms_thresh)]
             keep = keep[: self.detections_per_img]
-            boxes_out.append(boxes[keep])
+            boxes_out.append(clip_boxes_to_image(grow_boxes(boxes[keep], self.box_margin), shape))
             scores_out.append(scores[keep])
             labels_out.append(names[keep])
         return boxes_out, scores_out, labels_out
+
+
+def grow_boxes(boxes_xyxy: Tensor, share: float) -> Tensor:
+    """Boxes (N, 4) about their centres, ``1 + share`` times as wide and high."""
+    more = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]) * (share / 2)
+    return torch.cat([boxes_xyxy[:, :2] - more, boxes_xyxy[:, 2:] + more], dim=1)
 
 
 class AnyCategoryBox(nn.Module):
@@ -240,6 +250,17 @@ def _extend_mask_head(model: MaskRCNN, settings: SegmenterSettings) -> None:
         if block[0].bias is not None:
             nn.init.zeros_(block[0].bias)
         head.append(block)
+
+
+def _freeze(body: IntermediateLayerGetter, levels: int) -> None:
+    """Train nothing up to the end of level number ``levels``: edges and textures are the same on any photo."""
+    if levels == 0:
+        return
+    last = list(body.return_layers)[levels - 1]
+    for name, child in body.named_children():
+        child.requires_grad_(False)
+        if name == last:
+            break
 
 
 def fold_batch_norm(module: nn.Module) -> None:

@@ -1,4 +1,4 @@
-"""Every number of the segmenter, by name, with its range; and the presets ``demo``, ``cpu``, ``hour`` and ``standard``.
+"""Every number of the segmenter, by name, with its range; and the presets ``demo``, ``cpu`` and ``standard``.
 
 The recipe (preset ``standard``) is Mask R-CNN with a ResNet-50 FPN, started from COCO, 3 further convolutions at the
 end of the mask head, 30 epochs and a score threshold of 0.98. The other presets run the same code on smaller networks.
@@ -39,6 +39,8 @@ class SegmenterSettings:
     """Where weights come from, when they can be had: see `fittingroom.segmentation.start`."""
     norm: Norm = "frozen"
     """Batch norm of the backbone: ``frozen`` (folded into the convolutions; for pretrained weights) or ``trained``."""
+    frozen_levels: int = 1
+    """Levels of the backbone that keep their pretrained weights: 1 is all up to stride 4, 0 trains all (0 to 4)."""
     small_channels: int = 32
     """Channels at stride 4 of the ``small`` backbone, doubled at each further stage (8 to 128)."""
     fpn_channels: int = 128
@@ -55,15 +57,15 @@ class SegmenterSettings:
     """Cells a side of what the mask head sees of a garment; its masks are twice that (7 to 56)."""
     class_agnostic: bool = True
     """One box refinement and one mask for any category instead of one each: learns faster from few photos."""
-    anchor_sizes: tuple[tuple[int, ...], ...] = ((48,), (96,), (160,), (256,))
+    anchor_sizes: tuple[tuple[int, ...], ...] = ((48, 72), (110, 160), (220, 300))
     """Side lengths of anchors in pixels, one tuple for each level of the pyramid the proposals come from."""
     anchor_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)
     """Heights over widths of anchors."""
-    proposals_from_level: int = 0
+    proposals_from_level: int = 1
     """The finest level that makes proposals: 0 is stride 4. Garments are large: 1 saves much time (0 to 2)."""
-    box_levels: tuple[int, ...] = (0, 1, 2, 3)
+    box_levels: tuple[int, ...] = (1,)
     """Levels of the pyramid the box head looks at, neighbours in rising order; one alone is quickest."""
-    mask_levels: tuple[int, ...] = (0, 1, 2, 3)
+    mask_levels: tuple[int, ...] = (0,)
     """The same for the mask head: finer levels give finer outlines."""
     roi_canonical_scale: int = 112
     """Boxes of this side length (pixels) take their features from stride 16, half of it from stride 8 (16 to 448)."""
@@ -127,6 +129,9 @@ class SegmenterSettings:
     """Garments of lower score are not reported (0 to 1)."""
     overlap_threshold: float = 0.5
     """Of two masks that overlap more than this (IoU), whatever their categories, the better stays (0 to 1)."""
+    box_margin: float = 0.06
+    """Boxes grow by this share of their size before their masks are drawn: a box a little too small cuts a sleeve off,
+    one a little too large costs nothing (0 to 0.5)."""
     max_garments: int = 12
     """The most garments reported for one photo (1 to 100)."""
 
@@ -167,15 +172,16 @@ class SegmenterSettings:
 
 
 _RANGES: dict[str, tuple[float, float]] = {
-    "small_channels": (8, 128), "fpn_channels": (16, 512), "box_features": (32, 2048), "mask_channels": (8, 512),
-    "mask_convolutions": (1, 8), "extra_mask_convolutions": (0, 8), "mask_pool_size": (7, 56),
-    "proposals_from_level": (0, 2), "roi_canonical_scale": (16, 448), "short_side": (64, 1600), "long_side": (64, 3200),
-    "proposals": (10, 2000), "proposal_samples": (16, 512), "box_samples": (8, 512), "epochs": (1, 10_000),
-    "max_minutes": (0, 10_000), "batch_size": (1, 64), "learning_rate": (1e-9, 1), "momentum": (0, 0.999),
-    "weight_decay": (0, 1), "warmup_steps": (0, 10_000), "gradient_clip": (1e-6, 1e6), "average_decay": (0, 0.99999),
-    "seed": (0, 2**31 - 1), "scale_jitter": (0, 0.6), "colour_jitter": (0, 0.8), "validate_every": (1, 10_000),
-    "patience": (0, 1000), "checkpoint_seconds": (0, 1e9), "cache_megabytes": (0, 1_000_000), "workers": (0, 64),
-    "score_threshold": (0, 1), "overlap_threshold": (0, 1), "max_garments": (1, 100),
+    "frozen_levels": (0, 4), "small_channels": (8, 128), "fpn_channels": (16, 512), "box_features": (32, 2048),
+    "mask_channels": (8, 512), "mask_convolutions": (1, 8), "extra_mask_convolutions": (0, 8),
+    "mask_pool_size": (7, 56), "proposals_from_level": (0, 2), "roi_canonical_scale": (16, 448),
+    "short_side": (64, 1600), "long_side": (64, 3200), "proposals": (10, 2000), "proposal_samples": (16, 512),
+    "box_samples": (8, 512), "epochs": (1, 10_000), "max_minutes": (0, 10_000), "batch_size": (1, 64),
+    "learning_rate": (1e-9, 1), "momentum": (0, 0.999), "weight_decay": (0, 1), "warmup_steps": (0, 10_000),
+    "gradient_clip": (1e-6, 1e6), "average_decay": (0, 0.99999), "seed": (0, 2**31 - 1), "scale_jitter": (0, 0.6),
+    "colour_jitter": (0, 0.8), "validate_every": (1, 10_000), "patience": (0, 1000), "checkpoint_seconds": (0, 1e9),
+    "cache_megabytes": (0, 1_000_000), "workers": (0, 64), "score_threshold": (0, 1), "overlap_threshold": (0, 1),
+    "box_margin": (0, 0.5), "max_garments": (1, 100),
 }  # fmt: skip
 _CHOICES: dict[str, tuple[str, ...]] = {
     "backbone": get_args(Backbone),
@@ -209,6 +215,10 @@ def _check(settings: SegmenterSettings) -> None:
         raise SettingError("start", settings.start, "imagenet or scratch: only resnet50 has COCO weights")
     if settings.backbone == "small" and settings.start != "scratch":
         raise SettingError("start", settings.start, "scratch: nobody publishes weights for the small backbone")
+    if settings.start == "scratch":
+        for name, needed in (("norm", "trained"), ("frozen_levels", 0)):
+            if getattr(settings, name) != needed:
+                raise SettingError(name, getattr(settings, name), f"{needed} where weights start from scratch")
 
 
 def _check_levels(settings: SegmenterSettings) -> None:
@@ -275,24 +285,23 @@ PRESETS: dict[str, SegmenterSettings] = {
         backbone="small",
         start="scratch",
         norm="trained",
+        frozen_levels=0,
         small_channels=32,
         fpn_channels=64,
         box_features=128,
         mask_channels=48,
         anchor_sizes=((32, 48), (64, 96), (128, 180)),
-        proposals_from_level=1,
-        box_levels=(1,),
-        mask_levels=(0,),
         short_side=192,
         long_side=320,
         proposals=100,
         proposal_samples=64,
         box_samples=32,
-        epochs=30,
+        epochs=40,
+        max_minutes=5.5,
         learning_rate=1e-3,
-        validate_every=5,
+        validate_every=10,
     ),
-    "cpu": SegmenterSettings(),
+    "cpu": SegmenterSettings(average_decay=0.995, validate_every=3),
     "standard": SegmenterSettings(
         backbone="resnet50",
         start="coco",
@@ -302,6 +311,9 @@ PRESETS: dict[str, SegmenterSettings] = {
         box_features=1024,
         class_agnostic=False,
         anchor_sizes=_COCO_ANCHORS,
+        proposals_from_level=0,
+        box_levels=(0, 1, 2, 3),
+        mask_levels=(0, 1, 2, 3),
         roi_canonical_scale=224,
         short_side=800,
         long_side=1333,

@@ -93,7 +93,7 @@ def _named_as_ours(
             renamed["backbone.body." + name.removeprefix("features.")] = tensor
         else:
             renamed["backbone.body." + name] = tensor
-    plain = build_segmenter(settings.with_overrides({"norm": "trained"})).state_dict()
+    plain = build_segmenter(settings.with_overrides({"norm": "trained", "frozen_levels": 0})).state_dict()
     body = {k: v.shape for k, v in plain.items() if k.startswith("backbone.body.") and v.is_floating_point()}
     for name, shape in body.items():
         if name not in renamed:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import time
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from fittingroom.errors import NothingProduced, TrainingDiverged
+from fittingroom.images import read_rgb, write_png
 from fittingroom.segmentation.dataset import (
     EpochBatches,
     GarmentDataset,
@@ -29,10 +31,11 @@ from fittingroom.segmentation.dataset import (
     read_split,
 )
 from fittingroom.segmentation.model import build_segmenter
+from fittingroom.segmentation.overlay import draw_garments, sheet
 from fittingroom.segmentation.predict import KIND, Segmenter
 from fittingroom.segmentation.scores import score_photos
 from fittingroom.segmentation.settings import SegmenterSettings, preset
-from fittingroom.segmentation.start import find_start
+from fittingroom.segmentation.start import StartWeights, find_start
 from fittingroom.training.accelerators import new_accelerator
 from fittingroom.training.averaging import WeightAverage
 from fittingroom.training.checkpoints import CheckpointFolder
@@ -47,6 +50,8 @@ CODE_VERSION = 1
 FINAL_RATE = 0.01
 RATE_AFTER_DIVERGENCE = 0.3
 REPORT_SECONDS = 1.0
+SAMPLES = 12
+"""Validation photos on the sheet ``samples.png``."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,7 @@ def train_segmenter(
 ) -> SegmenterTraining:
     """Train on ``dataset``'s train split, validate on its validation split, write ``out/weights.safetensors``.
 
+    ``samples.png`` beside it shows what those weights find on validation photos.
     Called again it goes on from the last checkpoint in ``out/checkpoints``; when it had finished with the same
     settings and data it returns at once; with others it starts anew.
 
@@ -140,6 +146,7 @@ class _Training:
         self.device = choose_device(device)
         self.listener: Listener = listener or (lambda _: None)
         self.data, self.validation = GarmentDataset(train, settings), GarmentDataset(validation, settings)
+        self._found: StartWeights | None = None
         self.digest = dataset_digest(dataset, [*train, *validation])
         self.key = digest_value(
             {
@@ -214,10 +221,10 @@ class _Training:
     def _start_anew(self) -> None:
         found = find_start(self.settings, self.backbone_weights)
         settings = self.settings
-        if found.tensors is None and settings.norm == "frozen":
-            settings = settings.with_overrides({"norm": "trained"})  # frozen random statistics would learn badly
-        self.found = found
-        if _is_main():
+        if found.tensors is None:  # random weights must not stay as they are
+            settings = settings.with_overrides({"start": "scratch", "norm": "trained", "frozen_levels": 0})
+        self._found = found
+        if os.environ.get("RANK", "0") == "0":  # before there is an accelerator to ask
             shutil.rmtree(self.checkpoints.root, ignore_errors=True)
             for stale in (self.weights, self.best_weights):
                 stale.unlink(missing_ok=True)
@@ -226,7 +233,7 @@ class _Training:
             self._wait_for_record()
 
     def _start_tensors(self) -> dict[str, Tensor] | None:
-        found = getattr(self, "found", None) or find_start(self.settings, self.backbone_weights)
+        found = self._found or find_start(self.settings, self.backbone_weights)
         return found.tensors
 
     def _wait_for_record(self) -> None:
@@ -241,6 +248,7 @@ class _Training:
             tensors = validated.tensors if validated else self.average.tensors
             info = {"metrics": metrics, "start": self.start, "data": self.digest}
             save_weights(self.weights, KIND, tensors, self.settings.to_json(), info)
+            self._draw_samples()
             self.best_weights.unlink(missing_ok=True)
             record = {"metrics": metrics, "weights_digest": digest_file(self.weights)}
             write_json(self.record, self._record() | record)
@@ -248,6 +256,16 @@ class _Training:
         self._report(metrics, "trained")
         self.accelerator.wait_for_everyone()
         return SegmenterTraining(self.weights, metrics, self.settings, self.start)
+
+    def _draw_samples(self) -> None:
+        photos = self.validation.photos[:SAMPLES]
+        if photos:
+            segmenter = Segmenter.load(self.weights, self.device.type)
+            images = [read_rgb(photo.path) for photo in photos]
+            threshold = min(self.settings.score_threshold, 0.5)
+            found = [segmenter.find(image, threshold) for image in images]
+            drawn = [draw_garments(image, garments) for image, garments in zip(images, found, strict=True)]
+            write_png(self.out / "samples.png", sheet(drawn))
 
     # What the loop calls
 
@@ -403,12 +421,6 @@ def _optimizer(network: nn.Module, settings: SegmenterSettings) -> torch.optim.O
     if settings.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=settings.momentum, fused=True)
     return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(settings.momentum, 0.999), fused=True)
-
-
-def _is_main() -> bool:
-    from accelerate import PartialState
-
-    return bool(PartialState().is_main_process)
 
 
 def run_job(job: dict[str, Any], listener: Listener) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from torch.nn.utils.parametrizations import spectral_norm
 from fittingroom.translation.settings import Border, DiscriminatorNorm, Skip, StyleSettings
 
 EPSILON = 1e-5
-CELL = 8
-"""Pixels of a cell: shading finer than three cells may be an old pattern."""
+CELL, CELLS = 8, 5
+"""Pixels of a cell, and the cells averaged on each side: shading finer than these 40 pixels may be an old pattern."""
 KEPT_AT_FIRST = 2.0
 """First value of the kept share, before the sigmoid: nearly all."""
 DARKEST = 0.15
@@ -109,9 +109,10 @@ class Generator(nn.Module):
     Args:
         filters, blocks, outer_kernel, mask_channel, masked_norm, resize, composite, border: see `StyleSettings`.
         periods: periods in pixels of the position waves; empty for none.
-        skip: see `StyleSettings.skip`; "recolour" adds the output to the input's shading times ``domain_colour``,
-            a buffer that `set_domain_colour` fills. A fourth output channel says how much of the shading's fine part
-            is kept: all of it on a plain garment, none where it is the old pattern.
+        skip: see `StyleSettings.skip`; "recolour" adds the output to ``domain_colour``, a buffer that
+            `set_domain_colour` fills, and multiplies by the input's shading: the network paints cloth and the light
+            stays. A fourth output channel says how much of the shading's fine part is kept: all of it on a plain
+            garment, none where it is the old pattern.
     """
 
     domain_colour: Tensor
@@ -190,32 +191,32 @@ class Generator(nn.Module):
         elif self.skip == "image":
             out = _soft_clip(image + painted)
         else:
-            kept = torch.sigmoid(painted[:, 3:])
-            out = _soft_clip(self._recoloured(image, mask, kept) + painted[:, :3])
+            cloth = self.domain_colour.view(1, 3, 1, 1) + 0.5 * painted[:, :3]
+            out = _soft_clip(2.0 * cloth * _shading(image, mask, torch.sigmoid(painted[:, 3:])) - 1.0)
         return torch.lerp(image, out, mask) if self.composite else out
 
-    def _recoloured(self, image: Tensor, mask: Tensor, kept: Tensor) -> Tensor:
-        """The garment's shading (lightness over its mean) times the domain's colour, in -1..1.
 
-        ``kept`` (N, 1, H, W) in 0..1 is the share of the shading's fine part that stays.
-        """
-        lightness = luminance(image)
-        coarse = _coarse_part(lightness, mask)
-        lightness = coarse + kept * (lightness - coarse)
-        mean = (lightness * mask).sum((2, 3), keepdim=True) / mask.sum((2, 3), keepdim=True).clamp_min(1.0)
-        shading = ((lightness + DARKEST) / (mean + DARKEST)).clamp_max(2.0)
-        return 2.0 * self.domain_colour.view(1, 3, 1, 1) * shading - 1.0
+def _shading(image: Tensor, mask: Tensor, kept: Tensor) -> Tensor:
+    """The garment's light and shadow, (N, 1, H, W): lightness over its mean, about 1.
+
+    ``kept`` (N, 1, H, W) in 0..1 is the share of the fine part that stays: a fold should, an old pattern should not.
+    """
+    lightness = luminance(image)
+    coarse = _coarse_part(lightness, mask)
+    lightness = coarse + kept * (lightness - coarse)
+    mean = (lightness * mask).sum((2, 3), keepdim=True) / mask.sum((2, 3), keepdim=True).clamp_min(1.0)
+    return ((lightness + DARKEST) / (mean + DARKEST)).clamp_max(2.0)
 
 
 def _coarse_part(values: Tensor, mask: Tensor) -> Tensor:
-    """``values`` (N, 1, H, W) averaged over the garment's part of boxes of three cells, smoothly in between."""
+    """``values`` (N, 1, H, W) averaged over the garment's part of boxes of `CELLS` cells, smoothly in between."""
     count = _cells(mask)
     means = _cells(values * mask) / count.clamp_min(1e-3)
     return F.interpolate(means, size=(values.shape[2], values.shape[3]), mode="bilinear", align_corners=False)
 
 
 def _cells(values: Tensor) -> Tensor:
-    return F.avg_pool2d(F.avg_pool2d(values, CELL, ceil_mode=True), 3, stride=1, padding=1)
+    return F.avg_pool2d(F.avg_pool2d(values, CELL, ceil_mode=True), CELLS, stride=1, padding=CELLS // 2)
 
 
 def _soft_clip(values: Tensor) -> Tensor:

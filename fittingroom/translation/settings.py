@@ -51,14 +51,14 @@ class StyleSettings:
     """Take the generators' norm statistics from the garment only, and keep features zero outside it."""
     coordinates: bool = False
     """Give the generators sines and cosines of the position, so that a regular pattern has something to hold on to."""
-    coordinate_periods: tuple[float, ...] = (8.0, 12.0, 16.0, 24.0, 32.0, 64.0)
+    coordinate_periods: tuple[float, ...] = (14.0, 18.0, 24.0, 32.0, 48.0)
     """Periods of those waves, in pixels of the picture."""
     resize_convolution: bool = False
     """Upsample by nearest neighbour and convolution instead of a transposed convolution (Odena et al. 2016): no
     checkerboard."""
     skip: Skip = "none"
-    """What the generator's output is added to: nothing, the input picture, or the input's shading in the mean colour
-    of the domain it paints ("recolour")."""
+    """What the generator's output is added to: nothing ("none"), the input picture ("image"), or the mean colour of the
+    domain it paints, under the input's own light and shadow ("recolour")."""
     composite: bool = False
     """Put the output over the input by the mask, inside the network, so that nothing outside can change."""
 
@@ -287,16 +287,16 @@ _SMALL: dict[str, Any] = _KNOWING_THE_MASK | {
     "resize_convolution": True,
     "skip": "recolour",
     "coordinates": True,
-    "cycle_weight": 1.0,
+    "cycle_weight": 0.5,
     "cycle_chroma": 0.1,
-    "luminance_weight": 3.0,
-    "luminance_blur": 24,
+    "luminance_weight": 4.0,
+    "luminance_blur": 32,
     "crop_cover": 0.5,
     "crop_size": 96,
     "batch_size": 2,
     "learning_rate": 5e-4,
     "adam_betas": (0.5, 0.99),
-    "rate_decay": 0.1,
+    "rate_decay": 0.2,
     "ema_decay": 0.99,
     "channels_last": True,
     "steps_per_epoch": 100,
@@ -309,7 +309,20 @@ _SMALL: dict[str, Any] = _KNOWING_THE_MASK | {
 PRESETS: dict[str, dict[str, Any]] = {
     "recipe": {},
     "standard": _KNOWING_THE_MASK | {"resize_convolution": True, "ema_decay": 0.999, "luminance_weight": 2.0},
-    "cpu": _SMALL | {"filters": 24, "blocks": 5, "epochs": 30},
+    "cpu": _SMALL
+    | {
+        "filters": 24,
+        "blocks": 5,
+        "reverse_filters": 16,
+        "reverse_blocks": 3,
+        "discriminator_filters": 32,
+        "crop_size": 128,
+        "rate_decay": 0.1,
+        "ema_decay": 0.995,
+        "epochs": 20,
+        "checkpoint_steps": 200,
+        "sample_steps": 500,
+    },
     "demo": _SMALL,
 }
 

@@ -20,6 +20,7 @@ def tiny_settings() -> SegmenterSettings:
         backbone="small",
         start="scratch",
         norm="trained",
+        frozen_levels=0,
         small_channels=8,
         fpn_channels=16,
         box_features=32,
@@ -28,6 +29,7 @@ def tiny_settings() -> SegmenterSettings:
         extra_mask_convolutions=1,
         mask_pool_size=7,
         anchor_sizes=((16,), (32,), (64,), (96,)),
+        proposals_from_level=0,
         short_side=64,
         long_side=96,
         proposals=20,
@@ -39,6 +41,7 @@ def tiny_settings() -> SegmenterSettings:
         warmup_steps=2,
         precision="no",
         checkpoint_seconds=0,
+        box_margin=0.0,
     )
 
 

@@ -131,6 +131,9 @@ def test_a_garment_of_unsure_category_is_sure_to_be_a_garment(tiny_settings: Seg
     assert boxes[1].tolist() == [[10, 30, 40, 60]]
     torch.testing.assert_close(scores[0], 1 - logits[:1].softmax(1)[:, 0])
     assert scores[0].item() > 0.99
+    heads.box_margin = 0.1
+    grown, _, _ = heads.postprocess_detections(logits[2:], torch.zeros(2, 4 * CLASSES), [proposals[2:]], [(62, 64)])
+    torch.testing.assert_close(grown[0], torch.tensor([[8.5, 28.5, 41.5, 61.5]]))
 
 
 def test_one_box_refinement_for_any_category(tiny_settings: SegmenterSettings) -> None:
@@ -139,3 +142,17 @@ def test_one_box_refinement_for_any_category(tiny_settings: SegmenterSettings) -
     assert logits.shape == (3, CLASSES)
     each = deltas.reshape(3, CLASSES, 4)
     assert torch.equal(each[:, 0], each[:, 13])
+
+
+@pytest.mark.parametrize("backbone", ["mobilenet_v2", "mobilenet_v3_large"])
+def test_frozen_levels_end_at_their_stride(backbone: str) -> None:
+    def trained(levels: int) -> set[str]:
+        settings = preset("cpu").with_overrides({"backbone": backbone, "frozen_levels": levels})
+        model = build_segmenter(settings)
+        return {name for name, value in model.named_parameters() if value.requires_grad}
+
+    body = {name for name in trained(0) if name.startswith("backbone.body.")}
+    after_stride_4 = {name for name in body if int(name.split(".")[2]) > 3}
+    assert trained(1) & body == after_stride_4
+    assert trained(4) & body == set()
+    assert trained(0) - body == trained(4)

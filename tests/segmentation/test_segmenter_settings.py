@@ -30,12 +30,14 @@ def test_standard_is_the_recipe() -> None:
         ({"precision": "fp8"}, "precision"),
         ({"short_side": 700, "long_side": 640}, "long_side"),
         ({"anchor_sizes": ((32,), (64,))}, "anchor_sizes"),
-        ({"anchor_sizes": ((32,), (64, 96), (128,), (256,))}, "anchor_sizes"),
+        ({"anchor_sizes": ((32,), (64, 96), (128,))}, "anchor_sizes"),
         ({"anchor_ratios": ()}, "anchor_ratios"),
         ({"mask_levels": (0, 2)}, "mask_levels"),
         ({"box_levels": (3, 4)}, "box_levels"),
         ({"start": "coco"}, "start"),
         ({"backbone": "small"}, "start"),
+        ({"start": "scratch"}, "norm"),
+        ({"start": "scratch", "norm": "trained"}, "frozen_levels"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(changes: dict[str, Any], field: str) -> None:

@@ -102,12 +102,27 @@ def test_going_on_after_a_real_sigkill_gives_the_same_weights(
     assert same_weights(whole.weights, Path(result["weights"]))
 
 
+def test_two_processes_share_an_epoch(tiny_dataset: Path, tmp_path: Path, tiny_settings: SegmenterSettings) -> None:
+    job = {"dataset": str(tiny_dataset), "out": str(tmp_path / "out"), "settings": tiny_settings.to_json()}
+    write_json(tmp_path / "job.json", job | {"device": "cpu"})
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", JOB]
+    environment = dict(os.environ, OMP_NUM_THREADS="1")
+    subprocess.run([*launch, str(tmp_path / "job.json")], env=environment, check=True, capture_output=True, timeout=120)
+    result = json.loads((tmp_path / "result.json").read_text())["result"]
+    assert result["metrics"]["steps"] == 4  # three batches an epoch, the odd one filled up
+    assert Segmenter.load(Path(result["weights"]), "cpu")
+
+
 def test_a_finished_training_stands_until_settings_or_data_change(
     tiny_dataset: Path, tmp_path: Path, tiny_settings: SegmenterSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
     first = train_segmenter(tiny_dataset, out, tiny_settings, device="cpu")
-    assert sorted(path.name for path in out.iterdir()) == ["training.json", "weights.safetensors"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "samples.png",
+        "training.json",
+        "weights.safetensors",
+    ]
     with monkeypatch.context() as patch:
         patch.setattr(train_module, "train_one_epoch", pytest.fail)
         assert train_segmenter(tiny_dataset, out, tiny_settings, device="cpu") == first
@@ -253,9 +268,10 @@ def test_frozen_statistics_are_trained_when_there_are_none(
     tiny_dataset: Path, tmp_path: Path, tiny_settings: SegmenterSettings
 ) -> None:
     settings = dataclasses.replace(
-        tiny_settings, backbone="mobilenet_v2", start="imagenet", norm="frozen", epochs=1, checkpoint_seconds=1e6
-    )
+        tiny_settings, backbone="mobilenet_v2", start="imagenet", norm="frozen", frozen_levels=1, epochs=1,
+        checkpoint_seconds=1e6,
+    )  # fmt: skip
     done = train_segmenter(tiny_dataset, tmp_path / "out", settings, device="cpu")
-    assert done.settings.norm == "trained"
+    assert (done.settings.start, done.settings.norm, done.settings.frozen_levels) == ("scratch", "trained", 0)
     assert "from scratch" in done.start
     assert train_segmenter(tiny_dataset, tmp_path / "out", settings, device="cpu") == done

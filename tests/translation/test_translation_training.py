@@ -146,24 +146,25 @@ def test_a_stopped_training_ends_with_the_same_weights(
 
 
 def test_killed_by_sigkill_and_started_again(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    longer = TINY | {"epochs": 8}
     job: dict[str, Any] = {
         "name": "red-solid",
         "source": str(folders[0]),
         "target": str(folders[1]),
-        "settings": TINY | {"epochs": 8},
+        "out": str(tmp_path / "killed" / "out"),
+        "settings": longer,
         "preset": "demo",
         "device": "cpu",
     }
+    (tmp_path / "killed").mkdir()
+    (tmp_path / "killed" / "job.json").write_text(json.dumps(job))
 
-    def start(folder: Path) -> subprocess.Popen[bytes]:
-        folder.mkdir(exist_ok=True)
-        (folder / "job.json").write_text(json.dumps(job | {"out": str(folder / "out")}))
-        command = [sys.executable, "-m", "fittingroom.translation.train", str(folder / "job.json")]
-        root = Path(__file__).resolve().parents[2]
-        return subprocess.Popen(command, cwd=root, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    def start() -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "fittingroom.translation.train", str(tmp_path / "killed" / "job.json")]
+        threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}  # sums are ordered by thread
+        return subprocess.Popen(command, cwd=Path(__file__).resolve().parents[2], env=os.environ | threads)
 
-    whole = start(tmp_path / "whole")
-    victim = start(tmp_path / "killed")
+    victim = start()
     deadline = time.monotonic() + 120
     checkpoints = tmp_path / "killed" / "out" / "checkpoints"
     while not list(checkpoints.glob("step-0000000[1-9]?")):
@@ -174,13 +175,14 @@ def test_killed_by_sigkill_and_started_again(folders: tuple[Path, Path], tmp_pat
     assert victim.wait() == -signal.SIGKILL
     assert not (tmp_path / "killed" / "out" / "weights.safetensors").exists()
     before = len(list(ProgressFile(tmp_path / "killed" / "progress.jsonl").read()))
-    assert start(tmp_path / "killed").wait() == 0
-    assert whole.wait() == 0
+    again = start()
+    settings = preset("demo").with_overrides(**longer)
+    whole = train_style("red-solid", folders[0], folders[1], tmp_path / "whole", settings, device="cpu")
+    assert again.wait() == 0
     resumed = list(ProgressFile(tmp_path / "killed" / "progress.jsonl").read())[before:]
-    assert resumed[0].step > 2  # it did not begin at the beginning
+    assert resumed[0].step > 10  # it did not begin at the beginning
     assert resumed[-1].step == 40
-    results = [tmp_path / name / "out" / "weights.safetensors" for name in ("whole", "killed")]
-    assert same(*results)
+    assert same(whole.weights, tmp_path / "killed" / "out" / "weights.safetensors")
     outcome = json.loads((tmp_path / "killed" / "result.json").read_text())
     assert outcome["result"]["steps"] == 40
 

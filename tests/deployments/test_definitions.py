@@ -1,0 +1,59 @@
+"""The deployments: the served ones and those of prefect.yaml say the same, and their defaults make a usable form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deployments.definitions import DEFINITIONS, Definition, trigger_of
+from fittingroom.workspace import Workspace
+from flows.catalogue import FLOWS
+
+ROOT = Path(__file__).resolve().parents[2]
+WRITTEN: dict[str, Any] = {
+    entry["name"]: entry for entry in yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text())["deployments"]
+}
+
+
+def test_every_flow_is_deployed_once_in_both_places() -> None:
+    assert len(DEFINITIONS) == len(FLOWS)
+    assert set(WRITTEN) == {definition.flow for definition in DEFINITIONS} == set(FLOWS)
+
+
+@pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda definition: definition.flow)
+def test_prefect_yaml_says_what_is_served(definition: Definition) -> None:
+    entry = WRITTEN[definition.flow]
+    function = definition.flow.replace("-", "_")
+    assert entry["entrypoint"] == f"flows/{function}.py:{function}"
+    assert (ROOT / "flows" / f"{function}.py").is_file()
+    assert entry["description"] == definition.description
+    assert tuple(entry["tags"]) == definition.tags
+    assert (entry.get("concurrency_limit") or {}).get("limit") == definition.concurrency
+    assert [schedule["cron"] for schedule in entry.get("schedules", [])] == (
+        [definition.cron] if definition.cron else []
+    )
+    triggers = [{k: v for k, v in trigger.items() if k != "type"} for trigger in entry.get("triggers", [])]
+    expected = trigger_of(definition)
+    assert triggers == ([expected] if expected else [])
+
+
+@pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda definition: definition.flow)
+def test_defaults_and_what_a_person_fills_in_make_valid_parameters(definition: Definition, tmp_path: Path) -> None:
+    defaults = definition.parameters(Workspace(tmp_path))["parameters"]
+    assert not set(definition.needs) & set(defaults)
+    filled: dict[str, Any] = {"persons": ["a.jpg"], "dataset": "df2", "source": "df2", "style": "navy-striped"}
+    model = FLOWS[definition.flow].parameters
+    parameters = model.model_validate(defaults | {name: filled[name] for name in definition.needs})
+    assert parameters.place.root == tmp_path
+    required = {name for name, field in model.model_fields.items() if field.is_required()} - {"catalog"}
+    assert required == set(definition.needs)
+
+
+def test_arrivals_within_a_minute_make_one_run() -> None:
+    triggers = [trigger for definition in DEFINITIONS if (trigger := trigger_of(definition))]
+    assert len(triggers) == 1
+    assert triggers[0]["expect"] == ["fittingroom.style.arrived"]
+    assert triggers[0]["within"] == 60

@@ -1,0 +1,156 @@
+"""The demo's parts: what it shows, the port it keeps, and the server it finds again."""
+
+from __future__ import annotations
+
+import http.server
+import io
+import json
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from deployments import demo, environment
+from deployments.environment import STATE, answers, running_server, use_workspace
+from deployments.live import LiveProgress
+from deployments.server import LocalServer, free_port
+from fittingroom.sample.shop import ShopFiles
+from fittingroom.sample.world import World
+from fittingroom.training.progress import Progress
+from fittingroom.workspace import Workspace
+
+
+class Healthy(http.server.BaseHTTPRequestHandler):
+    """Answers as a Prefect server does when asked for its health."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/api/health" else 404)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def healthy() -> Iterator[str]:
+    """The API address of something that says it is healthy."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Healthy)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/api"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_taken_port_is_not_given() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert free_port(port) != port
+    assert free_port(port) == port
+
+
+def test_a_server_that_runs_already_is_used_and_left_running(tmp_path: Path, healthy: str) -> None:
+    workspace = Workspace(tmp_path)
+    assert running_server(workspace) is None
+    workspace.prefect_home.mkdir()
+    (workspace.prefect_home / STATE).write_text(json.dumps({"api_url": healthy, "pid": 1}))
+    with LocalServer(workspace) as server:
+        server.wait()
+        assert server.api_url == healthy
+        assert server.ui_url == healthy.removesuffix("/api")
+    assert running_server(workspace) == healthy
+
+
+def test_a_server_that_is_gone_is_not_used(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.prefect_home.mkdir()
+    (workspace.prefect_home / STATE).write_text(json.dumps({"api_url": f"http://127.0.0.1:{free_port()}/api"}))
+    assert running_server(workspace) is None
+    assert not answers("not an address")
+
+
+@pytest.fixture
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No Prefect settings, and a home with no profiles."""
+    for name in list(os.environ):
+        if name.startswith("PREFECT_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setattr(environment.Path, "home", lambda: tmp_path / "home")
+    monkeypatch.setattr(environment.os, "environ", dict(os.environ))
+
+
+@pytest.mark.usefixtures("clean_environment")
+def test_a_single_run_writes_nothing_outside_the_workspace(tmp_path: Path) -> None:
+    use_workspace(Workspace(tmp_path / "w"))
+    assert environment.os.environ["PREFECT_HOME"] == str(tmp_path / "w" / "prefect")
+    assert "PREFECT_API_URL" not in environment.os.environ
+    assert environment.os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
+    assert environment.os.environ["DO_NOT_TRACK"] == "1"
+
+
+@pytest.mark.usefixtures("clean_environment")
+def test_a_single_run_uses_the_server_that_is_configured_else_ours(tmp_path: Path, healthy: str) -> None:
+    workspace = Workspace(tmp_path / "w")
+    workspace.prefect_home.mkdir(parents=True)
+    (workspace.prefect_home / STATE).write_text(json.dumps({"api_url": healthy}))
+    use_workspace(workspace)
+    assert environment.os.environ["PREFECT_API_URL"] == healthy
+    environment.os.environ["PREFECT_API_URL"] = "http://team.example/api"
+    use_workspace(workspace)
+    assert environment.os.environ["PREFECT_API_URL"] == "http://team.example/api"
+
+
+def test_the_shop_keeps_its_port_so_that_the_cache_holds(tmp_path: Path) -> None:
+    world = World(tmp_path, tmp_path, ShopFiles(tmp_path, {}), (), "d")
+    workspace = Workspace(tmp_path)
+    with demo._shop(workspace, world) as first:
+        port = first.port
+    with demo._shop(workspace, world) as second:
+        assert second.port == port
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        with demo._shop(workspace, world) as third:
+            assert third.port != port
+            other = third.port
+    with demo._shop(workspace, world) as fourth:
+        assert fourth.port == other
+
+
+def test_where_nobody_watches_it_says_plain_lines() -> None:
+    out = io.StringIO()
+    with LiveProgress(Console(file=out, width=120)) as live:
+        live.stage("crawl the shop", ended=False)
+        live.step("crawl the shop", 1, 2)
+        live.stage("crawl the shop", ended=True)
+        for number in range(1, 4):
+            live.training("navy-striped", Progress(number, 3, 1, 1, {"cycle": 0.25}, 9.0))
+    said = out.getvalue().splitlines()
+    assert said[0].startswith("crawl the shop: ")
+    assert said[1] == "  navy-striped: step 1/3, epoch 1/1  cycle 0.25  9 s left"
+    assert len(said) == 2, "not every step"
+
+
+def test_on_a_terminal_it_draws_bars() -> None:
+    out = io.StringIO()
+    with LiveProgress(Console(file=out, width=120, force_terminal=True)) as live:
+        live.stage("crawl the shop", ended=False)
+        live.training("navy-striped", Progress(2, 4, 1, 1, {"cycle": 0.25}))
+        live.stage("crawl the shop", ended=True)
+    assert "crawl the shop" in out.getvalue()
+    assert "navy-striped" in out.getvalue()
+
+
+def test_the_summary_names_what_to_look_at() -> None:
+    out = io.StringIO()
+    files = {"contact-sheet.png": "/w/reports/contact-sheet.png", "report.html": "/w/reports/report.html"}
+    demo._summary(Console(file=out, width=200), files, ["style-navy: it did not pass its gate"], 12.0)
+    for words in ("/w/reports/contact-sheet.png", "/w/reports/report.html", "did not pass", "fittingroom serve"):
+        assert words in out.getvalue()

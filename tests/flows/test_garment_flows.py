@@ -1,0 +1,115 @@
+"""Crawl and prepare as flows, with the real library on a folder of pictures: cached, resumed, pruned, refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from fittingroom.errors import InputError, NothingProduced
+from fittingroom.images import encode_jpeg
+from flows.crawl_garments import crawl_garments
+from flows.parameters import CrawlParameters, PrepareParameters
+from flows.prepare_garments import prepare_garments
+from tasks.pictures import PreparedStyle
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+STYLE = "red-solid"
+
+
+def shirt(number: int) -> bytes:
+    """A red shirt on a plain grey ground, with a print of its own (else the crawler takes them for one picture)."""
+    image = np.full((400, 360, 3), 225, np.uint8)
+    outline = [[90, 80], [150, 70], [210, 70], [270, 80], [330, 170], [285, 195], [265, 150], [265, 350], [95, 350]]
+    outline += [[95, 150], [75, 195], [30, 170]]
+    cv2.fillPoly(image, [np.array(outline, np.int32)], (185, 30, 40))
+    random = np.random.default_rng(number)
+    for _ in range(6):
+        x, y = int(random.integers(105, 215)), int(random.integers(90, 300))
+        cv2.rectangle(image, (x, y), (x + 40, y + 40), (110 + int(random.integers(60)), 10, 20), -1)
+    return encode_jpeg(image)
+
+
+def write_catalog(root: Path, pictures: int) -> Path:
+    folder = root / "captured"
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(pictures):
+        (folder / f"{number}.jpg").write_bytes(shirt(number))
+    catalog = root / "catalog.yaml"
+    catalog.write_text(
+        f"styles:\n  - name: {STYLE}\n    category: short sleeve top\n    colour: red\n    pattern: solid\n"
+        "    sources:\n      - {kind: folder, path: captured}\n"
+    )
+    return catalog
+
+
+def crawl(root: Path, catalog: Path) -> None:
+    crawl_garments(CrawlParameters(workspace=root / "w", catalog=catalog))
+
+
+def prepare(root: Path, shard_size: int = 4) -> PreparedStyle:
+    return prepare_garments(PrepareParameters(workspace=root / "w", shard_size=shard_size))[STYLE]
+
+
+def names(root: Path) -> set[str]:
+    return {path.name for path in (root / "w" / "prepared" / STYLE).glob("*.png")}
+
+
+def test_what_is_done_stays_done_and_only_what_is_lost_or_new_is_made(tmp_path: Path) -> None:
+    catalog = write_catalog(tmp_path, 12)
+    crawl(tmp_path, catalog)
+    first = prepare(tmp_path)
+    assert len(first.cut) == len(first.prepared) > 1
+    assert len(names(tmp_path)) == 24, "12 pictures and their mirrored twins"
+
+    seconds = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "w" / "prepared" / STYLE).glob("*.png")}
+    again = prepare(tmp_path)
+    assert again == first, "records are equal, seconds included: none was made anew"
+
+    lost = sorted(names(tmp_path))[0]
+    (tmp_path / "w" / "prepared" / STYLE / lost).unlink()
+    healed = prepare(tmp_path)
+    assert healed.cut == first.cut
+    changed = [old != new for old, new in zip(first.prepared, healed.prepared, strict=True)]
+    assert sum(changed) == 1, "only the shard that lost a file"
+    assert {path.name for path in (tmp_path / "w" / "prepared" / STYLE).glob("*.png")} == set(seconds)
+
+    write_catalog(tmp_path, 13)
+    crawl(tmp_path, catalog)
+    grown = prepare(tmp_path)
+    assert len(names(tmp_path)) == 26
+    assert sum(old != new for old, new in zip(healed.cut, grown.cut, strict=True)) == 1, "one new picture, one shard"
+
+
+def test_a_picture_that_is_gone_from_its_source_is_gone_from_training(tmp_path: Path) -> None:
+    catalog = write_catalog(tmp_path, 5)
+    crawl(tmp_path, catalog)
+    prepare(tmp_path)
+    before = names(tmp_path)
+    stale = tmp_path / "w" / "prepared" / STYLE / ("0" * 32 + ".png")
+    stale.write_bytes(b"left by another run")
+    prepare(tmp_path)
+    assert names(tmp_path) == before
+
+
+def test_a_broken_picture_is_a_row_and_not_a_crash(tmp_path: Path) -> None:
+    catalog = write_catalog(tmp_path, 4)
+    (tmp_path / "captured" / "broken.jpg").write_bytes(shirt(1)[:500])
+    crawl(tmp_path, catalog)
+    prepare(tmp_path)
+    assert len(names(tmp_path)) == 8
+
+
+def test_nothing_usable_ends_the_flow_with_a_sentence(tmp_path: Path) -> None:
+    catalog = write_catalog(tmp_path, 0)
+    (tmp_path / "captured" / "broken.jpg").write_bytes(b"not a picture")
+    with pytest.raises(NothingProduced, match="red-solid"):
+        crawl(tmp_path, catalog)
+
+
+def test_an_unknown_style_is_refused(tmp_path: Path) -> None:
+    catalog = write_catalog(tmp_path, 1)
+    with pytest.raises(InputError, match="expected names out of red-solid"):
+        crawl_garments(CrawlParameters(workspace=tmp_path / "w", catalog=catalog, styles=["blue"]))

@@ -1,0 +1,215 @@
+"""The lifecycle from end to end, with stand-ins for the trainings and the models: what is wired to what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from fittingroom.errors import MissingInputError, SettingError, TrainingDiverged
+from fittingroom.garment import Garment
+from fittingroom.images import RGB, write_png
+from fittingroom.masks import Mask
+from fittingroom.sample.deepfashion2_set import render_deepfashion2_set
+from fittingroom.styles.registry import Registry
+from fittingroom.training.progress import Listener, Progress
+from fittingroom.training.weights import save_weights
+from fittingroom.workspace import Workspace
+from flows.lifecycle import lifecycle
+from flows.parameters import LifecycleParameters, RetrainParameters
+from flows.retrain_styles import retrain_styles
+from tasks import training
+from tasks.watching import watching, watching_stages
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+GOOD = {"ciede2000_median": 4.0, "luminance_ssim": 0.9, "leak": 0.0}
+JOBS: list[str] = []
+METRICS: dict[str, dict[str, float]] = {}
+
+
+def fake_job(
+    module: str, folder: Path, job: Mapping[str, Any], listener: Listener | None = None, threads: int | None = None
+) -> dict[str, Any]:
+    """What `run_job` gives, without a training."""
+    name = str(job.get("name", "segmenter"))
+    JOBS.append(name)
+    assert threads is not None
+    assert threads >= 1
+    if name == "diverges":
+        raise TrainingDiverged("the loss stopped being finite")
+    if listener is not None:
+        listener(Progress(1, 2, 1, 1, {"loss": 0.5}))
+    kind = "segmenter" if name == "segmenter" else "style"
+    assert module == ("fittingroom.segmentation.train" if kind == "segmenter" else "fittingroom.translation.train")
+    if kind == "style":
+        for source in job["source"]:
+            assert list(Path(source).glob("*.png")), f"{source} has nothing to learn to change"
+        assert any("people-garments" in source for source in job["source"])
+    weights = folder / "weights.safetensors"
+    metrics = METRICS.get(name, GOOD)
+    info = {"metrics": metrics, "digests": {"source": "s", "target": "t"}}
+    save_weights(weights, kind, {"w": torch.zeros(1)}, dict(job["settings"]), info)
+    return {"weights": str(weights), "metrics": metrics}
+
+
+class EverythingFinder:
+    """Finds one garment in the middle."""
+
+    def find(self, image: RGB, score_threshold: float | None = None) -> list[Garment]:  # noqa: ARG002
+        """One square garment."""
+        mask = np.zeros(image.shape[:2], bool)
+        height, width = mask.shape
+        mask[height // 4 : height // 2, width // 4 : 3 * width // 4] = True
+        return [Garment(1, 0.99, mask)]
+
+
+class Painter:
+    """Paints everything green."""
+
+    size = 256
+
+    def translate(self, image_rgb: RGB, mask: Mask) -> RGB:
+        """Green."""
+        return np.where(mask[..., None], np.array([20, 160, 40], np.uint8), image_rgb)
+
+
+class Judged:
+    """A segmenter's report."""
+
+    def metrics(self) -> dict[str, float]:
+        """Good ones."""
+        return {"mask_ap50": 0.9, "mask_ap50_agnostic": 0.9, "largest_iou": 0.9}
+
+
+@pytest.fixture
+def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No network is trained, none is loaded."""
+    import fittingroom.segmentation.evaluate
+    import fittingroom.segmentation.predict
+    import fittingroom.translation.predict
+
+    def load(thing: Any) -> Callable[..., Any]:
+        return staticmethod(lambda *_, **__: thing)  # type: ignore[return-value]
+
+    JOBS.clear()
+    METRICS.clear()
+    monkeypatch.setattr(training, "run_job", fake_job)
+    monkeypatch.setattr(fittingroom.segmentation.evaluate, "evaluate_segmenter", lambda *_, **__: Judged())
+    monkeypatch.setattr(fittingroom.segmentation.predict.Segmenter, "load", load(EverythingFinder()))
+    monkeypatch.setattr(fittingroom.translation.predict.Translator, "load", load(Painter()))
+
+
+def packshot(number: int) -> RGB:
+    """A print of its own on a garment before a plain ground."""
+    image = np.full((300, 300, 3), 240, np.uint8)
+    image[60:260, 70:230] = (40, 60, 150)
+    random = np.random.default_rng(number)
+    for _ in range(5):
+        x, y = (int(value) for value in random.integers(75, 185, 2))
+        image[y : y + 40, x : x + 40] = random.integers(0, 120, 3)
+    return image
+
+
+def write_catalog(root: Path, names: list[str]) -> Path:
+    lines = ["styles:"]
+    for offset, name in enumerate(names):
+        for number in range(5):
+            write_png(root / name / f"{number}.png", packshot(100 * offset + number))
+        lines += [f"  - name: {name}", "    category: short sleeve top", "    colour: blue", "    pattern: solid"]
+        lines += ["    sources:", f"      - {{kind: folder, path: {name}}}"]
+    path = root / "catalog.yaml"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small DeepFashion2 folder."""
+    return render_deepfashion2_set(tmp_path_factory.mktemp("df2"), 6, 0, height=172, width=128)
+
+
+def parameters_for(root: Path, dataset: Path, names: list[str], **changes: Any) -> LifecycleParameters:
+    photo = root / "person.png"
+    if not photo.exists():
+        write_png(photo, packshot(7))
+    return LifecycleParameters(
+        workspace=root / "w", catalog=write_catalog(root, names), dataset=dataset, persons=[photo], preset="demo",
+        train=4, validation=2, **changes,
+    )  # fmt: skip
+
+
+@pytest.mark.usefixtures("fakes")
+def test_from_catalog_and_photos_to_pictures_and_a_report_then_all_of_it_cached(tmp_path: Path, dataset: Path) -> None:
+    METRICS["dull"] = {**GOOD, "ciede2000_median": 60.0}
+    parameters = parameters_for(tmp_path, dataset, ["navy", "dull", "diverges"])
+    stages: list[str] = []
+    heard: set[str] = set()
+    with (
+        watching(lambda name, _: heard.add(name)),
+        watching_stages(lambda name, ended: stages.append(name) if ended else None),
+    ):
+        outcome = lifecycle(parameters)
+    assert JOBS[0] == "segmenter"
+    assert JOBS[1:] == ["navy", "dull", "diverges"]
+    assert heard == {"segmenter", "navy", "dull"}
+    assert stages[0] == "crawl the shop"
+    assert stages[-1] == "write the report"
+    assert sorted(problem.split(":")[0] for problem in outcome["problems"]) == ["style-diverges", "style-dull"]
+    assert {name: model["champion"] for name, model in outcome["models"].items()} == {
+        "segmenter": True,
+        "style-navy": True,
+        "style-dull": False,
+    }
+    pictures = {name: Path(path) for name, path in outcome["files"].items()}
+    assert set(pictures) == {"contact-sheet.png", "report.html", "person.png in navy"}
+    assert all(path.is_file() for path in pictures.values())
+    registry = Registry(Workspace(tmp_path / "w"))
+    champion = registry.champion("style-navy")
+    assert champion is not None
+    assert champion.tags["category"] == "short sleeve top"
+
+    JOBS.clear()
+    assert lifecycle(parameters)["files"] == outcome["files"]
+    assert JOBS == ["diverges"], "only what failed is tried again"
+
+    (Path(outcome["files"]["person.png in navy"])).unlink()
+    assert Path(lifecycle(parameters)["files"]["person.png in navy"]).is_file()
+
+
+@pytest.mark.usefixtures("fakes")
+def test_what_is_wrong_is_said_before_any_work(tmp_path: Path, dataset: Path) -> None:
+    with pytest.raises(SettingError, match="epochs"):
+        lifecycle(parameters_for(tmp_path, dataset, ["navy"], style={"epochs": 0}))
+    with pytest.raises(SettingError, match="colour_of_money"):
+        lifecycle(parameters_for(tmp_path, dataset, ["navy"], segmenter={"colour_of_money": 1}))
+    missing = parameters_for(tmp_path, dataset, ["navy"]).model_copy(update={"persons": [tmp_path / "nobody.jpg"]})
+    with pytest.raises(MissingInputError, match=r"nobody\.jpg"):
+        lifecycle(missing)
+    assert JOBS == []
+    assert not (tmp_path / "w" / "crawl").exists()
+
+
+@pytest.mark.usefixtures("fakes")
+def test_pending_styles_are_trained_once_per_content(tmp_path: Path, dataset: Path) -> None:
+    lifecycle(parameters_for(tmp_path, dataset, ["navy"]))
+    JOBS.clear()
+
+    def retrain(names: list[str]) -> list[str]:
+        found = retrain_styles(
+            RetrainParameters(workspace=tmp_path / "w", catalog=write_catalog(tmp_path, names), preset="demo")
+        )
+        return sorted(found)
+
+    assert retrain(["navy"]) == [], "the lifecycle trained it"
+    assert retrain(["navy", "teal"]) == ["teal"]
+    assert JOBS == ["teal"]
+    assert retrain(["navy", "teal"]) == []
+    METRICS["dull"] = {**GOOD, "ciede2000_median": 60.0}
+    assert retrain(["navy", "teal", "dull"]) == ["dull"]
+    assert retrain(["navy", "teal", "dull"]) == [], "it did not pass its gate, but the same content would not either"
+    assert JOBS == ["teal", "dull"]

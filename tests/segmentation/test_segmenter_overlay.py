@@ -1,0 +1,28 @@
+"""Sheets show the photo outside the masks as it is."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fittingroom.garment import Garment
+from fittingroom.segmentation.overlay import draw_garments, sheet
+
+
+def test_only_the_garment_and_its_outline_are_drawn() -> None:
+    image = np.full((60, 40, 3), 90, np.uint8)
+    mask = np.zeros((60, 40), bool)
+    mask[20:40, 10:30] = True
+    drawn = draw_garments(image, [Garment(1, 0.9, mask)], labels=False)
+    assert (drawn[~mask] == 90).all()
+    assert (drawn[mask] != 90).any(axis=1).all()
+    assert (image == 90).all()
+    labelled = draw_garments(image, [Garment(1, 0.9, mask)])
+    assert (labelled != drawn).any()
+
+
+def test_a_sheet_holds_every_picture() -> None:
+    pictures = [np.full((30, 20, 3), value, np.uint8) for value in (10, 20, 30)]
+    made = sheet(pictures, columns=2, height=30)
+    assert made.shape == (2 * 38 + 8, 2 * 28 + 8, 3)
+    assert [int((made[..., 0] == value).sum()) for value in (10, 20, 30)] == [600, 600, 600]
+    assert sheet([]).shape[2] == 3
