@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
+import signal
 import time
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -33,6 +36,7 @@ def demo(workspace: Path | str, console: Console | None = None) -> int:
     started = time.monotonic()
     with LocalServer(place) as server:
         use_server(server.api_url, place.prefect_home)
+        signal.signal(signal.SIGINT, partial(_end_trainings, server))
         try:
             console.print(f"Fittingroom demo in {place.root}; watch it at {server.ui_url}", highlight=False)
             with LiveProgress(console) as live:
@@ -48,6 +52,16 @@ def demo(workspace: Path | str, console: Console | None = None) -> int:
             os._exit(130)  # threads wait for trainings, and these end with this process
     _summary(console, files, problems, time.monotonic() - started)
     return 1 if problems else 0
+
+
+def _end_trainings(server: LocalServer, *_: object) -> None:
+    """On Ctrl-C: end the trainings first, for the run waits for them; they go on from their checkpoints next time."""
+    for listing in Path("/proc/self/task").glob("*/children"):  # Linux; elsewhere a terminal tells them itself
+        for pid in map(int, listing.read_text().split()):
+            if pid != server.pid:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
+    raise KeyboardInterrupt
 
 
 def _world(place: Workspace, live: LiveProgress) -> World:
@@ -76,6 +90,8 @@ def _shop(place: Workspace, world: World) -> ShopServer:
 
 def _lifecycle(place: Workspace, world: World, shop_url: str, live: LiveProgress) -> tuple[list[str], dict[str, str]]:
     # Only now: Prefect reads its settings when it is imported.
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
     from flows.lifecycle import lifecycle
     from flows.parameters import LifecycleParameters
     from tasks.watching import watching, watching_stages
@@ -92,7 +108,9 @@ def _lifecycle(place: Workspace, world: World, shop_url: str, live: LiveProgress
         max_age_hours=8760,
         allow_loopback=True,
     )
-    with watching(live.training), watching_stages(live.stage):
+    # Heartbeats find runs whose worker died; each flow waits up to a second to end them, and here a person watches.
+    no_heartbeats = temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
+    with no_heartbeats, watching(live.training), watching_stages(live.stage):
         try:
             outcome = lifecycle(parameters)
         except FittingroomError as error:

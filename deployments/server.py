@@ -54,6 +54,11 @@ class LocalServer:
         return self.api_url.removesuffix("/api")
 
     @property
+    def pid(self) -> int | None:
+        """Its process, when this object started it."""
+        return self._process.pid if self._process else None
+
+    @property
     def log(self) -> Path:
         """Where the server's own output goes."""
         return self.workspace.prefect_home / "server.log"
@@ -111,7 +116,7 @@ class LocalServer:
             return
         self._process.terminate()
         try:
-            self._process.wait(10)
+            self._process.wait(5)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

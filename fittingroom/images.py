@@ -32,6 +32,10 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif")
 
 _decoding = threading.Lock()
 
+# Our own, lower cap on pixels is an error that names the picture; `catch_warnings` around each decoding would not be
+# safe between threads.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
 
 @dataclass(frozen=True)
 class ImageHeader:
@@ -62,26 +66,24 @@ def _opened(source: Path | bytes, name: str, max_pixels: int, max_bytes: int) ->
         raise ImageRejected("empty", name, "expected an image, got an empty file")
     if len(data) > max_bytes:
         raise ImageRejected("too_many_bytes", name, f"expected at most {max_bytes:,} bytes, got {len(data):,}")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # our own pixel cap below says it as an error
-        try:
-            image = Image.open(io.BytesIO(data), formats=ALLOWED_FORMATS)
-        except UnidentifiedImageError:
-            allowed = ", ".join(ALLOWED_FORMATS)
-            raise ImageRejected("format_not_allowed", name, f"expected one of {allowed}; it is none of these") from None
-        except Image.DecompressionBombError:
-            raise ImageRejected("too_many_pixels", name, f"expected at most {max_pixels:,} pixels, got more") from None
-        except Exception as error:  # noqa: BLE001  Pillow's parsers raise anything on hostile bytes
-            raise ImageRejected("unreadable", name, f"its header cannot be read: {error}") from None
-        with image:
-            width, height = image.size
-            if width <= 0 or height <= 0:
-                raise ImageRejected("zero_size", name, f"expected a picture, got {width} x {height} pixels")
-            if width * height > max_pixels:
-                raise ImageRejected(
-                    "too_many_pixels", name, f"expected at most {max_pixels:,} pixels, got {width} x {height}"
-                )
-            yield image
+    try:
+        image = Image.open(io.BytesIO(data), formats=ALLOWED_FORMATS)
+    except UnidentifiedImageError:
+        allowed = ", ".join(ALLOWED_FORMATS)
+        raise ImageRejected("format_not_allowed", name, f"expected one of {allowed}; it is none of these") from None
+    except Image.DecompressionBombError:
+        raise ImageRejected("too_many_pixels", name, f"expected at most {max_pixels:,} pixels, got more") from None
+    except Exception as error:  # noqa: BLE001  Pillow's parsers raise anything on hostile bytes
+        raise ImageRejected("unreadable", name, f"its header cannot be read: {error}") from None
+    with image:
+        width, height = image.size
+        if width <= 0 or height <= 0:
+            raise ImageRejected("zero_size", name, f"expected a picture, got {width} x {height} pixels")
+        if width * height > max_pixels:
+            raise ImageRejected(
+                "too_many_pixels", name, f"expected at most {max_pixels:,} pixels, got {width} x {height}"
+            )
+        yield image
 
 
 def probe(source: Path | bytes, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES) -> ImageHeader:

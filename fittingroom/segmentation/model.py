@@ -50,6 +50,7 @@ def build_segmenter(settings: SegmenterSettings, start: Mapping[str, Tensor] | N
     """
     model = _resnet50(settings) if settings.backbone == "resnet50" else _light(settings)
     _extend_mask_head(model, settings)
+    _start_masks_undecided(model)
     model.roi_heads.__class__ = GarmentHeads
     model.roi_heads.box_margin = settings.box_margin
     if start is not None:
@@ -236,6 +237,13 @@ class SmallBody(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+def _start_masks_undecided(model: MaskRCNN) -> None:
+    """Small weights for the last layer of masks (Detectron's 0.001): otherwise pretrained features, which are large,
+    give a first mask loss near 30, and clipping gradients of that size leaves nothing of the other losses."""
+    last = [module for module in model.roi_heads.mask_predictor.modules() if isinstance(module, nn.Conv2d)][-1]
+    nn.init.normal_(last.weight, std=0.001)
 
 
 def _extend_mask_head(model: MaskRCNN, settings: SegmenterSettings) -> None:

@@ -17,11 +17,10 @@ from typing import Any
 
 import torch
 from accelerate.utils import set_seed
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from fittingroom.errors import NothingProduced, TrainingDiverged
-from fittingroom.images import read_rgb, write_png
 from fittingroom.segmentation.dataset import (
     EpochBatches,
     GarmentDataset,
@@ -31,11 +30,11 @@ from fittingroom.segmentation.dataset import (
     read_split,
 )
 from fittingroom.segmentation.model import build_segmenter
-from fittingroom.segmentation.overlay import draw_garments, sheet
-from fittingroom.segmentation.predict import KIND, Segmenter
-from fittingroom.segmentation.scores import score_photos
+from fittingroom.segmentation.predict import KIND
+from fittingroom.segmentation.schedule import learning_rate, make_optimizer
 from fittingroom.segmentation.settings import SegmenterSettings, preset
 from fittingroom.segmentation.start import StartWeights, find_start
+from fittingroom.segmentation.validation import draw_samples, validate
 from fittingroom.training.accelerators import new_accelerator
 from fittingroom.training.averaging import WeightAverage
 from fittingroom.training.checkpoints import CheckpointFolder
@@ -47,11 +46,8 @@ from fittingroom.workspace import digest_file, digest_value, write_json
 
 CODE_VERSION = 1
 """Part of what decides whether a finished training still stands: raise it when the same settings train differently."""
-FINAL_RATE = 0.01
 RATE_AFTER_DIVERGENCE = 0.3
 REPORT_SECONDS = 1.0
-SAMPLES = 12
-"""Validation photos on the sheet ``samples.png``."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +197,7 @@ class _Training:
         network = build_segmenter(self.settings, start)
         # Channels last is a fifth quicker for these convolutions, on CPUs as on GPUs.
         self.network = network.to(self.accelerator.device, memory_format=torch.channels_last)
-        self.model, self.optimizer = self.accelerator.prepare(self.network, _optimizer(network, self.settings))
+        self.model, self.optimizer = self.accelerator.prepare(self.network, make_optimizer(network, self.settings))
         self.average = WeightAverage(self.network, self.settings.average_decay)
         self.place = _Place()
         self.accelerator.register_for_checkpointing(self.average, self.place)
@@ -248,7 +244,7 @@ class _Training:
             tensors = validated.tensors if validated else self.average.tensors
             info = {"metrics": metrics, "start": self.start, "data": self.digest}
             save_weights(self.weights, KIND, tensors, self.settings.to_json(), info)
-            self._draw_samples()
+            draw_samples(self.weights, self.validation.photos, self.out / "samples.png", self.device.type)
             self.best_weights.unlink(missing_ok=True)
             record = {"metrics": metrics, "weights_digest": digest_file(self.weights)}
             write_json(self.record, self._record() | record)
@@ -257,23 +253,11 @@ class _Training:
         self.accelerator.wait_for_everyone()
         return SegmenterTraining(self.weights, metrics, self.settings, self.start)
 
-    def _draw_samples(self) -> None:
-        photos = self.validation.photos[:SAMPLES]
-        if photos:
-            segmenter = Segmenter.load(self.weights, self.device.type)
-            images = [read_rgb(photo.path) for photo in photos]
-            threshold = min(self.settings.score_threshold, 0.5)
-            found = [segmenter.find(image, threshold) for image in images]
-            drawn = [draw_garments(image, garments) for image, garments in zip(images, found, strict=True)]
-            write_png(self.out / "samples.png", sheet(drawn))
-
     # What the loop calls
 
     def rate(self) -> float:
-        """The learning rate of the next step: linear warm-up, then a cosine down to `FINAL_RATE` of the highest."""
-        warm = min(1.0, (self.place.step + 1) / (self.settings.warmup_steps + 1))
-        cosine = FINAL_RATE + (1 - FINAL_RATE) * (1 + math.cos(math.pi * self.progress())) / 2
-        return self.settings.learning_rate * warm * cosine * self.place.rate_factor
+        """The learning rate of the next step."""
+        return learning_rate(self.settings, self.place.step, self.progress()) * self.place.rate_factor
 
     def progress(self) -> float:
         """0 to 1: steps done of all steps, or time spent of the time allowed when that is further on."""
@@ -329,12 +313,7 @@ class _Training:
         if not any(photo.garments for photo in self.validation.photos):
             return
         if self.accelerator.is_main_process:
-            served = build_segmenter(self.settings)
-            self.average.copy_to(served)
-            segmenter = Segmenter(served, self.settings, self.accelerator.device)
-            threshold = min(self.settings.score_threshold, 0.5)
-            examples = (self.validation.plain(index) for index in range(len(self.validation)))
-            metrics = score_photos(examples, lambda image: segmenter.find(image, 0.0), threshold)
+            metrics = validate(self.average.tensors, self.settings, self.validation, self.accelerator.device)
             self.place.validations_since_best += 1
             if metrics["mask_ap"] > self.place.best:
                 self.place.best, self.place.validations_since_best = metrics["mask_ap"], 0
@@ -409,18 +388,6 @@ def train_one_epoch(run: _Training, epoch: int, done: int) -> None:
         run.after_step({name: value.detach() for name, value in losses.items()}, epoch)
         if run.progress() >= 1.0:
             break
-
-
-def _optimizer(network: nn.Module, settings: SegmenterSettings) -> torch.optim.Optimizer:
-    """Weight decay on weights only: factors and offsets of one dimension are left alone."""
-    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in trained if p.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    if settings.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=settings.momentum, fused=True)
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(settings.momentum, 0.999), fused=True)
 
 
 def run_job(job: dict[str, Any], listener: Listener) -> dict[str, Any]:

@@ -75,7 +75,8 @@ class StyleReport:
     """Figures over all pictures (`metrics`), per picture (`rows`), and the before/after sheet when one was asked for.
 
     ``ciede2000_median`` is the median colour difference to the style, ``luminance_ssim`` the mean SSIM of relative
-    lightness on the garment, ``fold_ssim`` the same blurred beyond any pattern, ``leak`` the share (0..1) of the
+    lightness on the garment, ``fold_ssim`` the same blurred beyond any pattern (for a patterned style, which has to
+    change fine lightness, both are the blurred one), ``leak`` the share (0..1) of the
     network's own change that falls outside the mask, and ``pattern_recognised`` the share of outputs whose described
     pattern is the wanted one.
     """
@@ -148,9 +149,11 @@ def evaluate_translator(
 def measure(image: RGB, mask: Mask, output: RGB, style_target: StyleTarget | None) -> dict[str, float]:
     """The figures of one picture; ``output`` is the network's own, surround included."""
     change = np.abs(output.astype(np.float64) - image).sum(-1)
+    patterned = style_target is not None and style_target.pattern not in (None, "solid")
+    folds = luminance_ssim(image, output, mask, blur=FOLD_BLUR)
     row = {
-        "luminance_ssim": luminance_ssim(image, output, mask),
-        "fold_ssim": luminance_ssim(image, output, mask, blur=FOLD_BLUR),
+        "luminance_ssim": folds if patterned else luminance_ssim(image, output, mask),
+        "fold_ssim": folds,
         "leak": float(change[~mask].sum() / max(change.sum(), 1.0)),
     }
     curve = colour_curve(output, mask)

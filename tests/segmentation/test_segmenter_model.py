@@ -156,3 +156,9 @@ def test_frozen_levels_end_at_their_stride(backbone: str) -> None:
     assert trained(1) & body == after_stride_4
     assert trained(4) & body == set()
     assert trained(0) - body == trained(4)
+
+
+def test_masks_start_undecided(tiny_settings: SegmenterSettings) -> None:
+    model = build_segmenter(tiny_settings)
+    logits = model.roi_heads.mask_predictor(torch.full((1, 8, 7, 7), 20.0))
+    assert logits.abs().max() < 1

@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torchvision.models.detection import MaskRCNN
 from torchvision.ops import roi_align
 
 from fittingroom import masks
@@ -96,19 +97,26 @@ def test_one_garment_is_reported_once_whatever_its_category(tiny_settings: Segme
     assert _without_doubles(np.zeros_like(small), boxes, size, tiny_settings) == []
 
 
+def eager(settings: SegmenterSettings) -> MaskRCNN:
+    """An untrained network whose masks are full: fresh ones are undecided."""
+    torch.manual_seed(0)
+    model = build_segmenter(settings)
+    last = [module for module in model.roi_heads.mask_predictor.modules() if isinstance(module, torch.nn.Conv2d)][-1]
+    torch.nn.init.constant_(last.bias, 2.0)
+    return model
+
+
 @pytest.fixture
 def weights(tmp_path: Path, tiny_settings: SegmenterSettings) -> Path:
-    torch.manual_seed(0)
     path = tmp_path / "weights.safetensors"
-    save_weights(path, KIND, build_segmenter(tiny_settings).state_dict(), tiny_settings.to_json())
+    save_weights(path, KIND, eager(tiny_settings).state_dict(), tiny_settings.to_json())
     return path
 
 
 def test_weights_rebuild_their_network(weights: Path, tiny_settings: SegmenterSettings) -> None:
     segmenter = Segmenter.load(weights, "cpu")
     assert segmenter.settings == tiny_settings
-    torch.manual_seed(0)
-    expected = build_segmenter(tiny_settings).state_dict()
+    expected = eager(tiny_settings).state_dict()
     assert all(torch.equal(value, expected[name]) for name, value in segmenter.model.state_dict().items())
 
 
@@ -163,3 +171,17 @@ def test_hostile_weights_are_refused(weights: Path, tmp_path: Path, tiny_setting
         Segmenter.load(tmp_path / "none.safetensors", "cpu")
     with pytest.raises(SettingError, match="device"):
         Segmenter.load(weights, "tpu")
+
+
+def test_weights_with_folded_batch_norm_rebuild_their_network(tmp_path: Path, tiny_settings: SegmenterSettings) -> None:
+    folded = dataclasses.replace(
+        tiny_settings, backbone="mobilenet_v2", start="imagenet", norm="frozen", frozen_levels=1
+    )
+    model = eager(folded).eval()
+    save_weights(tmp_path / "weights", KIND, model.state_dict(), folded.to_json())
+    loaded = Segmenter.load(tmp_path / "weights", "cpu")
+    image = np.random.default_rng(0).integers(0, 255, (64, 70, 3), np.uint8)
+    direct = Segmenter(model, folded, torch.device("cpu")).find(image, 0.0)
+    again = loaded.find(image, 0.0)
+    assert again
+    assert [garment.score for garment in again] == [garment.score for garment in direct]

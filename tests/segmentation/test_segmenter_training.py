@@ -202,7 +202,7 @@ def test_training_stops_early_without_progress(
     def score(*_: object) -> dict[str, float]:
         return {"mask_ap": next(figures), "mask_ap50": 0.0, "largest_iou": 0.0}
 
-    monkeypatch.setattr(train_module, "score_photos", score)
+    monkeypatch.setattr(train_module, "validate", score)
     settings = dataclasses.replace(tiny_settings, epochs=5, patience=2)
     done = train_segmenter(tiny_dataset, tmp_path / "out", settings, device="cpu")
     assert (done.metrics["steps"], done.metrics["best_epoch"], done.metrics["mask_ap"]) == (9, 1, 0.5)

@@ -1,0 +1,44 @@
+"""What a training looks at between epochs: figures on the validation photos, and a sheet of them for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from fittingroom.images import read_rgb, write_png
+from fittingroom.segmentation.dataset import GarmentDataset, LabelledPhoto
+from fittingroom.segmentation.model import build_segmenter
+from fittingroom.segmentation.overlay import draw_garments, sheet
+from fittingroom.segmentation.predict import Segmenter
+from fittingroom.segmentation.scores import score_photos
+from fittingroom.segmentation.settings import SegmenterSettings
+
+SAMPLES = 12
+"""Photos on the sheet."""
+HIGHEST_THRESHOLD = 0.5
+"""The recipe serves from a score of 0.98 on; validation and samples would then be empty for most of a training."""
+
+
+def validate(
+    tensors: Mapping[str, Tensor], settings: SegmenterSettings, data: GarmentDataset, device: torch.device
+) -> dict[str, float]:
+    """`score_photos` of a network with these weights, on photos at the size the network looks at them."""
+    network = build_segmenter(settings)
+    network.load_state_dict(dict(tensors))
+    segmenter = Segmenter(network, settings, device)
+    examples = (data.plain(index) for index in range(len(data)))
+    threshold = min(settings.score_threshold, HIGHEST_THRESHOLD)
+    return score_photos(examples, lambda image: segmenter.find(image, 0.0), threshold)
+
+
+def draw_samples(weights: Path, photos: Sequence[LabelledPhoto], out: Path, device: str) -> None:
+    """Write a PNG of the first photos with what is found on them."""
+    if not photos:
+        return
+    segmenter = Segmenter.load(weights, device)
+    threshold = min(segmenter.settings.score_threshold, HIGHEST_THRESHOLD)
+    images = [read_rgb(photo.path) for photo in photos[:SAMPLES]]
+    write_png(out, sheet([draw_garments(image, segmenter.find(image, threshold)) for image in images]))
