@@ -43,6 +43,7 @@ def use_workspace(workspace: Workspace) -> None:
     if running is not None:
         use_server(running, workspace.prefect_home)
     else:
+        workspace.prefect_home.mkdir(parents=True, exist_ok=True)  # Prefect makes the last folder of it only
         os.environ["PREFECT_HOME"] = str(workspace.prefect_home)
         os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
 

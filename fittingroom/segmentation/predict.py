@@ -19,11 +19,14 @@ from fittingroom.garment import Garment
 from fittingroom.images import RGB
 from fittingroom.segmentation.dataset import HALF_PIXEL, working_size
 from fittingroom.segmentation.model import build_segmenter
+from fittingroom.segmentation.refine import refine_mask
 from fittingroom.segmentation.settings import SegmenterSettings
 from fittingroom.training.device import choose_device
 from fittingroom.training.weights import load_into, read_weights
 
 KIND = "segmenter"
+REFINED_FROM = 0.2
+"""Masks of lower score are not refined: nothing serves them, and an evaluation has many."""
 
 
 class Segmenter:
@@ -79,7 +82,7 @@ class Segmenter:
         proposals, _ = self.model.rpn(batch, features)
         detections, _ = self.model.roi_heads(features, proposals, batch.image_sizes)
         return [
-            self._garments(detection, size, image.shape[:2], threshold)
+            self._garments(detection, size, image, threshold)
             for detection, size, image in zip(detections, batch.image_sizes, images, strict=True)
         ]
 
@@ -89,17 +92,22 @@ class Segmenter:
         return torch.from_numpy(resized).to(self.device).permute(2, 0, 1).float().div_(255)
 
     def _garments(
-        self, detection: dict[str, Tensor], looked_at: tuple[int, int], full: tuple[int, int], threshold: float
+        self, detection: dict[str, Tensor], looked_at: tuple[int, int], image: RGB, threshold: float
     ) -> list[Garment]:
+        height, width = image.shape[:2]
         keep = detection["scores"] >= threshold
         boxes = detection["boxes"][keep].double().cpu().numpy() + HALF_PIXEL
         scores, labels = detection["scores"][keep].tolist(), detection["labels"][keep].tolist()
         small = detection["masks"][keep, 0].float().cpu().numpy()
         chosen = _without_doubles(small, boxes, looked_at, self.settings)
-        ratio = np.array([full[1] / looked_at[1], full[0] / looked_at[0]] * 2)
+        ratio = np.array([width / looked_at[1], height / looked_at[0]] * 2)
+        maps = {i: paste_probabilities(small[i], boxes[i] * ratio, height, width) for i in chosen}
         found = []
         for i in chosen:
-            mask = paste_mask(small[i], boxes[i] * ratio, *full)
+            if self.settings.refine_masks and scores[i] >= REFINED_FROM:
+                mask = refine_mask(image, maps[i], [maps[j] for j in chosen if j != i and scores[j] >= REFINED_FROM])
+            else:
+                mask = maps[i] >= 0.5
             if mask.any():
                 found.append(Garment(int(labels[i]), float(scores[i]), mask))
         return found
@@ -128,7 +136,14 @@ def _without_doubles(
 def paste_mask(
     probabilities: NDArray[np.float32], box_xyxy: NDArray[np.float64], height: int, width: int
 ) -> masks.Mask:
-    """A mask of the whole picture from the (S, S) probabilities inside a box, interpolated smoothly.
+    """Where `paste_probabilities` gives one half or more."""
+    return np.asarray(paste_probabilities(probabilities, box_xyxy, height, width) >= 0.5)
+
+
+def paste_probabilities(
+    probabilities: NDArray[np.float32], box_xyxy: NDArray[np.float64], height: int, width: int
+) -> NDArray[np.float32]:
+    """The whole picture, (height, width), from the (S, S) probabilities inside a box, interpolated smoothly; 0 outside.
 
     Args:
         probabilities: 0 to 1; cell (i, j) is centred at ((j + 0.5) / S, (i + 0.5) / S) of the box.
@@ -136,7 +151,7 @@ def paste_mask(
         height: of the picture.
         width: of the picture.
     """
-    result = np.zeros((height, width), np.bool_)
+    result = np.zeros((height, width), np.float32)
     x1, y1, x2, y2 = (float(value) for value in box_xyxy)
     left, top = max(int(np.floor(x1)), 0), max(int(np.floor(y1)), 0)
     right, bottom = min(int(np.ceil(x2)), width), min(int(np.ceil(y2)), height)
@@ -158,5 +173,5 @@ def paste_mask(
         flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    result[top:bottom, left:right] = patch >= 0.5
+    result[top:bottom, left:right] = patch
     return result
