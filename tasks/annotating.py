@@ -61,11 +61,6 @@ def images_folder(dataset: Content) -> Path:
     return Path(_selection(dataset)["images_dir"])
 
 
-def held_out_photos(dataset: Content) -> list[Path]:
-    """The validation photos of a dataset."""
-    return [images_folder(dataset) / name for name in _selection(dataset)["validation"]]
-
-
 def read_dataset(workspace: Workspace, name: str) -> Content:
     """A dataset of the workspace, whichever run wrote it.
 

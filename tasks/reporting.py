@@ -30,7 +30,7 @@ class Stage(TypedDict):
     detail: str
 
 
-@step("build report", version=1, run_name="build report", beside=("stages",))
+@step("build report", version=2, run_name="build report", beside=("stages",))
 def build_report(
     workspace: str,
     title: str,
@@ -62,7 +62,10 @@ def build_report(
     if shown:
         rows = [
             SheetRow(
-                row.name, Path(row.photo), Path(row.overlay), {style: Path(path) for style, path in row.results.items()}
+                row.name,
+                Path(row.photo),
+                Path(row.overlay) if row.overlay else None,
+                {style: Path(path) for style, path in row.results.items()},
             )
             for row in shown
         ]
@@ -84,7 +87,7 @@ def build_report(
             )
             for name, record in models.items()
         ],
-        masks=[PictureRow(str(place.root / path), "held-out photo") for path in overlays],
+        masks=[PictureRow(str(place.root / path), "") for path in overlays],
         rejected=[
             RejectedRow(stage, reason, len(rows), [row["picture"] for row in rows[:5]])
             for stage, records in rejected.items()

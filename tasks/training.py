@@ -10,7 +10,6 @@ from fittingroom.training.jobs import run_job
 from fittingroom.training.progress import Listener
 from fittingroom.workspace import Workspace
 from tasks import watching
-from tasks.annotating import held_out_photos
 from tasks.artifacts import ProgressBar, artifact_key, picture_rows, show_figures, show_markdown, to_all
 from tasks.caching import Content, Made, step
 
@@ -77,36 +76,21 @@ def train_segmenter(
     return Made({"weights": place.relative(weights), "figures": figures, "folder": place.relative(out)}, [weights])
 
 
-@step("evaluate segmenter", version=1, run_name="evaluate segmenter", beside=("device",))
+@step("evaluate segmenter", version=2, run_name="evaluate segmenter", beside=("device",))
 def evaluate_segmenter(workspace: str, weights: Content, dataset: Content, device: str) -> Made:
     """Figures on the validation photos."""
     from fittingroom.segmentation.evaluate import evaluate_segmenter as evaluate
+    from fittingroom.tryon.held_out import draw_held_out
 
     place = Workspace(Path(workspace))
     report = evaluate(Path(weights.path), Path(dataset.path), device=device)
     metrics = {name: float(value) for name, value in report.metrics().items()}
     show_figures(artifact_key("figures", SEGMENTER), metrics, "Segmenter on held-out photos")
-    overlays = _overlays(Path(weights.path), dataset, place.training(SEGMENTER) / "held-out", device)
-    pictures = [overlays[i : i + 3] for i in range(0, len(overlays) - 2, 3)]
-    show_markdown(
-        artifact_key("masks", SEGMENTER), picture_rows([" "] * 3, pictures), "Garments found, held-out photos"
-    )
+    folder = place.training(SEGMENTER) / "held-out"
+    overlays = draw_held_out(Path(weights.path), Path(dataset.path), folder, OVERLAYS, device)
+    pictures = picture_rows([" "], [[path] for path in overlays])
+    show_markdown(artifact_key("masks", SEGMENTER), pictures, "Held-out photos: annotated and found")
     return Made({"metrics": metrics, "overlays": [place.relative(path) for path in overlays]}, overlays)
-
-
-def _overlays(weights: Path, dataset: Content, folder: Path, device: str) -> list[Path]:
-    """What the segmenter finds on a few held-out photos, drawn on them."""
-    from fittingroom.images import read_rgb, write_png
-    from fittingroom.segmentation.predict import Segmenter
-    from fittingroom.tryon.sheet import garment_overlay
-
-    finder = Segmenter.load(weights, device=device)
-    photos = held_out_photos(dataset)
-    chosen = photos[:: max(1, len(photos) // OVERLAYS)][:OVERLAYS]
-    for number, photo in enumerate(chosen):
-        image = read_rgb(photo)
-        write_png(folder / f"{number:02d}.png", garment_overlay(image, finder.find(image)))
-    return [folder / f"{number:02d}.png" for number in range(len(chosen))]
 
 
 @step("train style", version=1, run_name="train style {name}", beside=("device", "threads"))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fittingroom import masks
-from fittingroom.images import RGB
+from fittingroom.images import RGB, resize
 
 Probability = NDArray[np.float32]
 
@@ -51,18 +51,16 @@ def refine_mask(image: RGB, probability: Probability, others: Sequence[Probabili
     scale = min(1.0, SIDE / max(box.width, box.height))
     size = (max(round(box.width * scale), 2), max(round(box.height * scale), 2))
 
-    def small(picture: NDArray[np.generic]) -> NDArray[np.generic]:
-        crop = picture[box.y1 : box.y2, box.x1 : box.x2]
-        return np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA))
+    def small(probabilities: Probability) -> Probability:
+        crop = probabilities[box.y1 : box.y2, box.x1 : box.x2]
+        return np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA), np.float32)
 
-    labels = _labels(
-        np.asarray(small(probability), np.float32), [np.asarray(small(other), np.float32) for other in others]
-    )
+    labels = _labels(small(probability), [small(other) for other in others])
     inside = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
     if inside.all() or not inside.any():
         return mask
     cv2.setRNGSeed(0)  # its colour models start from random clusters
-    colours = np.ascontiguousarray(small(image), np.uint8)
+    colours = resize(image[box.y1 : box.y2, box.x1 : box.x2], *size)
     cv2.grabCut(
         colours, labels, (0, 0, 1, 1), np.zeros((1, 65)), np.zeros((1, 65)), ITERATIONS, mode=cv2.GC_INIT_WITH_MASK
     )

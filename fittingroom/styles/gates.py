@@ -58,17 +58,16 @@ def _at_least(field: str, value: float, low: float, high: float) -> None:
 
 _STYLE_FLOORS = {
     "demo": StyleFloors(
-        ciede2000_median_at_most=20.0,
-        luminance_ssim_at_least=0.35,
-        leak_at_most=0.15,
-        pattern_recognised_at_least=0.0,
+        ciede2000_median_at_most=10.0,
+        luminance_ssim_at_least=0.5,
+        pattern_recognised_at_least=0.5,
     ),
     "cpu": StyleFloors(ciede2000_median_at_most=16.0, luminance_ssim_at_least=0.45, pattern_recognised_at_least=0.3),
     "standard": StyleFloors(),
     "recipe": StyleFloors(leak_at_most=0.25),  # this generator is not told the mask; try-on masks what it leaks
 }
 _SEGMENTER_FLOORS = {
-    "demo": SegmenterFloors(mask_ap50_at_least=0.30, largest_iou_at_least=0.50),
+    "demo": SegmenterFloors(mask_ap50_at_least=0.40, largest_iou_at_least=0.60),
     "cpu": SegmenterFloors(mask_ap50_at_least=0.35, largest_iou_at_least=0.50),
     "standard": SegmenterFloors(),
 }

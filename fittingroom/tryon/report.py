@@ -160,10 +160,9 @@ def render_report(data: ReportData) -> str:
     }
     longest = max((stage.seconds for stage in data.stages), default=0.0)
     styles = list(dict.fromkeys(style for row in data.tryons for style in row.results))
-    metrics = list(dict.fromkeys(name for model in data.models for name in model.metrics))
     total = sum(stage.seconds for stage in data.stages)
     template = environment.get_template("report.html")
-    return template.render(data=data, longest=longest, styles=styles, metrics=metrics, total=total)
+    return template.render(data=data, longest=longest, styles=styles, total=total)
 
 
 def picture_uri(path: str | Path, side: int = 640) -> str:
