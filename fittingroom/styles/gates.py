@@ -58,7 +58,7 @@ def _at_least(field: str, value: float, low: float, high: float) -> None:
 
 _STYLE_FLOORS = {
     "demo": StyleFloors(
-        ciede2000_median_at_most=10.0,
+        ciede2000_median_at_most=14.0,
         luminance_ssim_at_least=0.5,
         pattern_recognised_at_least=0.5,
     ),
