@@ -60,7 +60,7 @@ _STYLE_FLOORS = {
     "demo": StyleFloors(
         ciede2000_median_at_most=14.0,
         luminance_ssim_at_least=0.5,
-        pattern_recognised_at_least=0.5,
+        pattern_recognised_at_least=0.4,
     ),
     "cpu": StyleFloors(ciede2000_median_at_most=16.0, luminance_ssim_at_least=0.45, pattern_recognised_at_least=0.3),
     "standard": StyleFloors(),
