@@ -100,7 +100,7 @@ def test_demo_floors_are_the_loosest() -> None:
     assert demo.ciede2000_median_at_most > standard.ciede2000_median_at_most
     assert demo.luminance_ssim_at_least < standard.luminance_ssim_at_least
     assert demo.leak_at_most == standard.leak_at_most  # the hard limit is nobody's to loosen
-    assert segmenter_floors("demo").largest_iou_at_least < segmenter_floors("standard").largest_iou_at_least
+    assert segmenter_floors("demo").mask_ap50_at_least < segmenter_floors("standard").mask_ap50_at_least
 
 
 def test_wrong_settings_name_field_value_and_range() -> None:
