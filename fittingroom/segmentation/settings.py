@@ -132,7 +132,7 @@ class SegmenterSettings:
     box_margin: float = 0.06
     """Boxes grow by this share of their size before their masks are drawn: a box a little too small cuts a sleeve off,
     one a little too large costs nothing (0 to 0.5)."""
-    refine_masks: bool = False
+    refine_masks: bool = True
     """Draw masks again along the photo's edges (see `fittingroom.segmentation.refine`)."""
     max_garments: int = 12
     """The most garments reported for one photo (1 to 100)."""
@@ -302,7 +302,6 @@ PRESETS: dict[str, SegmenterSettings] = {
         max_minutes=6.5,
         learning_rate=1e-3,
         validate_every=10,
-        refine_masks=True,
     ),
     "cpu": SegmenterSettings(average_decay=0.995, validate_every=3),
     "standard": SegmenterSettings(
@@ -327,6 +326,7 @@ PRESETS: dict[str, SegmenterSettings] = {
         batch_size=2,
         learning_rate=1e-4,
         score_threshold=0.98,
+        refine_masks=False,
     ),
 }
 
