@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Mapping
 from typing import Any
 
 from deployments.environment import use_workspace
+from fittingroom.errors import FittingroomError
 from flows.catalogue import find_flow
 
 
@@ -14,13 +16,17 @@ def run_flow(name: str, values: Mapping[str, Any]) -> int:
     """Run the flow to its end; 0, or 1 when it ran and something fell short (said on stderr).
 
     Raises:
-        InputError: no such flow, or a parameter that is not allowed; nothing was started.
+        InputError: no such flow, or a parameter that cannot be used; nothing was started.
         FittingroomError: what stopped the flow.
     """
     entry = find_flow(name)
     parameters = entry.fill_in(values)
+    parameters.check()
     use_workspace(parameters.place)
-    result = entry.load()(parameters)
+    flow = entry.load()
+    for logger in ("prefect.flow_runs", "prefect.task_runs"):
+        logging.getLogger(logger).addFilter(without_traceback)
+    result = flow(parameters)
     from tasks.reporting import outcome_of  # with Prefect behind it, whose settings are in place by now
 
     outcome = outcome_of(parameters.place, result)
@@ -29,3 +35,10 @@ def run_flow(name: str, values: Mapping[str, Any]) -> int:
     for title, path in outcome["files"].items():
         print(f"{title}: {path}")
     return 1 if outcome["problems"] else 0
+
+
+def without_traceback(record: logging.LogRecord) -> bool:
+    """A log filter: errors we raise on purpose say all in their one line, so their traceback is left out."""
+    if record.exc_info and isinstance(record.exc_info[1], FittingroomError):
+        record.exc_info = record.exc_text = None
+    return True

@@ -49,4 +49,4 @@ def get_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "FITTINGROOM_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise SettingError(name, first.get("input"), first["msg"]) from None
+        raise SettingError(name, first.get("input"), first["msg"].removeprefix("Input should be ")) from None

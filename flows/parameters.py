@@ -7,7 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from fittingroom.catalog import load_catalog
+from fittingroom.errors import MissingInputError
+from fittingroom.segmentation.settings import preset as segmenter_preset
 from fittingroom.settings import get_settings
+from fittingroom.translation.settings import preset as style_preset
 from fittingroom.workspace import Workspace
 
 Preset = Literal["demo", "cpu", "standard"]
@@ -46,6 +50,27 @@ class Parameters(BaseModel):
     def place(self) -> Workspace:
         """The workspace's paths."""
         return Workspace(self.workspace)
+
+    def check(self) -> None:
+        """Refuse what no run on this machine could use; called before a server is started.
+
+        A run form does not call it: the files may lie on another machine, where the flow itself looks for them.
+
+        Raises:
+            MissingInputError: a file or folder named is not there.
+            CatalogError, SettingError: the catalog, or a setting of a training, cannot be used.
+        """
+        for name in ("catalog", "dataset", "source", "backbone_weights", "persons"):
+            value = getattr(self, name, None)
+            for path in value if isinstance(value, list) else [value]:
+                if isinstance(path, Path) and not path.exists():
+                    raise MissingInputError(f"parameter {name}", path)
+        if isinstance(catalog := getattr(self, "catalog", None), Path):
+            load_catalog(catalog)
+        self.check_trainings()
+
+    def check_trainings(self) -> None:
+        """Refuse settings that no training accepts."""
 
 
 class CrawlParameters(Parameters):
@@ -109,6 +134,10 @@ class TrainSegmenterParameters(Parameters):
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Every random choice follows from it")
     device: Device = Field(default_factory=lambda: get_settings().device, description="Where to train")
 
+    def check_trainings(self) -> None:
+        """Refuse settings that no training accepts."""
+        segmenter_preset(self.preset).with_overrides(self.settings)
+
 
 class TrainStyleParameters(Parameters):
     """How one style is trained."""
@@ -127,6 +156,10 @@ class TrainStyleParameters(Parameters):
     settings: dict[str, Any] = Field({}, description='Single settings over the preset\'s, such as {"epochs": 10}')
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Every random choice follows from it")
     device: Device = Field(default_factory=lambda: get_settings().device, description="Where to train")
+
+    def check_trainings(self) -> None:
+        """Refuse settings that no training accepts."""
+        style_preset(self.preset).with_overrides(**self.settings)
 
 
 class RegisterStyleParameters(Parameters):
@@ -171,6 +204,11 @@ class LifecycleParameters(Parameters):
     trainings_at_once: int = Field(2, ge=1, le=8, description="Trainings that share this machine at once")
     device: Device = Field(default_factory=lambda: get_settings().device, description="Where to train")
 
+    def check_trainings(self) -> None:
+        """Refuse settings that no training accepts."""
+        segmenter_preset(self.preset).with_overrides(self.segmenter)
+        style_preset(self.preset).with_overrides(**self.style)
+
 
 class RetrainParameters(Parameters):
     """Which new and changed styles to train."""
@@ -187,3 +225,7 @@ class RetrainParameters(Parameters):
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Every random choice follows from it")
     device: Device = Field(default_factory=lambda: get_settings().device, description="Where to train")
+
+    def check_trainings(self) -> None:
+        """Refuse settings that no training accepts."""
+        style_preset(self.preset).with_overrides(**self.settings)

@@ -50,7 +50,8 @@ def crawl(
     if as_json:
         print_json({name: {"counts": m.counts()} for name, m in found.items()})
     for name in empty:
-        remark(f"error: style {name}: expected pictures, its sources gave none that could be kept")
+        reasons = ", ".join(sorted({row.reason for row in found[name].rows if row.reason})) or "nothing was offered"
+        remark(f"error: style {name}: expected pictures, its sources gave none that could be kept ({reasons})")
     return 1 if empty else 0
 
 

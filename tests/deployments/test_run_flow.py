@@ -1,0 +1,77 @@
+"""``fittingroom run``: what cannot be used is refused before a server starts; our own errors are one line in the log."""
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployments.run import run_flow, without_traceback
+from fittingroom.errors import FittingroomError, InputError, SettingError
+
+CATALOG = """
+styles:
+  - {name: red-solid, category: vest, colour: red, pattern: solid, sources: [{kind: folder, path: photos}]}
+"""
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> dict[str, Any]:
+    """Parameters of a lifecycle that would start."""
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photo.jpg").write_bytes(b"")
+    (tmp_path / "catalog.yaml").write_text(CATALOG)
+    return {
+        "workspace": str(tmp_path / "workspace"),
+        "catalog": str(tmp_path / "catalog.yaml"),
+        "dataset": str(tmp_path),
+        "persons": [str(tmp_path / "photo.jpg")],
+        "preset": "demo",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"catalog": "/nowhere.yaml"}, "parameter catalog not found: /nowhere.yaml"),
+        ({"dataset": "/nowhere"}, "parameter dataset not found"),
+        ({"persons": ["/nowhere.jpg"]}, "parameter persons not found"),
+        ({"backbone_weights": "/nowhere.safetensors"}, "parameter backbone_weights not found"),
+        ({"style": {"epochs": -3}}, "setting epochs: expected a whole number"),
+        ({"segmenter": {"epoch": 3}}, "setting epoch: expected"),
+        ({"preset": "huge"}, "parameter preset: expected"),
+        ({"trainings": 2}, "parameter trainings: expected one of"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_before_anything_starts(
+    good: dict[str, Any], changed: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InputError, match=said):
+        run_flow("lifecycle", good | changed)
+    assert not Path(good["workspace"]).exists()
+
+
+def test_a_broken_catalog_is_refused_with_its_line(good: dict[str, Any]) -> None:
+    Path(good["catalog"]).write_text(CATALOG.replace("solid,", "wavy,"))
+    with pytest.raises(InputError, match=r"catalog\.yaml:3: .*pattern"):
+        run_flow("lifecycle", good)
+
+
+def test_refusing_loads_no_prefect(good: dict[str, Any]) -> None:
+    code = (
+        "import sys\nfrom deployments.run import run_flow\n"
+        f"try:\n    run_flow('lifecycle', {good | {'dataset': '/nowhere'}!r})\n"
+        "except Exception as error:\n    print(type(error).__name__, 'prefect' in sys.modules, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["MissingInputError", "False", "False"]
+
+
+@pytest.mark.parametrize(("error", "kept"), [(SettingError("a", 1, "2"), False), (ValueError("x"), True)])
+def test_only_our_own_errors_lose_their_traceback(error: Exception, kept: bool) -> None:
+    record = logging.LogRecord("x", logging.ERROR, "f", 1, "failed", None, (type(error), error, None))
+    assert without_traceback(record)
+    assert bool(record.exc_info) is kept
+    assert isinstance(error, FittingroomError) is not kept
