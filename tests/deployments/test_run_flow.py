@@ -1,4 +1,4 @@
-"""``fittingroom run``: what cannot be used is refused before a server starts; our own errors are one line in the log."""
+"""``fittingroom run`` refuses what cannot be used before a server starts; our own errors are one line in the log."""
 
 import logging
 import subprocess
