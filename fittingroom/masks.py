@@ -53,14 +53,6 @@ def iou(a: Mask, b: Mask) -> float:
     return int(np.count_nonzero(a & b)) / union if union else 0.0
 
 
-def largest_component(mask: Mask) -> Mask:
-    """Only the largest 8-connected part."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    if count <= 2:
-        return mask.copy()
-    return np.asarray(labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA])))
-
-
 def solidity(mask: Mask) -> float:
     """Area over the area of the convex hull, 0 to 1: near 1 for a whole garment, low for torn or thin masks."""
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)

@@ -57,11 +57,11 @@ def try_on_style(
     """One style on several photos. A photo with no garment, or that cannot be read, is a row and not a crash."""
     from fittingroom.errors import ImageRejected, NoGarmentFound
     from fittingroom.images import flatten_on_white, write_png
+    from fittingroom.segmentation.overlay import mask_overlay
     from fittingroom.segmentation.predict import Segmenter
     from fittingroom.translation.predict import Translator
     from fittingroom.tryon.photo import read_photo, try_on_photo, write_result
     from fittingroom.tryon.pipeline import TryOnSettings
-    from fittingroom.tryon.sheet import mask_overlay
 
     place = Workspace(Path(workspace))
     finder = Segmenter.load(Path(segmenter.path), device=device)

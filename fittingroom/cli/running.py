@@ -64,11 +64,7 @@ def run(
 ) -> int:
     """Run one flow now, with or without a server."""
     from fittingroom.cli.output import parse_settings
-    from fittingroom.errors import InputError
 
-    flows = entry_points(group="fittingroom.flows")
-    if flow not in flows.names:
-        raise InputError(f"flow: expected one of {', '.join(sorted(flows.names))}, got {flow!r}")
     return int(_command("run-flow")(flow, parse_settings(param or [])))
 
 

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fittingroom.cli.champions import find_segmenter, open_registry
-from fittingroom.errors import NoGarmentFound
-
-if TYPE_CHECKING:
-    from fittingroom.garment import GarmentFinder
-    from fittingroom.images import RGB
-    from fittingroom.styles.choose import AvailableStyle, Choice
 
 
 @dataclass(frozen=True)
@@ -45,9 +39,9 @@ def try_on_files(
     """
     from fittingroom.images import read_rgb
     from fittingroom.settings import get_settings
-    from fittingroom.styles.choose import choose_by_name
     from fittingroom.tryon.champions import Champions
     from fittingroom.tryon.photo import check_output, read_photo, try_on_photo, write_result
+    from fittingroom.tryon.pipeline import find_style
 
     check_output(output)
     photo = read_photo(person)
@@ -57,10 +51,10 @@ def try_on_files(
     if Path(wanted).is_file():
         style_image = read_rgb(Path(wanted))
         finder = find_segmenter(segmenter)
-        choice = _style_of(style_image, available, finder, exact)
+        choice = find_style(style_image, available, finder, exact)
         messages.append(choice.message)
     else:
-        choice = choose_by_name(wanted, available)
+        choice = find_style(wanted, available)  # a wrong name is said before a model is loaded
         finder = find_segmenter(segmenter)
     translator = champions.translator(choice.style.name)
     result = try_on_photo(photo, finder, translator, target_category=choice.style.category or None)
@@ -78,23 +72,3 @@ def try_on_files(
         messages=messages,
         seconds=result.seconds,
     )
-
-
-def _style_of(image: RGB, available: list[AvailableStyle], finder: GarmentFinder, exact: bool) -> Choice:
-    """The style of a style image: worn by somebody, or lying on a plain ground where a segmenter may see nothing."""
-    from fittingroom.cutout import Refused, cut_out
-    from fittingroom.garment import Garment
-    from fittingroom.styles.choose import choose_style
-    from fittingroom.styles.describe import describe_garment
-    from fittingroom.tryon.pipeline import pick_style, segment_style_image
-
-    try:
-        garment: Garment = segment_style_image(image, finder)
-        return pick_style(image, garment, available, exact)[1]
-    except NoGarmentFound:
-        pass
-    try:
-        cutout = cut_out(image)
-    except Refused as refused:
-        raise NoGarmentFound(f"no garment was found on the style image: {refused}") from None
-    return choose_style(describe_garment(cutout.rgba[..., :3], cutout.mask), available, exact)

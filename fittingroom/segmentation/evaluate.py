@@ -24,7 +24,7 @@ from fittingroom.errors import FittingroomError, NothingProduced
 from fittingroom.garment import Garment
 from fittingroom.images import RGB, read_rgb
 from fittingroom.segmentation.dataset import LabelledPhoto, read_split
-from fittingroom.segmentation.overlay import draw_garments, sheet
+from fittingroom.segmentation.overlay import garment_overlay, sheet
 from fittingroom.segmentation.predict import Segmenter
 from fittingroom.segmentation.scores import largest_garment_iou
 
@@ -166,7 +166,7 @@ def worst_sheet(report: SegmenterReport, device: str = "auto") -> RGB:
     segmenter = Segmenter.load(Path(report.weights), device)
     paths = {photo.path.name: photo.path for photo in read_split(Path(report.dataset), report.split)}
     images = [read_rgb(paths[name]) for name, _ in report.worst]
-    return sheet([draw_garments(image, segmenter.find(image, report.score_threshold)) for image in images])
+    return sheet([garment_overlay(image, segmenter.find(image, report.score_threshold)) for image in images])
 
 
 def _pycocotools() -> tuple[Any, Any, Any]:

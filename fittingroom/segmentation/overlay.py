@@ -6,26 +6,52 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
+from fittingroom.boxes import Box, iou_xyxy
 from fittingroom.garment import Garment
 from fittingroom.images import RGB, resize
+from fittingroom.masks import Mask
 
-_TINTS = ((230, 60, 60), (60, 120, 240), (50, 180, 80), (240, 180, 40), (170, 80, 220), (40, 190, 200))
+TINTS = ((0, 158, 115), (213, 94, 0), (86, 180, 233), (204, 121, 167), (230, 159, 0), (0, 114, 178))
+"""Okabe and Ito's colours: told apart by colour-blind people too."""
 
 
-def draw_garments(image: RGB, garments: Sequence[Garment], labels: bool = True) -> RGB:
-    """``image`` (H, W, 3) with each garment tinted and outlined, and its category and score (percent) written on it."""
-    picture = image.astype(np.float32)
-    for garment, tint in zip(garments, _repeated(len(garments)), strict=True):
-        picture[garment.mask] = 0.55 * picture[garment.mask] + 0.45 * np.array(tint, np.float32)
-    drawn = np.ascontiguousarray(picture.round().astype(np.uint8))
-    for garment, tint in zip(garments, _repeated(len(garments)), strict=True):
-        outlines, _ = cv2.findContours(garment.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(drawn, outlines, -1, tint, max(round(min(image.shape[:2]) / 200), 1))
-    if labels:
-        for garment in garments:
-            _write(drawn, f"{garment.category} {garment.score:.0%}", garment.box_xyxy.x1, garment.box_xyxy.y1)
-    return drawn
+def mask_overlay(image: RGB, masks: Sequence[Mask], strength: float = 0.45) -> RGB:
+    """The picture with each mask tinted and outlined, (H, W, 3)."""
+    result = image.astype(np.float32)
+    thickness = max(round(max(image.shape[:2]) / 300), 1)
+    outlines = []
+    for index, mask in enumerate(masks):
+        tint = TINTS[index % len(TINTS)]
+        result[mask] = (1 - strength) * result[mask] + strength * np.array(tint, np.float32)
+        contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        outlines.append((contours, tint))
+    painted = np.ascontiguousarray(result.round().astype(np.uint8))
+    for contours, tint in outlines:
+        cv2.drawContours(painted, contours, -1, tint, thickness)
+    return painted
+
+
+def garment_overlay(image: RGB, garments: Sequence[Garment]) -> RGB:
+    """`mask_overlay` with each garment's category and score written on it."""
+    painted = Image.fromarray(mask_overlay(image, [garment.mask for garment in garments]))
+    draw = ImageDraw.Draw(painted)
+    lettering = font(max(round(max(image.shape[:2]) / 40), 11))
+    taken: list[Box] = []
+    for index, garment in enumerate(garments):
+        box = garment.box_xyxy
+        text = f"{garment.category} {garment.score:.2f}"
+        left, top, right, bottom = (round(edge) for edge in draw.textbbox((0, 0), text, font=lettering))
+        width, height = right - left + 8, bottom - top + 8
+        x = min(max(box.x1, 0), max(painted.width - width, 0))
+        y = min(max(box.y1 - height, 0), max(painted.height - height, 0))
+        while any(iou_xyxy((x, y, x + width, y + height), other) > 0 for other in taken):
+            y += height // 2 + 1  # garments overlap; their labels shall not
+        taken.append(Box(x, y, x + width, y + height))
+        draw.rectangle(taken[-1], fill=TINTS[index % len(TINTS)])
+        draw.text((x + 4 - left, y + 4 - top), text, font=lettering, fill=(255, 255, 255))
+    return np.array(painted)
 
 
 def sheet(pictures: Sequence[RGB], columns: int = 6, height: int = 320) -> RGB:
@@ -43,12 +69,5 @@ def sheet(pictures: Sequence[RGB], columns: int = 6, height: int = 320) -> RGB:
     return canvas
 
 
-def _repeated(count: int) -> list[tuple[int, int, int]]:
-    return [_TINTS[i % len(_TINTS)] for i in range(count)]
-
-
-def _write(image: RGB, text: str, x: int, y: int) -> None:
-    scale = max(min(image.shape[:2]) / 700, 0.3)
-    place = (max(x, 2), min(max(y + round(16 * scale), round(16 * scale)), image.shape[0] - 2))
-    for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-        cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness, cv2.LINE_AA)
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)

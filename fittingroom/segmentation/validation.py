@@ -12,7 +12,7 @@ from torch import Tensor
 from fittingroom.images import read_rgb, write_png
 from fittingroom.segmentation.dataset import GarmentDataset, LabelledPhoto
 from fittingroom.segmentation.model import build_segmenter
-from fittingroom.segmentation.overlay import draw_garments, sheet
+from fittingroom.segmentation.overlay import garment_overlay, sheet
 from fittingroom.segmentation.predict import Segmenter
 from fittingroom.segmentation.scores import score_photos
 from fittingroom.segmentation.settings import SegmenterSettings
@@ -46,4 +46,4 @@ def draw_samples(weights: Path, photos: Sequence[LabelledPhoto], out: Path, devi
     segmenter = Segmenter.load(weights, device)
     threshold = min(segmenter.settings.score_threshold, HIGHEST_THRESHOLD)
     images = [read_rgb(photo.path) for photo in photos[:SAMPLES]]
-    write_png(out, sheet([draw_garments(image, segmenter.find(image, threshold)) for image in images]))
+    write_png(out, sheet([garment_overlay(image, segmenter.find(image, threshold)) for image in images]))

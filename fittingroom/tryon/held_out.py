@@ -8,8 +8,9 @@ from fittingroom import masks
 from fittingroom.garment import Garment
 from fittingroom.images import read_rgb, write_png
 from fittingroom.segmentation.dataset import LabelledPhoto, read_split
+from fittingroom.segmentation.overlay import garment_overlay
 from fittingroom.segmentation.predict import Segmenter
-from fittingroom.tryon.sheet import garment_overlay, side_by_side
+from fittingroom.tryon.sheet import side_by_side
 
 HEIGHT = 360
 

@@ -164,6 +164,8 @@ def find_style(
 ) -> Choice:
     """Steps 1 and 2 for a style image, or the style of that name.
 
+    A garment that lies on a plain ground, where a segmenter taught by people may see none, is cut out instead.
+
     Raises:
         MissingInputError: no style of that name. NoGarmentFound, InputError: as in the steps.
     """
@@ -171,7 +173,18 @@ def find_style(
         return choose_by_name(wanted, available)
     if finder is None:
         raise InputError("a style image needs a segmenter: expected a garment finder, got none")
-    return pick_style(wanted, segment_style_image(wanted, finder), available, exact)[1]
+    try:
+        return pick_style(wanted, segment_style_image(wanted, finder), available, exact)[1]
+    except NoGarmentFound:
+        pass
+    from fittingroom.cutout import Refused, cut_out
+    from fittingroom.styles.describe import describe_garment
+
+    try:
+        lying = cut_out(wanted)
+    except Refused as refused:
+        raise NoGarmentFound(f"no garment was found on the style image: {refused}") from None
+    return choose_style(describe_garment(lying.rgba[..., :3], lying.mask), available, exact)
 
 
 # Steps 3 to 10: the picture

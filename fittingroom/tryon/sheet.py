@@ -1,4 +1,4 @@
-"""Pictures to look at: mask overlays, and the contact sheet of persons (rows) in styles (columns)."""
+"""Pictures to look at: pairs side by side, and the contact sheet of persons (rows) in styles (columns)."""
 
 from __future__ import annotations
 
@@ -6,18 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from fittingroom.boxes import Box, iou_xyxy
 from fittingroom.errors import NothingProduced
-from fittingroom.garment import Garment
 from fittingroom.images import RGB, read_rgb, resize, write_png
-from fittingroom.masks import Mask
-
-TINTS = ((0, 158, 115), (213, 94, 0), (86, 180, 233), (204, 121, 167), (230, 159, 0), (0, 114, 178))
-"""Okabe and Ito's colours: told apart by colour-blind people too."""
+from fittingroom.segmentation.overlay import font
 
 _INK, _FAINT, _PAPER, _CELL_PAPER = (28, 30, 34), (110, 114, 122), (255, 255, 255), (244, 245, 247)
 _GAP, _HEADER = 12, 34
@@ -33,43 +27,6 @@ class SheetRow:
     results: dict[str, Path] = field(default_factory=dict)
 
 
-def mask_overlay(image: RGB, masks: Sequence[Mask], strength: float = 0.45) -> RGB:
-    """The picture with each mask tinted and outlined, (H, W, 3)."""
-    result = image.astype(np.float32)
-    thickness = max(round(max(image.shape[:2]) / 300), 1)
-    outlines = []
-    for index, mask in enumerate(masks):
-        tint = TINTS[index % len(TINTS)]
-        result[mask] = (1 - strength) * result[mask] + strength * np.array(tint, np.float32)
-        contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        outlines.append((contours, tint))
-    painted = np.ascontiguousarray(result.round().astype(np.uint8))
-    for contours, tint in outlines:
-        cv2.drawContours(painted, contours, -1, tint, thickness, cv2.LINE_AA)
-    return painted
-
-
-def garment_overlay(image: RGB, garments: Sequence[Garment]) -> RGB:
-    """`mask_overlay` with each garment's category and score written on it."""
-    painted = Image.fromarray(mask_overlay(image, [garment.mask for garment in garments]))
-    draw = ImageDraw.Draw(painted)
-    font = _font(max(round(max(image.shape[:2]) / 40), 11))
-    taken: list[Box] = []
-    for index, garment in enumerate(garments):
-        box = garment.box_xyxy
-        text = f"{garment.category} {garment.score:.2f}"
-        left, top, right, bottom = (round(edge) for edge in draw.textbbox((0, 0), text, font=font))
-        width, height = right - left + 8, bottom - top + 8
-        x = min(max(box.x1, 0), max(painted.width - width, 0))
-        y = min(max(box.y1 - height, 0), max(painted.height - height, 0))
-        while any(iou_xyxy((x, y, x + width, y + height), other) > 0 for other in taken):
-            y += height // 2 + 1  # garments overlap; their labels shall not
-        taken.append(Box(x, y, x + width, y + height))
-        draw.rectangle(taken[-1], fill=TINTS[index % len(TINTS)])
-        draw.text((x + 4 - left, y + 4 - top), text, font=font, fill=(255, 255, 255))
-    return np.array(painted)
-
-
 def side_by_side(pictures: Sequence[tuple[str, RGB]], height: int = 320) -> RGB:
     """Pictures of one height beside each other, each under its title."""
     cells = [(title, _to_height(picture, height)) for title, picture in pictures]
@@ -77,7 +34,7 @@ def side_by_side(pictures: Sequence[tuple[str, RGB]], height: int = 320) -> RGB:
     sheet = Image.new("RGB", (width, height + _HEADER + _GAP), _PAPER)
     draw, x = ImageDraw.Draw(sheet), _GAP
     for title, cell in cells:
-        draw.text((x, 9), title, font=_font(16), fill=_INK)
+        draw.text((x, 9), title, font=font(16), fill=_INK)
         sheet.paste(Image.fromarray(cell), (x, _HEADER))
         x += cell.shape[1] + _GAP
     return np.array(sheet)
@@ -98,7 +55,7 @@ def contact_sheet(rows: Sequence[SheetRow], cell: int = 320) -> RGB:
     draw = ImageDraw.Draw(sheet)
     for column, title in enumerate(columns):
         left = _GAP + column * (cell + _GAP)
-        draw.text((left + cell // 2, _HEADER // 2), title, font=_font(18), fill=_INK, anchor="mm")
+        draw.text((left + cell // 2, _HEADER // 2), title, font=font(18), fill=_INK, anchor="mm")
     for number, row in enumerate(rows):
         top = _HEADER + number * (cell + _GAP)
         known = {"photo": row.photo, "garment found": row.overlay, **row.results}
@@ -107,7 +64,7 @@ def contact_sheet(rows: Sequence[SheetRow], cell: int = 320) -> RGB:
             draw.rectangle((left, top, left + cell - 1, top + cell - 1), fill=_CELL_PAPER)
             path = known.get(title)
             if path is None:
-                draw.text((left + cell // 2, top + cell // 2), "none", font=_font(16), fill=_FAINT, anchor="mm")
+                draw.text((left + cell // 2, top + cell // 2), "none", font=font(16), fill=_FAINT, anchor="mm")
                 continue
             picture = _to_fit(read_rgb(path), cell)
             offset = ((cell - picture.shape[1]) // 2, (cell - picture.shape[0]) // 2)
@@ -129,7 +86,3 @@ def _to_fit(picture: RGB, side: int) -> RGB:
 
 def _to_height(picture: RGB, height: int) -> RGB:
     return resize(picture, max(round(picture.shape[1] * height / picture.shape[0]), 1), height)
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)

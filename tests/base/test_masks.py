@@ -46,16 +46,6 @@ def test_iou_is_symmetric_and_counts(a: np.ndarray, b: np.ndarray) -> None:
     assert masks.iou(a, b) == masks.iou(b, a) == pytest.approx(shared / union if union else 0)
 
 
-def test_largest_component_is_eight_connected() -> None:
-    mask = np.zeros((6, 6), bool)
-    mask[0, 0] = mask[1, 1] = mask[2, 2] = True
-    mask[5, 4:6] = True
-    kept = masks.largest_component(mask)
-    assert masks.area(kept) == 3
-    assert kept[1, 1]
-    assert not kept[5, 5]
-
-
 def test_solidity_tells_a_whole_garment_from_a_torn_one() -> None:
     whole = np.zeros((40, 40), bool)
     whole[5:35, 5:35] = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,9 @@ from flows.catalogue import FLOWS, find_flow
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_every_entry_point_is_a_flow_of_the_catalogue() -> None:
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["fittingroom.flows"]
-    assert set(declared) == set(FLOWS)
-    for name, target in declared.items():
-        function = name.replace("-", "_")
-        assert target == f"flows.{function}:{function}"
+def test_every_flow_there_is_can_be_run_by_name() -> None:
+    written = {path.stem.replace("_", "-") for path in (ROOT / "flows").glob("*.py") if "@flow(" in path.read_text()}
+    assert written == set(FLOWS)
 
 
 @pytest.mark.parametrize("name", FLOWS)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from fittingroom.garment import Garment
-from fittingroom.segmentation.overlay import draw_garments, sheet
+from fittingroom.segmentation.overlay import garment_overlay, mask_overlay, sheet
 
 
 def test_only_the_garment_and_its_outline_are_drawn() -> None:
     image = np.full((60, 40, 3), 90, np.uint8)
     mask = np.zeros((60, 40), bool)
     mask[20:40, 10:30] = True
-    drawn = draw_garments(image, [Garment(1, 0.9, mask)], labels=False)
+    drawn = mask_overlay(image, [mask])
     assert (drawn[~mask] == 90).all()
     assert (drawn[mask] != 90).any(axis=1).all()
     assert (image == 90).all()
-    labelled = draw_garments(image, [Garment(1, 0.9, mask)])
+    labelled = garment_overlay(image, [Garment(1, 0.9, mask)])
     assert (labelled != drawn).any()
 
 

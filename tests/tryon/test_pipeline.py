@@ -231,6 +231,15 @@ def test_the_style_by_name_or_by_picture() -> None:
     assert (choice.style.name, choice.exact) == ("red-solid", True)
 
 
+def test_a_garment_that_lies_on_a_plain_ground_is_a_style_image_too() -> None:
+    image = np.full((300, 260, 3), 235, np.uint8)
+    image[60:240, 70:190] = (190, 25, 30)
+    image[60:120, 30:230] = (190, 25, 30)
+    assert find_style(image, STYLES, Found()).style.name == "red-solid"
+    with pytest.raises(NoGarmentFound, match="style image"):
+        find_style(np.full((300, 260, 3), 235, np.uint8), STYLES, Found())
+
+
 def test_every_step_is_timed() -> None:
     result = try_on(noise(100, 80), Found(garment("vest", TOP)), Painter())
     assert {"segment_person", "make_square", "translate", "resize_back"} <= set(result.seconds)

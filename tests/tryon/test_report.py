@@ -14,6 +14,7 @@ from fittingroom.categories import CATEGORY_IDS
 from fittingroom.errors import NothingProduced
 from fittingroom.garment import Garment
 from fittingroom.images import read_rgb, write_png
+from fittingroom.segmentation.overlay import garment_overlay, mask_overlay
 from fittingroom.training.progress import Progress, ProgressFile
 from fittingroom.tryon.report import (
     ModelRow,
@@ -33,8 +34,6 @@ from fittingroom.tryon.report import (
 from fittingroom.tryon.sheet import (
     SheetRow,
     contact_sheet,
-    garment_overlay,
-    mask_overlay,
     side_by_side,
     write_contact_sheet,
 )
