@@ -122,10 +122,9 @@ def check_garment(garment: GarmentAnnotation, image: AnnotatedImage, findings: F
         findings.add(kind, image.file_name, garment.item, message)
 
     expected = LANDMARK_COUNTS[garment.category_id]
-    if garment.landmarks and len(garment.landmarks) != expected:
-        add(
-            "landmark_count", f"landmarks: expected {expected} of {garment.category_name}, got {len(garment.landmarks)}"
-        )
+    landmarks = len(garment.landmarks) // 3
+    if landmarks and landmarks != expected:
+        add("landmark_count", f"landmarks: expected {expected} of {garment.category_name}, got {landmarks}")
     if not garment.segmentation:
         return
     width, height = image.width, image.height

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +13,7 @@ from rich.table import Table
 
 from fittingroom.annotations import deepfashion2, shards, sources
 from fittingroom.annotations.findings import Findings
+from fittingroom.annotations.processes import run_jobs
 from fittingroom.annotations.shards import ConvertSettings, ShardResult
 from fittingroom.annotations.sources import FORMATS, Format, Source
 from fittingroom.errors import InputError, NothingProduced, SettingError
@@ -78,7 +77,7 @@ def convert(
     settings: ConvertSettings = ConvertSettings(),  # noqa: B008  frozen
     images_dir: Path | None = None,
     workers: int = 1,
-    shard_size: int = 500,
+    shard_size: int = shards.SHARD_SIZE,
     on_progress: OnProgress | None = None,
 ) -> ConversionReport:
     """Convert ``src`` (the format is detected) to ``dst``: a JSON file for COCO and VIA, a folder for DeepFashion2.
@@ -172,26 +171,21 @@ def _run(
             )
         ]
     pieces = shards.split(source.files, shard_size)
-    names = [f"shard-{index:05d}" for index in range(len(pieces))]
-    one = partial(
-        shards.convert_files,
-        settings=settings,
-        images_dir=source.images_dir,
-        new_ids=deepfashion2.new_ids(source.files),
-    )
-    results: list[ShardResult] = []
-    many = (pieces, [to] * len(pieces), [work] * len(pieces), names)
-    if workers == 1 or len(pieces) == 1:
-        for result in map(one, *many):
-            results.append(result)
-            report(min(len(results) * shard_size, total), total)
-        return results
-    # Spawned, not forked: the caller may hold threads (a GUI, Prefect, torch) that do not survive a fork.
-    with ProcessPoolExecutor(min(workers, len(pieces)), mp_context=multiprocessing.get_context("spawn")) as pool:
-        for result in pool.map(one, *many):
-            results.append(result)
-            report(min(len(results) * shard_size, total), total)
-    return results
+    new_ids = deepfashion2.new_ids(source.files)
+    jobs = [
+        partial(
+            shards.convert_files,
+            piece,
+            to,
+            work,
+            f"shard-{index:05d}",
+            settings=settings,
+            images_dir=source.images_dir,
+            new_ids={path.name: new_ids[path.name] for path in piece if path.name in new_ids} if new_ids else {},
+        )
+        for index, piece in enumerate(pieces)
+    ]
+    return run_jobs(jobs, workers, lambda done: report(min(done * shard_size, total), total))
 
 
 def _counted(source: Source, findings: Findings, report: OnProgress, total: int) -> Iterator[Any]:

@@ -38,7 +38,7 @@ def read_bytes(path: Path, max_bytes: int) -> bytes:
         MissingInputError: not there. UnreadableAnnotation: too large, or not a readable file.
     """
     try:
-        with path.open("rb") as file:
+        with path.open("rb", buffering=0) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise UnreadableAnnotation("unreadable_json", path.name, "expected a file")

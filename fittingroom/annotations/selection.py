@@ -171,7 +171,7 @@ def _pair_key(image: AnnotatedImage) -> str:
 
 
 def _digests(image: AnnotatedImage, images_dir: Path) -> dict[str, str]:
-    annotation = {"image": coco.image_record(image), "garments": coco.annotation_records(image)}
+    annotation = {"image": coco.image_record(image), "garments": coco.annotation_records([image])[0]}
     return {"image": digest_file(images_dir / image.file_name), "annotation": digest_value(annotation)}
 
 

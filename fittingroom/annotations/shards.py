@@ -7,8 +7,10 @@ memory.
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -17,6 +19,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 
 from fittingroom.annotations import coco, deepfashion2, geometry, via
@@ -25,6 +28,9 @@ from fittingroom.annotations.model import AnnotatedImage, GarmentAnnotation
 from fittingroom.annotations.sources import FORMATS, Format
 from fittingroom.errors import SettingError
 from fittingroom.workspace import atomic_path
+
+SHARD_SIZE = 250
+"""Files: some 30 ms of work, so that many processes end together."""
 
 PARTS: dict[Format, tuple[str, ...]] = {
     "coco": ("images", "annotations"),
@@ -73,11 +79,11 @@ class ShardResult:
         return cls(**{**value, "examples": [Finding(**row) for row in value["examples"]]})
 
 
-def split(files: Sequence[Path], size: int = 500) -> list[list[Path]]:
+def split(files: Sequence[Path], size: int = SHARD_SIZE) -> list[Sequence[Path]]:
     """``files`` in runs of at most ``size``."""
     if size < 1:
         raise SettingError("shard_size", size, "at least 1")
-    return [list(files[start : start + size]) for start in range(0, len(files), size)]
+    return [files[start : start + size] for start in range(0, len(files), size)]
 
 
 def convert_files(
@@ -124,12 +130,12 @@ def write_parts(
     image_ids: list[int] = []
     with ExitStack() as stack:
         files = {kind: stack.enter_context(path.open("wb")) for kind, path in paths.items()}
-        for image in images:
-            ready = _apply(image, settings, findings)
-            image_ids.append(ready.image_id)
-            totals["garments"] += len(ready.garments)
-            totals["polygons"] += sum(len(garment.segmentation) for garment in ready.garments)
-            for kind, row in _encode(ready, to, images_dir):
+        for batch in coco.batches(_apply(image, settings, findings) for image in images):
+            for image in batch:
+                image_ids.append(image.image_id)
+                totals["garments"] += len(image.garments)
+                totals["polygons"] += sum(len(garment.segmentation) for garment in image.garments)
+            for kind, row in _encode(batch, to, images_dir):
                 files[kind].write(row + b",\n")
         for finding in findings.examples:
             files["findings"].write(orjson.dumps({**asdict(finding), "severity": finding.severity}) + b"\n")
@@ -150,20 +156,22 @@ def _first_of_each(findings: Iterable[Finding], limit: int = 20) -> tuple[Findin
     return tuple(few.examples)
 
 
-def _encode(image: AnnotatedImage, to: Format, images_dir: Path | None) -> Iterator[tuple[str, bytes]]:
+def _encode(images: Sequence[AnnotatedImage], to: Format, images_dir: Path | None) -> Iterator[tuple[str, bytes]]:
     if to == "coco":
-        yield "images", orjson.dumps(coco.image_record(image))
-        for record in coco.annotation_records(image):
-            yield "annotations", orjson.dumps(record)
+        for image, records in zip(images, coco.annotation_records(images), strict=True):
+            yield "images", orjson.dumps(coco.image_record(image))
+            if records:
+                yield "annotations", b",\n".join(map(orjson.dumps, records))
         return
-    if to == "deepfashion2":
-        names = orjson.dumps([deepfashion2.annotation_stem(image), image.file_name])
-        yield "files", names + b"\t" + orjson.dumps(deepfashion2.to_json(image))  # JSON holds no bare tab or newline
-        return
-    size = file_size(image, images_dir)
-    key = orjson.dumps(via.entry_key(image, size))
-    yield "keys", key
-    yield "entries", key + b":" + orjson.dumps(via.entry(image, size))
+    for image in images:
+        if to == "deepfashion2":
+            names = orjson.dumps([deepfashion2.annotation_stem(image), image.file_name])
+            yield "files", names + b"\t" + orjson.dumps(deepfashion2.to_json(image))  # no bare tab or newline in JSON
+            continue
+        size = file_size(image, images_dir)
+        key = orjson.dumps(via.entry_key(image, size))
+        yield "keys", key
+        yield "entries", key + b":" + orjson.dumps(via.entry(image, size))
 
 
 def file_size(image: AnnotatedImage, images_dir: Path | None) -> int:
@@ -216,9 +224,11 @@ def merge(
     for result in results:
         findings.extend(result.examples)
     findings.counts = sum((Counter(result.counts) for result in results), Counter())
-    for number, times in Counter(number for result in results for number in result.image_ids).items():
-        if times > 1:  # only files that state an image_id of their own can come to this
-            findings.add("duplicate_id", dst.name, message=f"{times} files state image_id {number}", action="kept")
+    # Only files that state an image_id of their own can come to this.
+    numbers, times = np.unique(np.array([n for r in results for n in r.image_ids], np.int64), return_counts=True)
+    for number, count_of_it in zip(numbers[times > 1].tolist(), times[times > 1].tolist(), strict=True):
+        message = f"{count_of_it} files state image_id {number}"
+        findings.add("duplicate_id", dst.name, message=message, action="kept")
     if to == "deepfashion2":
         _write_files(_parts(results, "files"), dst / "annos", findings)
     log = dst / "findings.jsonl" if to == "deepfashion2" else dst.with_name(f"{dst.name}.findings.jsonl")
@@ -250,17 +260,24 @@ def _parts(results: Sequence[ShardResult], kind: str) -> list[Path]:
 
 def _join(dst: Path, pieces: Sequence[bytes | list[Path]], separated: bool = True) -> None:
     """Write literal bytes and files one after the other; in a list of files the very last comma goes."""
-    with atomic_path(dst) as temporary, temporary.open("wb") as out:
+    with atomic_path(dst) as temporary, temporary.open("wb", buffering=0) as out:
         for piece in pieces:
             if isinstance(piece, bytes):
                 out.write(piece)
                 continue
             start = out.tell()
             for path in piece:
-                with path.open("rb") as part:
-                    shutil.copyfileobj(part, out, 2**20)
+                _append(path, out)
             if separated and out.tell() > start:
                 out.seek(-2, 2)
                 out.truncate()
-        out.flush()
         os.fsync(out.fileno())
+
+
+def _append(path: Path, out: io.FileIO) -> None:
+    with path.open("rb", buffering=0) as part:
+        if sys.platform == "linux":
+            while os.copy_file_range(part.fileno(), out.fileno(), 2**30):  # within the kernel: several times faster
+                pass
+        else:
+            shutil.copyfileobj(part, out, 2**20)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -26,7 +26,7 @@ class Source:
     path: Path
     format: Format
     images_dir: Path | None
-    files: tuple[Path, ...] = ()
+    files: Sequence[Path] = ()
     document: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
@@ -62,7 +62,7 @@ def open_source(path: Path, findings: Findings, images_dir: Path | None = None) 
 def _open_folder(path: Path, findings: Findings, images_dir: Path | None) -> Source:
     if path.name == "annos" or (path / "annos").is_dir():
         _, beside = deepfashion2.folders(path)
-        files = tuple(deepfashion2.annotation_files(path))
+        files = deepfashion2.annotation_files(path)
         if not files:
             raise AnnotationError(f"{path}: expected annotation files in annos/, got an empty folder")
         return Source(path, "deepfashion2", images_dir or beside, files=files)
