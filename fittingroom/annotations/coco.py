@@ -6,6 +6,7 @@ the file stated is kept as ``bounding_box`` (x1, y1, x2, y2).
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -166,12 +167,14 @@ def document(images: Iterable[AnnotatedImage]) -> bytes:
 def is_coco(value: object) -> bool:
     """Whether a parsed document has COCO's two lists."""
     return (
-        isinstance(value, dict) and isinstance(value.get("images"), list) and isinstance(value.get("annotations"), list)
+        isinstance(value, Mapping)
+        and all(isinstance(value.get(key), Sequence) for key in ("images", "annotations"))
+        and not any(isinstance(value[key], str) for key in ("images", "annotations"))
     )
 
 
 def read(
-    value: dict[str, Any], name: str, findings: Findings, *, verify_area: bool = False
+    value: Mapping[str, Any], name: str, findings: Findings, *, verify_area: bool = False
 ) -> Iterator[AnnotatedImage]:
     """Every picture of a parsed document, in its order; what cannot be used becomes findings under ``name``.
 
@@ -191,7 +194,7 @@ def read(
             continue
         seen.add(image.image_id)
         here = Place(findings, image.file_name)
-        rows = by_image.pop(image.image_id, [])
+        rows = [value["annotations"][index] for index in by_image.pop(image.image_id, ())]
         if not rows:
             here.note("no_garments", "no annotation names this picture")
         taken: set[str] = {row["item"] for row in rows if isinstance(row.get("item"), str)}
@@ -203,8 +206,8 @@ def read(
         if verify_area:
             _verify_areas(image, rows, garments, here)
         yield _with_garments(image, garments, here)
-    for image_id, rows in by_image.items():
-        place.note("orphan_annotation", f"image_id {image_id}: no such image, {len(rows)} annotations", "left out")
+    for image_id, orphans in by_image.items():
+        place.note("orphan_annotation", f"image_id {image_id}: no such image, {len(orphans)} annotations", "left out")
 
 
 def _verify_areas(
@@ -234,10 +237,11 @@ def _category_names(value: object, place: Place) -> dict[int, str]:
     return names
 
 
-def _by_image(rows: list[object], place: Place) -> dict[int, list[dict[str, Any]]]:
-    by_image: dict[int, list[dict[str, Any]]] = defaultdict(list)
+def _by_image(rows: Sequence[object], place: Place) -> dict[int, array[int]]:
+    """Where in ``rows`` each image's annotations stand."""
+    by_image: dict[int, array[int]] = defaultdict(lambda: array("q"))
     ids: set[int] = set()
-    for row in rows:
+    for index, row in enumerate(rows):
         if not isinstance(row, dict):
             place.note("bad_field", f"annotations: expected an object, got {type(row).__name__}", "left out")
             continue
@@ -250,7 +254,7 @@ def _by_image(rows: list[object], place: Place) -> dict[int, list[dict[str, Any]
         if image_id is None:
             place.note("orphan_annotation", f"annotation {number}: expected an image_id, got none", "left out")
         else:
-            by_image[image_id].append(row)
+            by_image[image_id].append(index)
     return by_image
 
 

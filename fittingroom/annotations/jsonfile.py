@@ -60,7 +60,7 @@ def parse(data: bytes, name: str, findings: Findings) -> object:
         UnreadableAnnotation: not JSON, or nested too deeply.
     """
     if data.startswith(_BOM):
-        findings.add("byte_order_mark", name, message="starts with a UTF-8 byte-order mark", action="skipped")
+        note_byte_order_mark(name, findings)
         data = data[len(_BOM) :]
     try:
         value: object = orjson.loads(data)
@@ -72,6 +72,11 @@ def parse(data: bytes, name: str, findings: Findings) -> object:
         detail = f"{error.msg}: line {error.lineno} column {error.colno}" if data.strip() else "the file is empty"
         raise UnreadableAnnotation("unreadable_json", name, detail) from None
     return value
+
+
+def note_byte_order_mark(name: str, findings: Findings) -> None:
+    """The finding that a file starts with one."""
+    findings.add("byte_order_mark", name, message="starts with a UTF-8 byte-order mark", action="skipped")
 
 
 def _parse_not_finite(data: bytes, name: str) -> object:

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import orjson
@@ -128,6 +128,7 @@ def write_parts(
     paths = {kind: work / f"{name}.{kind}" for kind in (*PARTS[to], "findings")}
     totals: Counter[str] = Counter()
     image_ids: list[int] = []
+    few = Findings(per_kind=20)
     with ExitStack() as stack:
         files = {kind: stack.enter_context(path.open("wb")) for kind, path in paths.items()}
         for batch in coco.batches(_apply(image, settings, findings) for image in images):
@@ -137,8 +138,8 @@ def write_parts(
                 totals["polygons"] += sum(len(garment.segmentation) for garment in image.garments)
             for kind, row in _encode(batch, to, images_dir):
                 files[kind].write(row + b",\n")
-        for finding in findings.examples:
-            files["findings"].write(orjson.dumps({**asdict(finding), "severity": finding.severity}) + b"\n")
+            _flush(findings, files["findings"], few)
+        _flush(findings, files["findings"], few)
     return ShardResult(
         parts={kind: str(path) for kind, path in paths.items()},
         images=len(image_ids),
@@ -146,14 +147,16 @@ def write_parts(
         polygons=totals["polygons"],
         image_ids=image_ids,
         counts=dict(findings.counts),
-        examples=_first_of_each(findings.examples),
+        examples=few.examples,
     )
 
 
-def _first_of_each(findings: Iterable[Finding], limit: int = 20) -> tuple[Finding, ...]:
-    few = Findings(per_kind=limit)
-    few.extend(findings)
-    return tuple(few.examples)
+def _flush(findings: Findings, file: BinaryIO, few: Findings) -> None:
+    """Write what was found since the last time and forget it, so that memory stays flat."""
+    for finding in findings.examples:
+        file.write(orjson.dumps({**asdict(finding), "severity": finding.severity}) + b"\n")
+    few.extend(findings.examples)
+    findings.examples.clear()
 
 
 def _encode(images: Sequence[AnnotatedImage], to: Format, images_dir: Path | None) -> Iterator[tuple[str, bytes]]:

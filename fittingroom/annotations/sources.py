@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from fittingroom.annotations import coco, deepfashion2, jsonfile, via
+from fittingroom.annotations import coco, deepfashion2, documents, jsonfile, via
 from fittingroom.annotations.findings import Findings
 from fittingroom.annotations.model import AnnotatedImage
 from fittingroom.errors import AnnotationError, MissingInputError
@@ -18,7 +19,7 @@ FORMATS: tuple[Format, ...] = ("deepfashion2", "coco", "via")
 
 @dataclass(frozen=True)
 class Source:
-    """An opened source: annotation files (DeepFashion2) or one parsed document (COCO, VIA), and where its pictures are.
+    """An opened source: annotation files (DeepFashion2) or one document (COCO, VIA), and where its pictures are.
 
     ``images_dir`` is the folder that file names are relative to; None when no such folder was found.
     """
@@ -27,7 +28,7 @@ class Source:
     format: Format
     images_dir: Path | None
     files: Sequence[Path] = ()
-    document: dict[str, Any] = field(default_factory=dict, repr=False)
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 def open_source(path: Path, findings: Findings, images_dir: Path | None = None) -> Source:
@@ -43,15 +44,15 @@ def open_source(path: Path, findings: Findings, images_dir: Path | None = None) 
         return _open_folder(path, findings, images_dir)
     if not path.exists():
         raise MissingInputError("annotations", path)
-    value = jsonfile.parse(jsonfile.read_bytes(path, jsonfile.MAX_DOCUMENT_BYTES), path.name, findings)
-    if isinstance(value, dict) and coco.is_coco(value):
+    value = documents.parse(jsonfile.read_bytes(path, jsonfile.MAX_DOCUMENT_BYTES), path.name, findings)
+    if isinstance(value, Mapping) and coco.is_coco(value):
         names = [row.get("file_name") for row in value["images"][:20] if isinstance(row, dict)]
         return Source(path, "coco", images_dir or _find_images(path, names), document=value)
-    if isinstance(value, dict) and via.is_via(value):
-        rows = list(value.get("_via_img_metadata", value).values())[:20]
+    if isinstance(value, Mapping) and via.is_via(value):
+        rows = list(islice(value.get("_via_img_metadata", value).values(), 20))
         names = [row.get("filename") for row in rows if isinstance(row, dict)]
         return Source(path, "via", images_dir or _find_images(path, names), document=value)
-    if isinstance(value, dict) and (path.parent.name == "annos" or any(key.startswith("item") for key in value)):
+    if isinstance(value, Mapping) and (path.parent.name == "annos" or any(key.startswith("item") for key in value)):
         beside = path.parent.parent if path.parent.name == "annos" else path.parent
         return Source(path, "deepfashion2", images_dir or deepfashion2.images_folder(beside), files=(path,))
     raise AnnotationError(
