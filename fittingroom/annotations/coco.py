@@ -10,7 +10,6 @@ from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import Any
 
 import orjson
@@ -20,7 +19,7 @@ from fittingroom.annotations.deepfashion2 import DIFFICULTY
 from fittingroom.annotations.fields import Place
 from fittingroom.annotations.findings import Findings
 from fittingroom.annotations.jsonfile import UnreadableAnnotation
-from fittingroom.annotations.measure import BATCH, Measured, measure
+from fittingroom.annotations.measure import Measured, batches, measure
 from fittingroom.annotations.model import AnnotatedImage, BoxFloats, GarmentAnnotation
 from fittingroom.boxes import xywh_to_xyxy, xyxy_to_xywh
 from fittingroom.categories import CATEGORY_NAMES, LANDMARK_COUNTS, group_of
@@ -76,7 +75,7 @@ def image_record(image: AnnotatedImage) -> dict[str, Any]:
 
 
 def annotation_records(images: Sequence[AnnotatedImage]) -> list[list[dict[str, Any]]]:
-    """The entries of ``annotations`` for each picture, in the order of its garments; for many, see `batches`."""
+    """The entries of ``annotations`` for each picture, in the order of its garments; see `measure.batches` for many."""
     return [
         [
             _annotation(image, garment, number, measured)
@@ -146,13 +145,6 @@ def _extra_of(record: Mapping[str, Any], reserved: frozenset[str], place: Place)
     if extra and jsonfile.too_deep(extra):
         raise UnreadableAnnotation("too_deep", place.file, "nested deeper than 200 levels")
     return extra
-
-
-def batches(images: Iterable[AnnotatedImage]) -> Iterator[list[AnnotatedImage]]:
-    """Pictures a handful at a time, as `annotation_records` likes them."""
-    waiting = iter(images)
-    while batch := list(islice(waiting, BATCH)):
-        yield batch
 
 
 def document(images: Iterable[AnnotatedImage]) -> bytes:

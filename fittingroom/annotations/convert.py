@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,13 +13,10 @@ from rich.table import Table
 
 from fittingroom.annotations import deepfashion2, shards, sources
 from fittingroom.annotations.findings import Findings
-from fittingroom.annotations.processes import run_jobs
+from fittingroom.annotations.processes import OnProgress, run_jobs
 from fittingroom.annotations.shards import ConvertSettings, ShardResult
 from fittingroom.annotations.sources import FORMATS, Format, Source
 from fittingroom.errors import InputError, NothingProduced, SettingError
-
-OnProgress = Callable[[int, int], None]
-"""Called with the pictures done and the pictures in all."""
 
 _DEFAULT_NAMES = {"coco": "instances.json", "via": "via_project.json"}
 
@@ -121,23 +118,12 @@ def convert(
         source_format=source.format,
         target=target,
         target_format=to,
-        files_read=_count(source),
+        files_read=sources.count(source),
         images=sum(result.images for result in results),
         garments=sum(result.garments for result in results),
         polygons=sum(result.polygons for result in results),
         findings=merged,
     )
-
-
-def _count(source: Source) -> int:
-    if source.format == "deepfashion2":
-        return len(source.files)
-    rows = (
-        source.document["images"]
-        if source.format == "coco"
-        else source.document.get("_via_img_metadata", source.document)
-    )
-    return len(rows)
 
 
 def _check_apart(source: Source, target: Path, to: Format) -> None:
@@ -161,7 +147,7 @@ def _run(
     shard_size: int,
     on_progress: OnProgress | None,
 ) -> list[ShardResult]:
-    total = _count(source)
+    total = sources.count(source)
     report = on_progress or (lambda _done, _total: None)
     if source.format != "deepfashion2":
         images = _counted(source, findings, report, total)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -95,18 +95,24 @@ def read_folder(folder: Path, findings: Findings | None = None) -> Iterator[Anno
 
 def read_files(files: Sequence[Path], findings: Findings, images_dir: Path | None = None) -> Iterator[AnnotatedImage]:
     """Every readable picture of a whole set of files, each with an image id of its own."""
-    changed = new_ids(files)
     seen: set[int] = set()
-    for path in files:
-        image = try_read_file(path, findings, changed.get(path.name), images_dir)
-        if image is None:
-            continue
+    for image in read_some(files, findings, new_ids(files), images_dir):
         if image.image_id in seen:
             message = f"image_id {image.image_id} is another file's too"
-            findings.add("duplicate_id", path.name, message=message, action="a new one is made from the name")
+            findings.add("duplicate_id", image.file_name, message=message, action="a new one is made from the name")
             image = replace(image, image_id=identity.hashed_id(image.file_name))
         seen.add(image.image_id)
         yield image
+
+
+def read_some(
+    files: Sequence[Path], findings: Findings, new_ids: Mapping[str, int], images_dir: Path | None = None
+) -> Iterator[AnnotatedImage]:
+    """Every readable picture of some files of a set, whose `new_ids` must be known: they follow from the whole set."""
+    for path in files:
+        image = try_read_file(path, findings, new_ids.get(path.name), images_dir)
+        if image is not None:
+            yield image
 
 
 def new_ids(files: Sequence[Path]) -> dict[str, int]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +30,13 @@ class Measured(NamedTuple):
 
 
 _NOTHING = Measured(0, (0.0, 0.0, 0.0, 0.0))
+
+
+def batches(images: Iterable[AnnotatedImage]) -> Iterator[list[AnnotatedImage]]:
+    """Pictures a handful at a time, for `measure`."""
+    waiting = iter(images)
+    while batch := list(islice(waiting, BATCH)):
+        yield batch
 
 
 def measure(images: Sequence[AnnotatedImage]) -> list[list[Measured]]:

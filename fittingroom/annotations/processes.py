@@ -9,6 +9,8 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
+OnProgress = Callable[[int, int], None]
+"""Called with the pictures done and the pictures in all."""
 
 
 def available_cores() -> int:

@@ -24,6 +24,7 @@ import orjson
 
 from fittingroom.annotations import coco, deepfashion2, geometry, via
 from fittingroom.annotations.findings import Finding, Findings
+from fittingroom.annotations.measure import batches
 from fittingroom.annotations.model import AnnotatedImage, GarmentAnnotation
 from fittingroom.annotations.sources import FORMATS, Format
 from fittingroom.errors import SettingError
@@ -102,13 +103,8 @@ def convert_files(
     """
     findings = Findings(per_kind=None)
 
-    def images() -> Iterator[AnnotatedImage]:
-        for path in files:
-            image = deepfashion2.try_read_file(path, findings, (new_ids or {}).get(path.name), images_dir)
-            if image is not None:
-                yield image
-
-    return write_parts(images(), to, work, name, findings, settings=settings, images_dir=images_dir)
+    images = deepfashion2.read_some(files, findings, new_ids or {}, images_dir)
+    return write_parts(images, to, work, name, findings, settings=settings, images_dir=images_dir)
 
 
 def write_parts(
@@ -131,7 +127,7 @@ def write_parts(
     few = Findings(per_kind=20)
     with ExitStack() as stack:
         files = {kind: stack.enter_context(path.open("wb")) for kind, path in paths.items()}
-        for batch in coco.batches(_apply(image, settings, findings) for image in images):
+        for batch in batches(_apply(image, settings, findings) for image in images):
             for image in batch:
                 image_ids.append(image.image_id)
                 totals["garments"] += len(image.garments)
@@ -227,11 +223,7 @@ def merge(
     for result in results:
         findings.extend(result.examples)
     findings.counts = sum((Counter(result.counts) for result in results), Counter())
-    # Only files that state an image_id of their own can come to this.
-    numbers, times = np.unique(np.array([n for r in results for n in r.image_ids], np.int64), return_counts=True)
-    for number, count_of_it in zip(numbers[times > 1].tolist(), times[times > 1].tolist(), strict=True):
-        message = f"{count_of_it} files state image_id {number}"
-        findings.add("duplicate_id", dst.name, message=message, action="kept")
+    note_shared_ids([number for result in results for number in result.image_ids], dst.name, findings)
     if to == "deepfashion2":
         _write_files(_parts(results, "files"), dst / "annos", findings)
     log = dst / "findings.jsonl" if to == "deepfashion2" else dst.with_name(f"{dst.name}.findings.jsonl")
@@ -239,6 +231,13 @@ def merge(
     if findings.total():
         _join(log, [_parts(results, "findings")], separated=False)
     return findings
+
+
+def note_shared_ids(image_ids: Sequence[int], name: str, findings: Findings) -> None:
+    """A finding for each image id of several files; only files that state an id of their own can come to this."""
+    numbers, times = np.unique(np.array(image_ids, np.int64), return_counts=True)
+    for number, often in zip(numbers[times > 1].tolist(), times[times > 1].tolist(), strict=True):
+        findings.add("duplicate_id", name, message=f"{often} files state image_id {number}", action="kept")
 
 
 def _write_files(parts: Iterable[Path], annos: Path, findings: Findings) -> None:

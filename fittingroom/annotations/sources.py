@@ -49,7 +49,7 @@ def open_source(path: Path, findings: Findings, images_dir: Path | None = None) 
         names = [row.get("file_name") for row in value["images"][:20] if isinstance(row, dict)]
         return Source(path, "coco", images_dir or _find_images(path, names), document=value)
     if isinstance(value, Mapping) and via.is_via(value):
-        rows = list(islice(value.get("_via_img_metadata", value).values(), 20))
+        rows = list(islice(via.pictures(value).values(), 20))
         names = [row.get("filename") for row in rows if isinstance(row, dict)]
         return Source(path, "via", images_dir or _find_images(path, names), document=value)
     if isinstance(value, Mapping) and (path.parent.name == "annos" or any(key.startswith("item") for key in value)):
@@ -84,6 +84,14 @@ def _find_images(document: Path, names: list[object]) -> Path | None:
     found = {folder: sum((folder / name).is_file() for name in wanted) for folder in candidates if folder.is_dir()}
     best = max(found, key=lambda folder: found[folder], default=None)
     return best if best is not None and found[best] else None
+
+
+def count(source: Source) -> int:
+    """Annotation files, or the pictures that a document lists."""
+    if source.format == "deepfashion2":
+        return len(source.files)
+    listed = source.document.get("images") if source.format == "coco" else via.pictures(source.document)
+    return len(listed or ())
 
 
 def read(source: Source, findings: Findings, *, verify_area: bool = False) -> Iterator[AnnotatedImage]:
