@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from prefect import flow
+from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.parameters import ConvertParameters
 from tasks import annotating
 from tasks.caching import Record, records_in
 
 
-@flow(name="convert-annotations", flow_run_name="convert annotations to {parameters.name}")
+@flow(
+    name="convert-annotations",
+    flow_run_name="convert annotations to {parameters.name}",
+    task_runner=ThreadPoolTaskRunner(max_workers=2),  # type: ignore[arg-type]
+)
 def convert_annotations(parameters: ConvertParameters) -> Record:
     """Select photos and write them as the dataset ``parameters.name`` of the workspace."""
-    place = parameters.place
+    place, name = parameters.place, parameters.name
     with records_in(place):
-        return annotating.convert_annotations(
+        source = annotating.annotation_content(place, parameters.source)
+        scans = [
+            annotating.scan_annotations.submit(
+                workspace=str(place.root), source=source, shard=shard, conditions=parameters.conditions
+            )
+            for shard in annotating.plan_scans(place, parameters.source, parameters.shard_size)
+        ]
+        return annotating.write_dataset(
             workspace=str(place.root),
-            name=parameters.name,
-            source=annotating.annotation_content(place, parameters.source),
-            settings={"train": parameters.train, "validation": parameters.validation, "seed": parameters.seed},
+            name=name,
+            source=source,
+            settings=parameters.selection_settings(),
+            scans=[scan.result()["value"] for scan in scans],
         )

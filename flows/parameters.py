@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from fittingroom.catalog import load_catalog
-from fittingroom.errors import MissingInputError
+from fittingroom.errors import MissingInputError, SettingError
 from fittingroom.segmentation.settings import preset as segmenter_preset
 from fittingroom.settings import get_settings
 from fittingroom.translation.settings import preset as style_preset
@@ -119,6 +120,29 @@ class ConvertParameters(Parameters):
     train: int = Field(296, ge=1, le=1_000_000, description="Photos to learn from")
     validation: int = Field(54, ge=1, le=1_000_000, description="Photos to be judged on, never learnt from")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Which photos are drawn")
+    conditions: dict[str, Any] = Field(
+        {}, description='What photos must meet, over the defaults: {"categories": [1, 2], "viewpoint": [1, 2, 3]}'
+    )
+    shard_size: int = Field(2000, ge=1, le=100_000, description="Annotation files one task reads at most, on average")
+
+    @field_validator("conditions")
+    @classmethod
+    def _sound(cls, value: dict[str, Any]) -> dict[str, Any]:
+        from fittingroom.annotations.selection import SelectionSettings  # brings NumPy, which few flows need
+
+        allowed = {each.name for each in fields(SelectionSettings)} - {"train", "validation", "seed"}
+        if unknown := set(value) - allowed:
+            raise ValueError(f"expected {', '.join(sorted(allowed))}, got {', '.join(sorted(unknown))}")
+        try:
+            SelectionSettings(**value)
+        except (SettingError, TypeError) as error:
+            raise ValueError(str(error)) from None
+        return value
+
+    def selection_settings(self) -> dict[str, Any]:
+        """All that decides which photos are drawn, as JSON."""
+        drawn = {"train": self.train, "validation": self.validation, "seed": self.seed}
+        return {**drawn, **self.conditions}
 
 
 class TrainSegmenterParameters(Parameters):

@@ -33,18 +33,49 @@ def annotation_content(workspace: Workspace, source: Path) -> Content:
     return Content(content.path, content.digest, anchored=True)  # the selection says where its photos lie
 
 
-@step("convert annotations", version=1, run_name="convert annotations to {name}")
-def convert_annotations(workspace: str, name: str, source: Content, settings: dict[str, Any]) -> Made:
-    """Select photos of a DeepFashion2 folder, split them pair-safely, and write COCO and VIA."""
-    from fittingroom.annotations.selection import SelectionSettings, select, write_dataset
+def plan_scans(workspace: Workspace, source: Path, size: int) -> list[Shard]:
+    """Shards of a DeepFashion2 folder's annotation files; each counts with its picture, if there is one."""
+    from fittingroom.annotations import deepfashion2
+    from fittingroom.images import list_images
+
+    _, images = deepfashion2.folders(source)
+    pictures = {path.stem: path for path in list_images(images)}
+    digests = Digests(workspace)
+    found = {
+        path.name: digest_value([digests.of(each) for each in (path, pictures.get(path.stem)) if each])
+        for path in deepfashion2.annotation_files(source)
+    }
+    digests.save()
+    return plan_shards(found, size)
+
+
+@step("scan annotations", version=1, run_name="scan annotations, shard {shard.label}", beside=("source",))
+def scan_annotations(workspace: str, source: Content, shard: Shard, conditions: dict[str, Any]) -> Made:  # noqa: ARG001
+    """Find out which pictures of a shard of annotation files match the selection's conditions."""
+    from fittingroom.annotations import deepfashion2
+    from fittingroom.annotations.selection import SelectionSettings, scan_files
+
+    annotations, images = deepfashion2.folders(Path(source.path))
+    files = deepfashion2.AnnotationFiles(annotations, shard.names)
+    return Made(vars(scan_files(files, images, SelectionSettings(**conditions))))
+
+
+@step("write dataset", version=1, run_name="write dataset {name}", beside=("scans",))
+def write_dataset(
+    workspace: str, name: str, source: Content, settings: dict[str, Any], scans: list[dict[str, Any]]
+) -> Made:
+    """Draw photos from those that match, split them pair-safely, and write COCO and VIA."""
+    from fittingroom.annotations import selection
 
     folder = Workspace(Path(workspace)).dataset(name)
-    selection = select(Path(source.path), SelectionSettings(**settings))
-    write_dataset(selection, folder)
+    opened = selection.open_for_selection(Path(source.path))
+    found = [selection.Scan(**scan) for scan in scans]
+    chosen = selection.choose(opened, selection.SelectionSettings(**settings), found)
+    selection.write_dataset(chosen, folder)
     files = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
-    counts = {"train": float(len(selection.train)), "validation": float(len(selection.validation))}
+    counts = {"train": float(len(chosen.train)), "validation": float(len(chosen.validation))}
     show_figures(artifact_key("dataset", name), counts, f"Pictures selected into {name}")
-    return Made({"name": name, "counts": counts}, files)
+    return Made({"name": name, "counts": counts, "left_out": chosen.left_out, "found": chosen.found}, files)
 
 
 def plan_people(workspace: Workspace, dataset: Content, size: int) -> list[Shard]:

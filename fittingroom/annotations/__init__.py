@@ -4,6 +4,7 @@
 
     model         AnnotatedImage, GarmentAnnotation; ground-truth masks
     deepfashion2  one JSON file a picture            coco  one document            via  project or region list
+    sound         the fast way to read a sound file  raster, measure  all mask areas of a batch at once
     convert       any to any, with a report          check  what is wrong, by kind
     selection     typed selection, pair-safe split   shards  the parallel unit of a conversion
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
-from fittingroom.annotations import deepfashion2, geometry, jsonfile, sources
+from fittingroom.annotations import deepfashion2, geometry, jsonfile, shards, sources
 from fittingroom.annotations.findings import Findings
+from fittingroom.annotations.measure import BATCH, batches, measure
 from fittingroom.annotations.model import AnnotatedImage, GarmentAnnotation
+from fittingroom.annotations.processes import OnProgress, run_jobs
 from fittingroom.annotations.sources import Format, Source
 from fittingroom.boxes import iou_xyxy
 from fittingroom.categories import LANDMARK_COUNTS
@@ -55,8 +59,13 @@ class CheckReport:
         return self.findings.table(f"{self.source}: {kind}, {self.images:,} images, {self.garments:,} garments")
 
 
-def check(src: Path, *, images_dir: Path | None = None) -> CheckReport:
+def check(
+    src: Path, *, images_dir: Path | None = None, workers: int = 1, on_progress: OnProgress | None = None
+) -> CheckReport:
     """Read everything in ``src`` and report what is wrong with it; files are read one at a time.
+
+    Args:
+        workers: processes that read DeepFashion2 files; documents are read by one.
 
     Raises:
         MissingInputError: no ``src``. AnnotationError: readable, but none of the three formats.
@@ -67,27 +76,66 @@ def check(src: Path, *, images_dir: Path | None = None) -> CheckReport:
     except jsonfile.UnreadableAnnotation as error:
         findings.add(error.kind, error.file, message=error.detail)
         return CheckReport(Path(src), None, 0, 0, findings)
-    images = garments = 0
-    names: set[str] = set()
+    report = on_progress or (lambda _done, _total: None)
+    if source.format == "deepfashion2":
+        parts = _check_folder(source, findings, workers, report)
+    else:
+        parts = [_check_document(source, findings, report)]
+    images, garments = sum(len(part.names) for part in parts), sum(part.garments for part in parts)
+    return CheckReport(Path(src), source.format, images, garments, findings)
+
+
+@dataclass
+class _Part:
+    """What was read of some pictures."""
+
+    names: list[str] = field(default_factory=list)
+    image_ids: list[int] = field(default_factory=list)
+    garments: int = 0
+
+
+def _check_document(source: Source, findings: Findings, report: OnProgress) -> _Part:
+    part = _Part()
+    total = sources.count(source)
     try:
-        for image in sources.read(source, findings, verify_area=True):
-            images += 1
-            garments += len(image.garments)
-            names.add(image.file_name)
-            sized = _check_picture(image, source, findings)
-            for garment in sized.garments:
-                check_garment(garment, sized, findings)
+        for done, batch in enumerate(batches(sources.read(source, findings, verify_area=True)), start=1):
+            _check_batch([_check_picture(image, source, findings) for image in batch], part, findings)
+            report(min(done * BATCH, total), total)
     except jsonfile.UnreadableAnnotation as error:
         findings.add(error.kind, error.file, message=error.detail, action="the rest of the document is not read")
-    if source.format == "deepfashion2":
-        _check_names(source, names, findings)
-    return CheckReport(Path(src), source.format, images, garments, findings)
+    return part
+
+
+def _check_folder(source: Source, findings: Findings, workers: int, report: OnProgress) -> list[_Part]:
+    new_ids, total = deepfashion2.new_ids(source.files), len(source.files)
+    jobs = [partial(_check_files, piece, source.images_dir, new_ids) for piece in shards.split(source.files)]
+    found = run_jobs(jobs, workers, lambda done: report(min(done * shards.SHARD_SIZE, total), total))
+    for _, part_findings in found:
+        findings.merge(part_findings)
+    parts = [part for part, _ in found]
+    shards.note_shared_ids([number for part in parts for number in part.image_ids], source.path.name, findings)
+    _check_names(source, {name for part in parts for name in part.names}, new_ids, findings)
+    return parts
+
+
+def _check_files(files: Sequence[Path], images_dir: Path | None, new_ids: Mapping[str, int]) -> tuple[_Part, Findings]:
+    part, findings = _Part(), Findings()
+    for batch in batches(deepfashion2.read_some(files, findings, new_ids, images_dir)):
+        _check_batch(batch, part, findings)
+    return part, findings
+
+
+def _check_batch(images: Sequence[AnnotatedImage], part: _Part, findings: Findings) -> None:
+    for image, measures in zip(images, measure(images), strict=True):
+        part.names.append(image.file_name)
+        part.image_ids.append(image.image_id)
+        part.garments += len(image.garments)
+        for garment, measured in zip(image.garments, measures, strict=True):
+            check_garment(garment, image, findings, measured.area)
 
 
 def _check_picture(image: AnnotatedImage, source: Source, findings: Findings) -> AnnotatedImage:
     """Compare a document's picture with the file; DeepFashion2's reader has asked the file already."""
-    if source.format == "deepfashion2":
-        return image
     if source.images_dir is None:
         findings.add("missing_image", image.file_name, message="no folder of pictures was found")
         return image
@@ -105,27 +153,26 @@ def _check_picture(image: AnnotatedImage, source: Source, findings: Findings) ->
     return image
 
 
-def _check_names(source: Source, names: set[str], findings: Findings) -> None:
+def _check_names(source: Source, names: set[str], new_ids: Mapping[str, int], findings: Findings) -> None:
     if source.images_dir is not None and source.images_dir.is_dir() and source.path.is_dir():
         stems = {path.stem for path in source.files}
         for path in list_images(source.images_dir):
             if path.name not in names and path.stem not in stems:
                 findings.add("image_without_annotation", path.name, message="no annotation file of this name")
-    for name in deepfashion2.new_ids(source.files):
+    for name in new_ids:
         findings.add("duplicate_id", name, message="its number is another file's too", action="a new id is made")
 
 
-def check_garment(garment: GarmentAnnotation, image: AnnotatedImage, findings: Findings) -> None:
-    """What is wrong with one garment in its picture (a picture of size 0 x 0 is of unknown size)."""
+def check_garment(garment: GarmentAnnotation, image: AnnotatedImage, findings: Findings, area: int) -> None:
+    """What is wrong with one garment of mask ``area`` in its picture (a size of 0 x 0 is not known)."""
 
     def add(kind: str, message: str) -> None:
         findings.add(kind, image.file_name, garment.item, message)
 
     expected = LANDMARK_COUNTS[garment.category_id]
-    if garment.landmarks and len(garment.landmarks) != expected:
-        add(
-            "landmark_count", f"landmarks: expected {expected} of {garment.category_name}, got {len(garment.landmarks)}"
-        )
+    landmarks = len(garment.landmarks) // 3
+    if landmarks and landmarks != expected:
+        add("landmark_count", f"landmarks: expected {expected} of {garment.category_name}, got {landmarks}")
     if not garment.segmentation:
         return
     width, height = image.width, image.height
@@ -133,7 +180,7 @@ def check_garment(garment: GarmentAnnotation, image: AnnotatedImage, findings: F
         beyond = geometry.overshoot(garment.segmentation, width, height)
         if beyond > _PIXELS_OUTSIDE:
             add("out_of_bounds", f"polygon: reaches {beyond:g} pixels outside {width} x {height}")
-    if geometry.mask_area(garment.segmentation, width, height) == 0:
+    if area == 0:
         add("zero_area", "polygons: cover no pixel")
     for index, polygon in enumerate(garment.segmentation, start=1):
         if geometry.crosses_itself(polygon):

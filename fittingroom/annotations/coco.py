@@ -6,8 +6,9 @@ the file stated is kept as ``bounding_box`` (x1, y1, x2, y2).
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from fittingroom.annotations.deepfashion2 import DIFFICULTY
 from fittingroom.annotations.fields import Place
 from fittingroom.annotations.findings import Findings
 from fittingroom.annotations.jsonfile import UnreadableAnnotation
+from fittingroom.annotations.measure import Measured, batches, measure
 from fittingroom.annotations.model import AnnotatedImage, BoxFloats, GarmentAnnotation
 from fittingroom.boxes import xywh_to_xyxy, xyxy_to_xywh
 from fittingroom.categories import CATEGORY_NAMES, LANDMARK_COUNTS, group_of
@@ -72,50 +74,56 @@ def image_record(image: AnnotatedImage) -> dict[str, Any]:
     return _with_extra(record, image.extra, _IMAGE_FIELDS)
 
 
-def annotation_records(image: AnnotatedImage) -> list[dict[str, Any]]:
-    """The entries of ``annotations`` for one picture, in the order of its garments."""
-    ids = identity.garment_ids(image.image_id, (garment.item for garment in image.garments))
-    return [_annotation(image, garment, number) for garment, number in zip(image.garments, ids, strict=True)]
+def annotation_records(images: Sequence[AnnotatedImage]) -> list[list[dict[str, Any]]]:
+    """The entries of ``annotations`` for each picture, in the order of its garments; see `measure.batches` for many."""
+    return [
+        [
+            _annotation(image, garment, number, measured)
+            for garment, number, measured in zip(image.garments, _ids(image), measures, strict=True)
+        ]
+        for image, measures in zip(images, measure(images), strict=True)
+    ]
 
 
-def _annotation(image: AnnotatedImage, garment: GarmentAnnotation, number: int) -> dict[str, Any]:
+def _ids(image: AnnotatedImage) -> list[int]:
+    return identity.garment_ids(image.image_id, [garment.item for garment in image.garments])
+
+
+def _annotation(image: AnnotatedImage, garment: GarmentAnnotation, number: int, measured: Measured) -> dict[str, Any]:
     record: dict[str, Any] = {
         "id": number,
         "image_id": image.image_id,
         "category_id": garment.category_id,
         "iscrowd": 0,
-        **_shape(image, garment),
+        **_shape(image, garment, measured),
         "item": garment.item,
     }
     if garment.landmarks:
-        record["keypoints"] = [value for landmark in garment.landmarks for value in landmark]
-        record["num_keypoints"] = sum(1 for landmark in garment.landmarks if landmark[2] > 0)
+        record["keypoints"] = garment.landmarks
+        record["num_keypoints"] = sum([seen > 0 for seen in garment.landmarks[2::3]])
     if garment.box_xyxy is not None:
         record["bounding_box"] = list(garment.box_xyxy)
     for name in ("style", *DIFFICULTY):
         value = getattr(garment, name)
         if value is not None:
             record[name] = value
-    extra = {key: value for key, value in garment.extra.items() if key != _RLE}
-    return _with_extra(record, extra, _GARMENT_FIELDS)
+    if garment.extra:
+        extra = {key: value for key, value in garment.extra.items() if key != _RLE}
+        return _with_extra(record, extra, _GARMENT_FIELDS)
+    return record
 
 
-def _shape(image: AnnotatedImage, garment: GarmentAnnotation) -> dict[str, Any]:
+def _shape(image: AnnotatedImage, garment: GarmentAnnotation, measured: Measured) -> dict[str, Any]:
     """``iscrowd``, ``segmentation``, ``area`` and ``bbox``."""
     kept = garment.extra.get(_RLE)
     if isinstance(kept, dict):
         mask = rle.decode(kept["segmentation"])
-        box = geometry.true_box(garment.segmentation, image.width, image.height) or garment.box_xyxy or (0, 0, 0, 0)
-        return {**kept, "area": int(mask.sum()), "bbox": list(xyxy_to_xywh(box))}
+        box = measured.box_xywh if garment.segmentation else xyxy_to_xywh(garment.box_xyxy or (0, 0, 0, 0))
+        return {**kept, "area": int(mask.sum()), "bbox": box}
     if not garment.segmentation:
         outline: object = rle.empty(image.height, image.width) if image.width and image.height else []
-        return {"segmentation": outline, "area": 0, "bbox": list(xyxy_to_xywh(garment.box_xyxy or (0, 0, 0, 0)))}
-    box = geometry.true_box(garment.segmentation, image.width, image.height) or (0, 0, 0, 0)
-    return {
-        "segmentation": garment.segmentation,
-        "area": geometry.mask_area(garment.segmentation, image.width, image.height),
-        "bbox": list(xyxy_to_xywh(box)),
-    }
+        return {"segmentation": outline, "area": 0, "bbox": xyxy_to_xywh(garment.box_xyxy or (0, 0, 0, 0))}
+    return {"segmentation": garment.segmentation, "area": measured.area, "bbox": measured.box_xywh}
 
 
 def _with_extra(record: dict[str, Any], extra: Mapping[str, Any], reserved: frozenset[str]) -> dict[str, Any]:
@@ -142,21 +150,23 @@ def _extra_of(record: Mapping[str, Any], reserved: frozenset[str], place: Place)
 def document(images: Iterable[AnnotatedImage]) -> bytes:
     """The whole document, for sets that fit in memory."""
     image_rows, annotation_rows = [], []
-    for image in images:
-        image_rows.append(orjson.dumps(image_record(image)))
-        annotation_rows += [orjson.dumps(record) for record in annotation_records(image)]
+    for batch in batches(images):
+        image_rows += [orjson.dumps(image_record(image)) for image in batch]
+        annotation_rows += [orjson.dumps(record) for records in annotation_records(batch) for record in records]
     return b"".join((header(), b",\n".join(image_rows), BETWEEN, b",\n".join(annotation_rows), FOOTER))
 
 
 def is_coco(value: object) -> bool:
     """Whether a parsed document has COCO's two lists."""
     return (
-        isinstance(value, dict) and isinstance(value.get("images"), list) and isinstance(value.get("annotations"), list)
+        isinstance(value, Mapping)
+        and all(isinstance(value.get(key), Sequence) for key in ("images", "annotations"))
+        and not any(isinstance(value[key], str) for key in ("images", "annotations"))
     )
 
 
 def read(
-    value: dict[str, Any], name: str, findings: Findings, *, verify_area: bool = False
+    value: Mapping[str, Any], name: str, findings: Findings, *, verify_area: bool = False
 ) -> Iterator[AnnotatedImage]:
     """Every picture of a parsed document, in its order; what cannot be used becomes findings under ``name``.
 
@@ -176,7 +186,7 @@ def read(
             continue
         seen.add(image.image_id)
         here = Place(findings, image.file_name)
-        rows = by_image.pop(image.image_id, [])
+        rows = [value["annotations"][index] for index in by_image.pop(image.image_id, ())]
         if not rows:
             here.note("no_garments", "no annotation names this picture")
         taken: set[str] = {row["item"] for row in rows if isinstance(row.get("item"), str)}
@@ -188,8 +198,8 @@ def read(
         if verify_area:
             _verify_areas(image, rows, garments, here)
         yield _with_garments(image, garments, here)
-    for image_id, rows in by_image.items():
-        place.note("orphan_annotation", f"image_id {image_id}: no such image, {len(rows)} annotations", "left out")
+    for image_id, orphans in by_image.items():
+        place.note("orphan_annotation", f"image_id {image_id}: no such image, {len(orphans)} annotations", "left out")
 
 
 def _verify_areas(
@@ -219,10 +229,11 @@ def _category_names(value: object, place: Place) -> dict[int, str]:
     return names
 
 
-def _by_image(rows: list[object], place: Place) -> dict[int, list[dict[str, Any]]]:
-    by_image: dict[int, list[dict[str, Any]]] = defaultdict(list)
+def _by_image(rows: Sequence[object], place: Place) -> dict[int, array[int]]:
+    """Where in ``rows`` each image's annotations stand."""
+    by_image: dict[int, array[int]] = defaultdict(lambda: array("q"))
     ids: set[int] = set()
-    for row in rows:
+    for index, row in enumerate(rows):
         if not isinstance(row, dict):
             place.note("bad_field", f"annotations: expected an object, got {type(row).__name__}", "left out")
             continue
@@ -235,7 +246,7 @@ def _by_image(rows: list[object], place: Place) -> dict[int, list[dict[str, Any]
         if image_id is None:
             place.note("orphan_annotation", f"annotation {number}: expected an image_id, got none", "left out")
         else:
-            by_image[image_id].append(row)
+            by_image[image_id].append(index)
     return by_image
 
 

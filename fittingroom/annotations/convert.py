@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import tempfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,12 +13,10 @@ from rich.table import Table
 
 from fittingroom.annotations import deepfashion2, shards, sources
 from fittingroom.annotations.findings import Findings
+from fittingroom.annotations.processes import OnProgress, run_jobs
 from fittingroom.annotations.shards import ConvertSettings, ShardResult
 from fittingroom.annotations.sources import FORMATS, Format, Source
 from fittingroom.errors import InputError, NothingProduced, SettingError
-
-OnProgress = Callable[[int, int], None]
-"""Called with the pictures done and the pictures in all."""
 
 _DEFAULT_NAMES = {"coco": "instances.json", "via": "via_project.json"}
 
@@ -78,7 +74,7 @@ def convert(
     settings: ConvertSettings = ConvertSettings(),  # noqa: B008  frozen
     images_dir: Path | None = None,
     workers: int = 1,
-    shard_size: int = 500,
+    shard_size: int = shards.SHARD_SIZE,
     on_progress: OnProgress | None = None,
 ) -> ConversionReport:
     """Convert ``src`` (the format is detected) to ``dst``: a JSON file for COCO and VIA, a folder for DeepFashion2.
@@ -122,23 +118,12 @@ def convert(
         source_format=source.format,
         target=target,
         target_format=to,
-        files_read=_count(source),
+        files_read=sources.count(source),
         images=sum(result.images for result in results),
         garments=sum(result.garments for result in results),
         polygons=sum(result.polygons for result in results),
         findings=merged,
     )
-
-
-def _count(source: Source) -> int:
-    if source.format == "deepfashion2":
-        return len(source.files)
-    rows = (
-        source.document["images"]
-        if source.format == "coco"
-        else source.document.get("_via_img_metadata", source.document)
-    )
-    return len(rows)
 
 
 def _check_apart(source: Source, target: Path, to: Format) -> None:
@@ -162,7 +147,7 @@ def _run(
     shard_size: int,
     on_progress: OnProgress | None,
 ) -> list[ShardResult]:
-    total = _count(source)
+    total = sources.count(source)
     report = on_progress or (lambda _done, _total: None)
     if source.format != "deepfashion2":
         images = _counted(source, findings, report, total)
@@ -172,26 +157,21 @@ def _run(
             )
         ]
     pieces = shards.split(source.files, shard_size)
-    names = [f"shard-{index:05d}" for index in range(len(pieces))]
-    one = partial(
-        shards.convert_files,
-        settings=settings,
-        images_dir=source.images_dir,
-        new_ids=deepfashion2.new_ids(source.files),
-    )
-    results: list[ShardResult] = []
-    many = (pieces, [to] * len(pieces), [work] * len(pieces), names)
-    if workers == 1 or len(pieces) == 1:
-        for result in map(one, *many):
-            results.append(result)
-            report(min(len(results) * shard_size, total), total)
-        return results
-    # Spawned, not forked: the caller may hold threads (a GUI, Prefect, torch) that do not survive a fork.
-    with ProcessPoolExecutor(min(workers, len(pieces)), mp_context=multiprocessing.get_context("spawn")) as pool:
-        for result in pool.map(one, *many):
-            results.append(result)
-            report(min(len(results) * shard_size, total), total)
-    return results
+    new_ids = deepfashion2.new_ids(source.files)
+    jobs = [
+        partial(
+            shards.convert_files,
+            piece,
+            to,
+            work,
+            f"shard-{index:05d}",
+            settings=settings,
+            images_dir=source.images_dir,
+            new_ids={path.name: new_ids[path.name] for path in piece if path.name in new_ids} if new_ids else {},
+        )
+        for index, piece in enumerate(pieces)
+    ]
+    return run_jobs(jobs, workers, lambda done: report(min(done * shard_size, total), total))
 
 
 def _counted(source: Source, findings: Findings, report: OnProgress, total: int) -> Iterator[Any]:

@@ -6,17 +6,18 @@ Format: Ge et al., "DeepFashion2", CVPR 2019, and the dataset's README. Files se
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, overload
 
 import orjson
 
-from fittingroom.annotations import fields, geometry, identity, jsonfile
+from fittingroom.annotations import fields, geometry, identity, jsonfile, sound
 from fittingroom.annotations.fields import Place
 from fittingroom.annotations.findings import Findings
 from fittingroom.annotations.jsonfile import UnreadableAnnotation
@@ -52,14 +53,34 @@ def images_folder(folder: Path) -> Path:
     return folder / "images" if (folder / "images").is_dir() else folder / "image"
 
 
-def annotation_files(folder: Path) -> list[Path]:
+class AnnotationFiles(Sequence[Path]):
+    """Annotation files of one folder, kept as names: 200,000 `Path` objects would take more memory than all else."""
+
+    def __init__(self, folder: Path, names: Sequence[str]) -> None:
+        self.folder, self.names = folder, tuple(names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, index: int) -> Path: ...
+    @overload
+    def __getitem__(self, index: slice) -> AnnotationFiles: ...
+    def __getitem__(self, index: int | slice) -> Path | AnnotationFiles:
+        if isinstance(index, slice):
+            return AnnotationFiles(self.folder, self.names[index])
+        return self.folder / self.names[index]
+
+
+def annotation_files(folder: Path) -> AnnotationFiles:
     """Every annotation file of a DeepFashion2 folder, sorted by name.
 
     Raises:
         MissingInputError: no such folder.
     """
     annos, _ = folders(folder)
-    return sorted(p for p in annos.iterdir() if p.suffix.lower() == ".json" and not p.name.startswith("."))
+    names = (entry.name for entry in os.scandir(annos))
+    return AnnotationFiles(annos, sorted(n for n in names if n.lower().endswith(".json") and not n.startswith(".")))
 
 
 def read_folder(folder: Path, findings: Findings | None = None) -> Iterator[AnnotatedImage]:
@@ -74,23 +95,30 @@ def read_folder(folder: Path, findings: Findings | None = None) -> Iterator[Anno
 
 def read_files(files: Sequence[Path], findings: Findings, images_dir: Path | None = None) -> Iterator[AnnotatedImage]:
     """Every readable picture of a whole set of files, each with an image id of its own."""
-    changed = new_ids(files)
     seen: set[int] = set()
-    for path in files:
-        image = try_read_file(path, findings, changed.get(path.name), images_dir)
-        if image is None:
-            continue
+    for image in read_some(files, findings, new_ids(files), images_dir):
         if image.image_id in seen:
             message = f"image_id {image.image_id} is another file's too"
-            findings.add("duplicate_id", path.name, message=message, action="a new one is made from the name")
+            findings.add("duplicate_id", image.file_name, message=message, action="a new one is made from the name")
             image = replace(image, image_id=identity.hashed_id(image.file_name))
         seen.add(image.image_id)
         yield image
 
 
-def new_ids(files: Iterable[Path]) -> dict[str, int]:
+def read_some(
+    files: Sequence[Path], findings: Findings, new_ids: Mapping[str, int], images_dir: Path | None = None
+) -> Iterator[AnnotatedImage]:
+    """Every readable picture of some files of a set, whose `new_ids` must be known: they follow from the whole set."""
+    for path in files:
+        image = try_read_file(path, findings, new_ids.get(path.name), images_dir)
+        if image is not None:
+            yield image
+
+
+def new_ids(files: Sequence[Path]) -> dict[str, int]:
     """Image ids for the annotation files whose names share a number with another's, by file name."""
-    stems = identity.clashing_ids(f"{path.stem}.jpg" for path in files)
+    names = files.names if isinstance(files, AnnotationFiles) else [path.name for path in files]
+    stems = identity.clashing_ids(f"{os.path.splitext(name)[0]}.jpg" for name in names)  # noqa: PTH122  no slow Path
     return {f"{PurePosixPath(name).stem}.json": number for name, number in stems.items()}
 
 
@@ -117,9 +145,13 @@ def read_file(
     Raises:
         AnnotationError: not an annotation at all. MissingInputError: no such file.
     """
-    path = Path(path)
     findings = Findings() if findings is None else findings
     data = jsonfile.read_bytes(path, jsonfile.MAX_FILE_BYTES)
+    if images_dir is None:
+        images_dir = images_folder(path.parent.parent if path.parent.name == "annos" else path.parent)
+    sound_image = _read_sound(data, path.stem, image_id, images_dir)
+    if sound_image is not None:
+        return sound_image
     value = jsonfile.parse(data, path.name, findings)
     if not isinstance(value, dict):
         raise UnreadableAnnotation("not_an_annotation", path.name, f"expected an object, got {type(value).__name__}")
@@ -129,8 +161,19 @@ def read_file(
         if count > 1 and key.decode() in value:
             place.note("duplicate_id", f"{key.decode()} stands {count} times", "the last one is read")
     image = from_json(value, path.stem, place, image_id)
-    beside = path.parent.parent if path.parent.name == "annos" else path.parent
-    return _with_size(image, images_dir or images_folder(beside), place)
+    return _with_size(image, images_dir, place)
+
+
+def _read_sound(data: bytes, stem: str, image_id: int | None, images_dir: Path) -> AnnotatedImage | None:
+    """The fast way: for a picture named and annotated as the README says; None otherwise."""
+    if not identity.is_six_digits(stem):
+        return None
+    name = f"{stem}.jpg"
+    try:
+        size = geometry.image_size(os.path.join(images_dir, name))  # noqa: PTH118  pathlib takes longer than the reading
+    except (OSError, ValueError, ImageRejected):
+        return None
+    return sound.read(data, name, int(stem) if image_id is None else image_id, size)
 
 
 def _with_size(image: AnnotatedImage, images_dir: Path, place: Place) -> AnnotatedImage:
@@ -246,7 +289,7 @@ def garment_to_json(garment: GarmentAnnotation) -> dict[str, Any]:
         value["bounding_box"] = list(garment.box_xyxy)
     value["segmentation"] = [list(polygon) for polygon in garment.segmentation]
     if garment.landmarks:
-        value["landmarks"] = [number for landmark in garment.landmarks for number in landmark]
+        value["landmarks"] = list(garment.landmarks)
     value.update((key, extra) for key, extra in garment.extra.items() if key not in value)
     return value
 

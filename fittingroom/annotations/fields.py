@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import cast
 
 from fittingroom.annotations.findings import Findings
-from fittingroom.annotations.model import BoxFloats, Landmark, Polygon
+from fittingroom.annotations.model import BoxFloats, Landmarks, Polygon
 from fittingroom.images import MAX_PIXELS
 
 MAX_POINTS = 20_000
 """Points of one polygon. Real outlines have some 20 to 200; drawing a million to and fro takes minutes."""
 
 _NUMERIC = frozenset({int, float})
-_LARGEST = 1e15
+LARGEST = 1e15
 """Beyond this a float no longer tells two neighbouring pixels apart; no picture is that large."""
 
 
@@ -46,7 +46,7 @@ def number(value: object, what: str, place: Place) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         place.note("not_a_number", f"{what}: expected a number, got {_short(value)}", "left out")
         return None
-    if not math.isfinite(value) or abs(value) > _LARGEST:
+    if not math.isfinite(value) or abs(value) > LARGEST:
         place.note("not_a_number", f"{what}: expected a finite number, got {value!r}", "left out")
         return None
     return value
@@ -54,7 +54,7 @@ def number(value: object, what: str, place: Place) -> float | None:
 
 def integer(value: object, what: str, place: Place) -> int | None:
     """A whole number, or None with a finding; absent (None) is None without one."""
-    if value is None or (type(value) is int and abs(value) <= _LARGEST):
+    if value is None or (type(value) is int and abs(value) <= LARGEST):
         return value
     found = number(value, what, place)
     if found is None:
@@ -94,7 +94,7 @@ def _all_fine(values: list[object]) -> bool:
         return False
     plain = cast(list[float], values)
     total = sum(plain)
-    return min(plain) > -_LARGEST and max(plain) < _LARGEST and total == total
+    return min(plain) > -LARGEST and max(plain) < LARGEST and total == total
 
 
 def polygon(value: object, place: Place) -> Polygon | None:
@@ -152,8 +152,8 @@ def box_xyxy(value: object, place: Place) -> BoxFloats | None:
     return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
 
 
-def landmarks(value: object, place: Place) -> tuple[Landmark, ...]:
-    """x, y, visibility triples; () when absent or, with a finding, when they are no triples."""
+def landmarks(value: object, place: Place) -> Landmarks:
+    """x, y, visibility, x, y, ...; () when absent or, with a finding, when they are no triples."""
     if value is None:
         return ()
     if isinstance(value, list) and value and all(isinstance(point, list) for point in value):
@@ -164,10 +164,7 @@ def landmarks(value: object, place: Place) -> tuple[Landmark, ...]:
         place.note("bad_landmarks", f"landmarks: expected x, y, visibility triples, got {size}", "left out")
         return ()
     found = numbers(value, "landmarks", place)
-    if found is None:
-        return ()
-    step = iter(found)
-    return tuple(zip(step, step, step, strict=True))
+    return () if found is None else tuple(found)
 
 
 def size(width: object, height: object, place: Place) -> tuple[int, int]:

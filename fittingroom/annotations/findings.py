@@ -107,6 +107,14 @@ class Findings:
         for finding in findings:
             self.put(finding)
 
+    def merge(self, other: Findings) -> None:
+        """Add what another part of the same work found."""
+        before = Counter(self.counts)
+        self.extend(other.examples)
+        self.counts = before + other.counts
+        for kind, files in other.files.items():
+            self.files.setdefault(kind, set()).update(files)
+
     def total(self, severity: Severity | None = None) -> int:
         """How many, of one severity or in all."""
         return sum(n for kind, n in self.counts.items() if severity is None or KINDS[kind][0] == severity)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -138,24 +139,27 @@ def _side(a: NDArray[np.float64], b: NDArray[np.float64], c: NDArray[np.float64]
     return np.asarray(np.sign(turn))
 
 
-def image_size(path: Path) -> tuple[int, int]:
+def image_size(path: str | Path) -> tuple[int, int]:
     """Width and height from the first bytes of a picture; nothing is decoded.
 
     Raises:
         ImageRejected: not a picture we accept. OSError: cannot be opened.
     """
-    with path.open("rb", buffering=0) as file:
-        head = file.read(_FIRST_BYTES)
+    file = os.open(path, os.O_RDONLY)
+    try:
+        head = os.read(file, _FIRST_BYTES)
         found = jpeg_size(head)
         if found:
             return found
-        head += file.read(_HEADER_BYTES)
+        head += os.read(file, _HEADER_BYTES)
+    finally:
+        os.close(file)
     try:
         header = images.probe(head)
     except ImageRejected:
         if len(head) < _FIRST_BYTES + _HEADER_BYTES:
-            raise ImageRejected("unreadable", path.name, "its header cannot be read") from None
-        header = images.probe(path)  # a header behind a long preview or profile
+            raise ImageRejected("unreadable", Path(path).name, "its header cannot be read") from None
+        header = images.probe(Path(path))  # a header behind a long preview or profile
     return header.width, header.height
 
 

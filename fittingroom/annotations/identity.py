@@ -12,7 +12,7 @@ from fittingroom.categories import CATEGORY_IDS, CATEGORY_NAMES
 
 _SEPARATORS = re.compile(r"[\s_\-]+")
 _DIGITS = re.compile(r"[0-9]+")
-_SIX_DIGITS = re.compile(r"[0-9]{6}")
+_SIX_DIGITS = re.compile(r"(?:.*/)?([0-9]{6})(?:\.[^./]+)?", re.DOTALL)
 _HASHED = 10**12
 """Ids made from a name's digest lie in 10**12 .. 2 * 10**12: above any number taken from a name, and so sparse that two
 of 200,000 names share one in one set out of fifty (`clashing_ids` parts them)."""
@@ -72,6 +72,10 @@ def hashed_id(name: str) -> int:
 
 def clashing_ids(names: Iterable[str]) -> dict[str, int]:
     """New ids for names that share a number (``1.jpg``, ``000001.jpg``); the six-digit one, or the first, keeps it."""
+    names = list(names)
+    found = [_SIX_DIGITS.fullmatch(name) for name in names]
+    if len({match[1] for match in found if match}) == len(names):
+        return {}  # as in the dataset itself
     owner: dict[int, str] = {}
     changed: dict[str, int] = {}
     for name in sorted(names, key=lambda name: (not is_six_digits(name), name)):
@@ -89,7 +93,7 @@ def clashing_ids(names: Iterable[str]) -> dict[str, int]:
 
 def is_six_digits(name: str) -> bool:
     """Whether a name is like DeepFashion2's own: ``000012.jpg``."""
-    return _SIX_DIGITS.fullmatch(PurePosixPath(name).stem) is not None
+    return _SIX_DIGITS.fullmatch(name) is not None
 
 
 def is_safe(name: str) -> bool:

@@ -38,7 +38,7 @@ def read_bytes(path: Path, max_bytes: int) -> bytes:
         MissingInputError: not there. UnreadableAnnotation: too large, or not a readable file.
     """
     try:
-        with path.open("rb") as file:
+        with path.open("rb", buffering=0) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise UnreadableAnnotation("unreadable_json", path.name, "expected a file")
@@ -60,7 +60,7 @@ def parse(data: bytes, name: str, findings: Findings) -> object:
         UnreadableAnnotation: not JSON, or nested too deeply.
     """
     if data.startswith(_BOM):
-        findings.add("byte_order_mark", name, message="starts with a UTF-8 byte-order mark", action="skipped")
+        note_byte_order_mark(name, findings)
         data = data[len(_BOM) :]
     try:
         value: object = orjson.loads(data)
@@ -72,6 +72,11 @@ def parse(data: bytes, name: str, findings: Findings) -> object:
         detail = f"{error.msg}: line {error.lineno} column {error.colno}" if data.strip() else "the file is empty"
         raise UnreadableAnnotation("unreadable_json", name, detail) from None
     return value
+
+
+def note_byte_order_mark(name: str, findings: Findings) -> None:
+    """The finding that a file starts with one."""
+    findings.add("byte_order_mark", name, message="starts with a UTF-8 byte-order mark", action="skipped")
 
 
 def _parse_not_finite(data: bytes, name: str) -> object:

@@ -12,8 +12,8 @@ from fittingroom.masks import from_polygons
 
 Polygon = tuple[float, ...]
 """x1, y1, x2, y2, ... in pixels of the whole picture; numbers stay as written (integers stay integers)."""
-Landmark = tuple[float, float, float]
-"""x, y, visibility: 0 not labelled, 1 occluded, 2 visible."""
+Landmarks = tuple[float, ...]
+"""x1, y1, v1, x2, y2, v2, ... in pixels; the visibility v is 0 not labelled, 1 occluded, 2 visible."""
 BoxFloats = tuple[float, float, float, float]
 """x1, y1, x2, y2 in pixels, as the file states it."""
 
@@ -30,7 +30,7 @@ class GarmentAnnotation:
     item: str
     category_id: int
     segmentation: tuple[Polygon, ...] = ()
-    landmarks: tuple[Landmark, ...] = ()
+    landmarks: Landmarks = ()
     box_xyxy: BoxFloats | None = None
     style: int | None = None
     scale: int | None = None

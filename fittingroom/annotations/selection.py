@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from fittingroom.annotations import coco, deepfashion2, geometry, sources, via
 from fittingroom.annotations.findings import Findings
 from fittingroom.annotations.model import AnnotatedImage, GarmentAnnotation
 from fittingroom.annotations.shards import file_size
+from fittingroom.annotations.sources import Source
 from fittingroom.categories import CATEGORY_NAMES
 from fittingroom.errors import AnnotationError, MissingInputError, SettingError
 from fittingroom.workspace import digest_bytes, digest_file, digest_value, write_bytes, write_json
@@ -76,8 +77,8 @@ class SelectionSettings:
 class Selection:
     """The chosen pictures, with only the garments asked for, and how the choice came about.
 
-    ``left_out`` counts pictures by the first reason that ruled them out; ``digests`` holds the SHA-256 of each
-    picture's file and of its annotation as selected.
+    ``left_out`` counts pictures by the first reason that ruled them out, ``found`` findings by kind; ``digests`` holds
+    the SHA-256 of each picture's file and of its annotation as selected.
     """
 
     settings: SelectionSettings
@@ -88,7 +89,7 @@ class Selection:
     left_out: Mapping[str, int]
     warnings: tuple[str, ...]
     digests: Mapping[str, Mapping[str, str]]
-    findings: Findings = field(default_factory=Findings)
+    found: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -111,6 +112,44 @@ class Selection:
         }
 
 
+@dataclass
+class Scan:
+    """Which of some pictures match: the part of a selection that a shard can do. JSON both ways by `vars`.
+
+    ``matching`` holds picture, pair and annotation file (for a document: the picture again); ``left_out`` counts the
+    others by the first reason; ``found`` counts findings by kind.
+    """
+
+    matching: list[tuple[str, str, str]] = field(default_factory=list)
+    left_out: dict[str, int] = field(default_factory=dict)
+    found: dict[str, int] = field(default_factory=dict)
+
+
+def scan_files(files: Sequence[Path], images_dir: Path, settings: SelectionSettings) -> Scan:
+    """Which pictures of some annotation files of a DeepFashion2 folder match (counts and seed do not matter)."""
+    scan = Scan()
+    for path in files:
+        findings = Findings()
+        for image in deepfashion2.read_some([path], findings, {}, images_dir):
+            _judge(image, settings, findings, scan, path.name)
+        _count(findings, scan)
+    return scan
+
+
+def _judge(image: AnnotatedImage, settings: SelectionSettings, findings: Findings, scan: Scan, file: str) -> None:
+    matching, reason = _matching(image, settings)
+    if matching is not None and _damaged(image, findings):
+        matching, reason = None, "damaged annotation"
+    if matching is None:
+        scan.left_out[reason] = scan.left_out.get(reason, 0) + 1
+    else:
+        scan.matching.append((matching.file_name, _pair_key(matching), file))
+
+
+def _count(findings: Findings, scan: Scan) -> None:
+    scan.found = dict(Counter(scan.found) + findings.counts)
+
+
 def select(
     src: Path,
     settings: SelectionSettings = SelectionSettings(),
@@ -125,39 +164,70 @@ def select(
         MissingInputError: no ``src``, or no pictures with it. AnnotationError: no picture meets the conditions (the
             message names the condition), or all that do share one pair id.
     """
-    findings = Findings()
-    source = sources.open_source(Path(src), findings, images_dir)
+    source = open_for_selection(src, images_dir)
+    assert source.images_dir is not None
+    if source.format == "deepfashion2":
+        scan = scan_files(source.files, source.images_dir, settings)
+    else:
+        scan, findings = Scan(), Findings()
+        for image in sources.read(source, findings):
+            _judge(image, settings, findings, scan, image.file_name)
+        _count(findings, scan)
+    return choose(source, settings, [scan])
+
+
+def open_for_selection(src: Path, images_dir: Path | None = None) -> Source:
+    """`open_source`, but the folder of pictures must be there.
+
+    Raises:
+        MissingInputError: no ``src``, or no pictures with it. AnnotationError: none of the three formats.
+    """
+    source = sources.open_source(Path(src), Findings(), images_dir)
     if source.images_dir is None or not source.images_dir.is_dir():
         raise MissingInputError(
             "folder of pictures", source.images_dir or src, "expected image/ beside the annotations"
         )
-    left_out: Counter[str] = Counter()
+    return source
+
+
+def choose(source: Source, settings: SelectionSettings, scans: Sequence[Scan]) -> Selection:
+    """Draw from what scans of all of ``source`` let through; only the chosen pictures are read again.
+
+    Raises:
+        AnnotationError: no picture meets the conditions, or all that do share one pair id.
+    """
+    left_out = dict(sorted(sum((Counter(scan.left_out) for scan in scans), Counter()).items()))
+    matching = [row for scan in scans for row in scan.matching]
+    if not matching:
+        raise AnnotationError(_nothing_matches(source.path, settings, left_out))
     by_pair: dict[str, list[str]] = {}
-    kept: dict[str, AnnotatedImage] = {}
-    for image in sources.read(source, findings):
-        matching, reason = _matching(image, settings)
-        if matching is not None and _damaged(image, findings):
-            matching, reason = None, "damaged annotation"
-        if matching is None:
-            left_out[reason] += 1
-            continue
-        kept[matching.file_name] = matching
-        by_pair.setdefault(_pair_key(matching), []).append(matching.file_name)
-    if not kept:
-        raise AnnotationError(_nothing_matches(src, settings, left_out))
+    for name, pair, _ in matching:
+        by_pair.setdefault(pair, []).append(name)
     names, warnings = split_by_pair(by_pair, settings)
-    train, validation = (tuple(kept[name] for name in side) for side in names)
+    chosen = {name for side in names for name in side}
+    files = sorted(file for name, _, file in matching if name in chosen)
+    kept = {image.file_name: _matching(image, settings)[0] for image in _read_again(source, chosen, files)}
+    images_dir = source.images_dir or source.path.parent
+    train, validation = (tuple(image for name in side if (image := kept[name]) is not None) for side in names)
     return Selection(
         settings=settings,
-        images_dir=source.images_dir.absolute(),
+        images_dir=images_dir.absolute(),
         train=train,
         validation=validation,
-        matching=len(kept),
-        left_out=dict(sorted(left_out.items())),
+        matching=len(matching),
+        left_out=left_out,
         warnings=warnings,
-        digests={image.file_name: _digests(image, source.images_dir) for image in (*train, *validation)},
-        findings=findings,
+        digests={image.file_name: _digests(image, images_dir) for image in (*train, *validation)},
+        found=dict(sorted(sum((Counter(scan.found) for scan in scans), Counter()).items())),
     )
+
+
+def _read_again(source: Source, names: set[str], files: Sequence[str]) -> Iterator[AnnotatedImage]:
+    if isinstance(source.files, deepfashion2.AnnotationFiles):
+        again = deepfashion2.AnnotationFiles(source.files.folder, files)
+        yield from deepfashion2.read_some(again, Findings(), deepfashion2.new_ids(source.files), source.images_dir)
+    else:
+        yield from (image for image in sources.read(source, Findings()) if image.file_name in names)
 
 
 def _damaged(image: AnnotatedImage, findings: Findings) -> bool:
@@ -171,7 +241,7 @@ def _pair_key(image: AnnotatedImage) -> str:
 
 
 def _digests(image: AnnotatedImage, images_dir: Path) -> dict[str, str]:
-    annotation = {"image": coco.image_record(image), "garments": coco.annotation_records(image)}
+    annotation = {"image": coco.image_record(image), "garments": coco.annotation_records([image])[0]}
     return {"image": digest_file(images_dir / image.file_name), "annotation": digest_value(annotation)}
 
 
@@ -200,10 +270,10 @@ def _ruled_out_by(garment: GarmentAnnotation, image: AnnotatedImage, settings: S
     return "minimum_mask_area" if area < max(settings.minimum_mask_area, 1) else ""
 
 
-def _nothing_matches(src: Path, settings: SelectionSettings, left_out: Counter[str]) -> str:
+def _nothing_matches(src: Path, settings: SelectionSettings, left_out: Mapping[str, int]) -> str:
     if not left_out:
         return f"{src}: expected annotated pictures, got none that can be read"
-    reason, count = left_out.most_common(1)[0]
+    reason, count = Counter(left_out).most_common(1)[0]
     wanted = f" {getattr(settings, reason)}" if hasattr(settings, reason) else ""
     return f"{src}: no picture matches; {reason}{wanted} rules out {count:,} of {sum(left_out.values()):,}"
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from fittingroom.annotations import coco, deepfashion2, jsonfile, via
+from fittingroom.annotations import coco, deepfashion2, documents, jsonfile, via
 from fittingroom.annotations.findings import Findings
 from fittingroom.annotations.model import AnnotatedImage
 from fittingroom.errors import AnnotationError, MissingInputError
@@ -18,7 +19,7 @@ FORMATS: tuple[Format, ...] = ("deepfashion2", "coco", "via")
 
 @dataclass(frozen=True)
 class Source:
-    """An opened source: annotation files (DeepFashion2) or one parsed document (COCO, VIA), and where its pictures are.
+    """An opened source: annotation files (DeepFashion2) or one document (COCO, VIA), and where its pictures are.
 
     ``images_dir`` is the folder that file names are relative to; None when no such folder was found.
     """
@@ -26,8 +27,8 @@ class Source:
     path: Path
     format: Format
     images_dir: Path | None
-    files: tuple[Path, ...] = ()
-    document: dict[str, Any] = field(default_factory=dict, repr=False)
+    files: Sequence[Path] = ()
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 def open_source(path: Path, findings: Findings, images_dir: Path | None = None) -> Source:
@@ -43,15 +44,15 @@ def open_source(path: Path, findings: Findings, images_dir: Path | None = None) 
         return _open_folder(path, findings, images_dir)
     if not path.exists():
         raise MissingInputError("annotations", path)
-    value = jsonfile.parse(jsonfile.read_bytes(path, jsonfile.MAX_DOCUMENT_BYTES), path.name, findings)
-    if isinstance(value, dict) and coco.is_coco(value):
+    value = documents.parse(jsonfile.read_bytes(path, jsonfile.MAX_DOCUMENT_BYTES), path.name, findings)
+    if isinstance(value, Mapping) and coco.is_coco(value):
         names = [row.get("file_name") for row in value["images"][:20] if isinstance(row, dict)]
         return Source(path, "coco", images_dir or _find_images(path, names), document=value)
-    if isinstance(value, dict) and via.is_via(value):
-        rows = list(value.get("_via_img_metadata", value).values())[:20]
+    if isinstance(value, Mapping) and via.is_via(value):
+        rows = list(islice(via.pictures(value).values(), 20))
         names = [row.get("filename") for row in rows if isinstance(row, dict)]
         return Source(path, "via", images_dir or _find_images(path, names), document=value)
-    if isinstance(value, dict) and (path.parent.name == "annos" or any(key.startswith("item") for key in value)):
+    if isinstance(value, Mapping) and (path.parent.name == "annos" or any(key.startswith("item") for key in value)):
         beside = path.parent.parent if path.parent.name == "annos" else path.parent
         return Source(path, "deepfashion2", images_dir or deepfashion2.images_folder(beside), files=(path,))
     raise AnnotationError(
@@ -62,7 +63,7 @@ def open_source(path: Path, findings: Findings, images_dir: Path | None = None) 
 def _open_folder(path: Path, findings: Findings, images_dir: Path | None) -> Source:
     if path.name == "annos" or (path / "annos").is_dir():
         _, beside = deepfashion2.folders(path)
-        files = tuple(deepfashion2.annotation_files(path))
+        files = deepfashion2.annotation_files(path)
         if not files:
             raise AnnotationError(f"{path}: expected annotation files in annos/, got an empty folder")
         return Source(path, "deepfashion2", images_dir or beside, files=files)
@@ -83,6 +84,14 @@ def _find_images(document: Path, names: list[object]) -> Path | None:
     found = {folder: sum((folder / name).is_file() for name in wanted) for folder in candidates if folder.is_dir()}
     best = max(found, key=lambda folder: found[folder], default=None)
     return best if best is not None and found[best] else None
+
+
+def count(source: Source) -> int:
+    """Annotation files, or the pictures that a document lists."""
+    if source.format == "deepfashion2":
+        return len(source.files)
+    listed = source.document.get("images") if source.format == "coco" else via.pictures(source.document)
+    return len(listed or ())
 
 
 def read(source: Source, findings: Findings, *, verify_area: bool = False) -> Iterator[AnnotatedImage]:

@@ -153,19 +153,25 @@ def document(
 
 def is_via(value: object) -> bool:
     """Whether a parsed document is a VIA project or region list."""
-    if not isinstance(value, dict):
+    if not isinstance(value, Mapping):
         return False
-    if isinstance(value.get("_via_img_metadata"), dict):
+    if isinstance(value.get("_via_img_metadata"), Mapping):
         return True
     return bool(value) and all(
         isinstance(row, dict) and "filename" in row and "regions" in row for row in value.values()
     )
 
 
-def read(value: dict[str, Any], name: str, findings: Findings) -> Iterator[AnnotatedImage]:
+def pictures(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The pictures of a project or of a plain region list, by VIA's keys."""
+    listed: Mapping[str, Any] = value.get("_via_img_metadata", value)
+    return listed
+
+
+def read(value: Mapping[str, Any], name: str, findings: Findings) -> Iterator[AnnotatedImage]:
     """Every picture of a parsed document, in its order; what cannot be used becomes findings."""
     place = Place(findings, name)
-    rows = value.get("_via_img_metadata", value)
+    rows = pictures(value)
     names = [str(row.get("filename")) for row in rows.values() if isinstance(row, dict)]
     changed = identity.clashing_ids(dict.fromkeys(names))
     seen: set[str] = set()

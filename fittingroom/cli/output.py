@@ -71,6 +71,15 @@ def progress_bar(title: str, quiet: bool = False) -> Iterator[Listener]:
         yield listen
 
 
+@contextmanager
+def pictures_bar(title: str, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """`progress_bar` for work that says how many pictures are done and how many there are."""
+    from fittingroom.training.progress import Progress
+
+    with progress_bar(title, quiet) as listener:
+        yield lambda done, total: listener(Progress(done, total, 0, 1))
+
+
 def _silent(_: Progress) -> None:
     return None
 

@@ -20,6 +20,7 @@ from fittingroom.annotations import KINDS, check, coco, convert, deepfashion2, j
 from fittingroom.annotations.check import check_garment
 from fittingroom.annotations.findings import Findings
 from fittingroom.annotations.geometry import clip_polygon, crosses_itself, image_size, jpeg_size, mask_area
+from fittingroom.annotations.measure import measure
 from fittingroom.errors import AnnotationError, FittingroomError, MissingInputError
 
 Spoil = Callable[[dict[str, Any]], object]
@@ -254,9 +255,9 @@ def read_all(data: bytes) -> None:
             images = [deepfashion2.from_json(value, "000001", place)]
     except FittingroomError:
         return
-    for image in images:
-        for garment in image.garments:
-            check_garment(garment, image, findings)
+    for image, measures in zip(images, measure(images), strict=True):
+        for garment, measured in zip(image.garments, measures, strict=True):
+            check_garment(garment, image, findings, measured.area)
     coco.document(images)
     via.document([(image, -1) for image in images])
     for image in images:

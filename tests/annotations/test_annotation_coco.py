@@ -130,7 +130,7 @@ def test_a_crowd_mask_comes_in_as_polygons_and_goes_out_as_it_was() -> None:
     assert findings.counts["rle_segmentation"] == 1
     (garment,) = garment_masks(images[0])
     assert garment.area > 0
-    (out,) = coco.annotation_records(images[0])
+    ((out,),) = coco.annotation_records(images)
     assert (out["iscrowd"], out["segmentation"], out["area"]) == (1, crowd, 8)
 
 

@@ -1,0 +1,150 @@
+"""Throughput and memory of DeepFashion2 to COCO, beside the plain way (see `benchmarks.annotations.plain`).
+
+    python -m benchmarks.annotations.compare speed [--files 20000] [--rounds 3] [--workers 2]
+    python -m benchmarks.annotations.compare memory [--files 20000,200000] [--workers 2]
+
+Both make the files they need in a temporary folder (``--folder`` keeps them) and print JSON. Every conversion is a
+process of its own, from start to end, start of Python and imports included; sides take turns, and figures are medians
+of the rounds. ``same`` is checked to be the same document. Memory is what all processes of a conversion hold together
+(proportional set size), sampled every 20 ms on Linux.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from benchmarks.annotations.generate import make
+
+OURS = (
+    "import sys; from pathlib import Path; from fittingroom.annotations import convert\n"
+    "if __name__ == '__main__':\n"
+    "    convert(Path(sys.argv[1]), Path(sys.argv[2]), 'coco', workers=int(sys.argv[3]))"
+)
+
+
+class Run(NamedTuple):
+    """Seconds of the clock and of all cores, and the most memory held, in MB."""
+
+    seconds: float
+    core_seconds: float
+    megabytes: float
+
+
+def run(side: str, folder: Path, target: Path, workers: int, watch_memory: bool = False) -> Run:
+    """One conversion as a process of its own; ``side`` is ours, same or script."""
+    if side == "ours":
+        command = [sys.executable, "-c", OURS, str(folder), str(target), str(workers)]
+    else:
+        command = [sys.executable, "-m", "benchmarks.annotations.plain", side, str(folder), str(target)]
+    before = os.times()
+    start = time.perf_counter()
+    process = subprocess.Popen(command)
+    most = 0.0
+    while watch_memory and process.poll() is None:
+        most = max(most, _memory_of(process.pid))
+        time.sleep(0.02)
+    code = process.wait()
+    seconds = time.perf_counter() - start
+    if code:
+        raise SystemExit(f"{side}: ended with code {code}")
+    after = os.times()
+    used = after.children_user + after.children_system - before.children_user - before.children_system
+    return Run(seconds, used, most)
+
+
+def _memory_of(pid: int) -> float:
+    """Megabytes of a process and its children; shared pages are shared out."""
+    total, pending = 0.0, [pid]
+    while pending:
+        one = pending.pop()
+        try:
+            lines = Path(f"/proc/{one}/smaps_rollup").read_text().splitlines()
+            total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+            for task in Path(f"/proc/{one}/task").iterdir():
+                pending += [int(child) for child in (task / "children").read_text().split()]
+        except (OSError, ValueError):
+            continue  # it has just ended
+    return total
+
+
+def speed(folder: Path, files: int, rounds: int, workers: int) -> dict[str, Any]:
+    """Seconds of each side and how many times faster ours is."""
+    sides = ("same", "ours", "script")
+    targets = {side: folder / f"{side}.json" for side in sides}
+    runs: dict[str, list[Run]] = {side: [] for side in sides}
+    for _ in range(rounds):
+        for side in sides:
+            runs[side].append(run(side, folder, targets[side], workers))
+            print(f"{side}: {runs[side][-1].seconds:.2f} s", file=sys.stderr)
+    _check_same(targets["same"], targets["ours"])
+    seconds = {side: statistics.median(r.seconds for r in runs[side]) for side in sides}
+    cores = {side: statistics.median(r.core_seconds for r in runs[side]) for side in sides}
+    return {
+        "files": files,
+        "workers": workers,
+        "rounds": rounds,
+        "load_average": os.getloadavg()[0],
+        "seconds": {side: round(seconds[side], 2) for side in sides},
+        "core_seconds": {side: round(cores[side], 2) for side in sides},
+        "files_per_second": {side: round(files / seconds[side]) for side in sides},
+        "times_faster_than_same": round(seconds["same"] / seconds["ours"], 1),
+        "times_faster_than_script": round(seconds["script"] / seconds["ours"], 1),
+        "times_less_core_time_than_same": round(cores["same"] / cores["ours"], 1),
+        "times_less_core_time_than_script": round(cores["script"] / cores["ours"], 1),
+    }
+
+
+def _check_same(plain: Path, ours: Path) -> None:
+    one, other = (orjson.loads(path.read_bytes()) for path in (plain, ours))
+    for key in ("categories", "images", "annotations"):
+        if sorted(one[key], key=lambda row: row["id"]) != sorted(other[key], key=lambda row: row["id"]):
+            raise SystemExit(f"{key}: the two documents differ")
+
+
+def memory(folder: Path, workers: int) -> dict[str, float]:
+    """The most memory that ours holds, and what it writes, in MB."""
+    target = folder / "ours.json"
+    found = run("ours", folder, target, workers, watch_memory=True)
+    return {"peak_mb": round(found.megabytes), "output_mb": round(target.stat().st_size / 1e6)}
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("speed", "memory"))
+    parser.add_argument("--files", default="")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--folder", type=Path, help="where the files are made and kept")
+    options = parser.parse_args()
+    counts = [
+        int(count) for count in (options.files or ("20000" if options.what == "speed" else "20000,200000")).split(",")
+    ]
+    with ExitStack() as stack:
+        parent = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="annotations-")))
+        found = {}
+        for count in counts:
+            folder = parent / str(count)
+            if not folder.is_dir():
+                make(folder, count)
+            if options.what == "speed":
+                found[str(count)] = speed(folder, count, options.rounds, options.workers)
+            else:
+                found[str(count)] = memory(folder, options.workers)
+    print(json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()
