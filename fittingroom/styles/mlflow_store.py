@@ -7,9 +7,10 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from fittingroom.locks import locked
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -39,17 +40,6 @@ def open_client(uri: str, database: Path | None) -> MlflowClient:
         client = MlflowClient(uri, uri)
         client.search_registered_models(max_results=1)
         return client
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an advisory lock between processes (and threads: every holder has its own descriptor)."""
-    import fcntl
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def state_of(database: Path) -> str:

@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fittingroom.errors import FittingroomError, InputError, MissingInputError, StorageUnavailable
+from fittingroom.locks import locked
 from fittingroom.settings import get_settings
 from fittingroom.styles.mlflow_store import (
     create_once,
     is_storage_error,
-    locked,
     log_file,
     one_line,
     open_client,
