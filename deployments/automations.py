@@ -13,7 +13,7 @@ from deployments.definitions import DEFINITIONS
 from deployments.environment import HEARTBEAT_SECONDS, quiet
 
 if TYPE_CHECKING:
-    from prefect.automations import Automation
+    from prefect.automations import AutomationCore
     from prefect.client.orchestration import SyncPrefectClient
 
 RUN_AGAIN = "run-again"
@@ -26,7 +26,7 @@ _FLOW_RUN = "prefect.flow-run.*"
 _ENDED = tuple(f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "TimedOut", "Cancelled", "Crashed"))
 
 
-def automations(run_again: UUID, alerts: UUID | None, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> list[Automation]:
+def automations(run_again: UUID, alerts: UUID | None, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> list[AutomationCore]:
     """What should be set up.
 
     Args:
@@ -38,13 +38,13 @@ def automations(run_again: UUID, alerts: UUID | None, heartbeat_seconds: float =
     return found if alerts is None else [*found, _tell_failed_gate(alerts), _tell_failed_run(alerts)]
 
 
-def _crash_zombies(heartbeat_seconds: float) -> Automation:
-    from prefect.automations import Automation, EventTrigger, Posture
+def _crash_zombies(heartbeat_seconds: float) -> AutomationCore:
+    from prefect.automations import AutomationCore, EventTrigger, Posture
     from prefect.client.schemas.objects import StateType
     from prefect.events.actions import ChangeFlowRunState
 
     beat = "prefect.flow-run.heartbeat"
-    return Automation(
+    return AutomationCore(
         name="Fittingroom: mark runs whose process died as Crashed",
         description="A run that sent heartbeats and sends none any more, and did not end.",
         trigger=EventTrigger(
@@ -60,11 +60,11 @@ def _crash_zombies(heartbeat_seconds: float) -> Automation:
     )
 
 
-def _run_crashed_again(run_again: UUID) -> Automation:
-    from prefect.automations import Automation, EventTrigger, Posture
+def _run_crashed_again(run_again: UUID) -> AutomationCore:
+    from prefect.automations import AutomationCore, EventTrigger, Posture
     from prefect.events.actions import RunDeployment
 
-    return Automation(
+    return AutomationCore(
         name="Fittingroom: run crashed runs once more",
         description="Steps that were complete come from the cache, trainings go on from their last checkpoint.",
         trigger=EventTrigger(
@@ -85,13 +85,13 @@ def _run_crashed_again(run_again: UUID) -> Automation:
     )
 
 
-def _tell_failed_gate(alerts: UUID) -> Automation:
-    from prefect.automations import Automation, EventTrigger, Posture
+def _tell_failed_gate(alerts: UUID) -> AutomationCore:
+    from prefect.automations import AutomationCore, EventTrigger, Posture
     from prefect.events.actions import SendNotification
 
     from tasks.events import GATE_FAILED
 
-    return Automation(
+    return AutomationCore(
         name="Fittingroom: tell of a model that did not pass its gate",
         trigger=EventTrigger(expect={GATE_FAILED}, posture=Posture.Reactive, threshold=1),
         actions=[
@@ -104,11 +104,11 @@ def _tell_failed_gate(alerts: UUID) -> Automation:
     )
 
 
-def _tell_failed_run(alerts: UUID) -> Automation:
-    from prefect.automations import Automation, EventTrigger, Posture
+def _tell_failed_run(alerts: UUID) -> AutomationCore:
+    from prefect.automations import AutomationCore, EventTrigger, Posture
     from prefect.events.actions import SendNotification
 
-    return Automation(
+    return AutomationCore(
         name="Fittingroom: tell of a run that failed",
         trigger=EventTrigger(
             expect={"prefect.flow-run.Failed", "prefect.flow-run.TimedOut"},
