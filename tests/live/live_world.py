@@ -96,8 +96,11 @@ class World:
 
     def make_models_serve(self) -> None:
         """Train a segmenter on a handful of photos, and let it and the style serve whatever their gates say."""
+        import torch
+
         from fittingroom.segmentation.train import train_segmenter
 
+        torch.set_num_threads(1)  # as in processes.py: so small a network is slower on several
         dataset = write_dataset(self.root / "dataset")
         settings = SegmenterSettings(**TINY_SEGMENTER)
         trained = train_segmenter(dataset, self.workspace.training(SEGMENTER), settings, device="cpu")

@@ -15,6 +15,8 @@ from typing import Any
 from fittingroom.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
+ON_ONE_CORE = "import os, sys; os.sched_setaffinity(0, {max(os.sched_getaffinity(0))}); "
+"""Trainings as tiny as these lose more by sharing cores than they win."""
 SECONDS = 240.0
 """The longest a flow of these tests may take."""
 
@@ -38,8 +40,7 @@ def command_of(name: str, parameters: Mapping[str, Any]) -> list[str]:
     words = [
         f"{key}={value if isinstance(value, str | Path) else json.dumps(value)}" for key, value in parameters.items()
     ]
-    code = "import sys; from fittingroom.cli import main; main(sys.argv[1:])"
-    return [sys.executable, "-c", code, "run", name, *(part for word in words for part in ("--param", word))]
+    return [sys.executable, "-c", ON_ONE_CORE + "from fittingroom.cli import main; main(sys.argv[1:])", "run", name, *(part for word in words for part in ("--param", word))]
 
 
 def run_flow(
