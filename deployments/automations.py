@@ -26,7 +26,9 @@ _FLOW_RUN = "prefect.flow-run.*"
 _ENDED = tuple(f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "TimedOut", "Cancelled", "Crashed"))
 
 
-def automations(run_again: UUID, alerts: UUID | None, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> list[AutomationCore]:
+def automations(
+    run_again: UUID, alerts: UUID | None, heartbeat_seconds: float = HEARTBEAT_SECONDS
+) -> list[AutomationCore]:
     """What should be set up.
 
     Args:
@@ -141,6 +143,7 @@ def set_up() -> list[str]:
     """
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound
+    from prefect.settings import get_current_settings
 
     from fittingroom.errors import FittingroomError
 
@@ -150,7 +153,8 @@ def set_up() -> list[str]:
         except ObjectNotFound:
             raise FittingroomError(f"deployment {RUN_AGAIN}: expected it on the server; deploy first") from None
         known = {automation.name: automation.id for automation in client.read_automations()}
-        wanted = automations(again, _alerts(client))
+        beats = get_current_settings().flows.heartbeat_frequency or HEARTBEAT_SECONDS
+        wanted = automations(again, _alerts(client), beats)
         for automation in wanted:
             if automation.name in known:
                 client.update_automation(known[automation.name], automation)

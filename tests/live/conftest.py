@@ -1,4 +1,4 @@
-"""The real thing, in processes of their own: a Prefect server, flows from the command line, models that were trained."""
+"""The real thing, in processes of its own: a Prefect server, flows from the command line, trained models."""
 
 from __future__ import annotations
 

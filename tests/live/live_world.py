@@ -105,7 +105,9 @@ class World:
         settings = SegmenterSettings(**TINY_SEGMENTER)
         trained = train_segmenter(dataset, self.workspace.training(SEGMENTER), settings, device="cpu")
         registry = Registry(self.workspace)
-        version = registry.register(SEGMENTER, trained.weights, trained.metrics, {"dataset": "tiny"}, settings.to_json())
+        version = registry.register(
+            SEGMENTER, trained.weights, trained.metrics, {"dataset": "tiny"}, settings.to_json()
+        )
         registry.promote(SEGMENTER, version.version, "for a test")
         registry.promote(style_model(STYLE), registry.versions(style_model(STYLE))[0].version, "for a test")
 

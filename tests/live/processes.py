@@ -40,7 +40,9 @@ def command_of(name: str, parameters: Mapping[str, Any]) -> list[str]:
     words = [
         f"{key}={value if isinstance(value, str | Path) else json.dumps(value)}" for key, value in parameters.items()
     ]
-    return [sys.executable, "-c", ON_ONE_CORE + "from fittingroom.cli import main; main(sys.argv[1:])", "run", name, *(part for word in words for part in ("--param", word))]
+    code = ON_ONE_CORE + "from fittingroom.cli import main; main(sys.argv[1:])"
+    options = [part for word in words for part in ("--param", word)]
+    return [sys.executable, "-c", code, "run", name, *options]
 
 
 def run_flow(
@@ -52,9 +54,7 @@ def run_flow(
     )
 
 
-def start_flow(
-    name: str, parameters: Mapping[str, Any], environment: Mapping[str, str]
-) -> subprocess.Popen[str]:
+def start_flow(name: str, parameters: Mapping[str, Any], environment: Mapping[str, str]) -> subprocess.Popen[str]:
     """Start a flow and come back at once."""
     return subprocess.Popen(
         command_of(name, parameters),

@@ -42,7 +42,9 @@ def test_in_the_crawl(server: str, tmp_path: Path) -> None:
     manifest = Manifest.read(folder / "manifest.jsonl")
     assert len(manifest.kept()) == len(list(folder.glob("*.jpg"))) > 40
     fresh = build_world(tmp_path / "fresh", pictures=60)
-    assert run_flow("crawl-garments", {"catalog": fresh.catalog}, environment_of(fresh.workspace, server)).returncode == 0
+    assert (
+        run_flow("crawl-garments", {"catalog": fresh.catalog}, environment_of(fresh.workspace, server)).returncode == 0
+    )
     same = [sorted(p.name for p in w.workspace.crawl(STYLE).glob("*.jpg")) for w in (world, fresh)]
     assert same[0] == same[1], "as many and the same pictures as a crawl that was left alone"
 

@@ -55,4 +55,4 @@ def test_every_photo_has_its_row_in_order(tmp_path: Path) -> None:
 
 def test_a_photo_that_is_gone_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match=r"gone\.png"):
-        try_on_photos([tmp_path / "gone.png"], "red", Finder(), Painter(), lambda photo: tmp_path)
+        try_on_photos([tmp_path / "gone.png"], "red", Finder(), Painter(), lambda _: tmp_path)
