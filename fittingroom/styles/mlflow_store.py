@@ -7,13 +7,17 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fittingroom.errors import FittingroomError
 from fittingroom.locks import locked
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
+
+EXPERIMENT = "fittingroom"
 
 
 def open_client(uri: str, database: Path | None) -> MlflowClient:
@@ -71,6 +75,21 @@ def create_once(create: Callable[[], object]) -> None:
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
+
+
+def experiment_in(client: MlflowClient, artifacts: Path | None) -> str:
+    """The experiment that new versions go to. MLflow fixes an experiment's folder when it is made: in a workspace that
+    was moved since, a second one is made for the place where the workspace is now.
+    """
+    location = artifacts.as_uri() if artifacts else None
+    for name in (EXPERIMENT, f"{EXPERIMENT} in {location}"):
+        create_once(partial(client.create_experiment, name, artifact_location=location))
+        experiment = client.get_experiment_by_name(name)
+        if experiment is None:
+            raise FittingroomError(f"registry: the experiment {name!r} was deleted; restore it in MLflow")
+        if location is None or experiment.artifact_location == location:
+            break
+    return str(experiment.experiment_id)
 
 
 def log_file(client: MlflowClient, run_id: str, name: str, path: Path) -> None:

@@ -84,10 +84,11 @@ def kill_flow_when(
     process = start_flow(name, parameters, environment)
     try:
         wait_until(lambda: condition() or process.poll() is not None, what)
-        assert process.poll() is None, f"{name} ended before {what}: {process.communicate()[0]}"
+        ended = process.poll() is not None
     finally:
         process.send_signal(signal.SIGKILL)
-        process.communicate()
+        said = process.communicate()[0]
+    assert not ended, f"{name} ended before {what}: {said}"
 
 
 def records(workspace: Workspace) -> dict[str, int]:

@@ -128,7 +128,7 @@ def start_postgres(plant: Plant) -> int:
         check=True,
         cwd="/",
         capture_output=True,
-    )  # noqa: E501
+    )
     options = ["-D", str(data), "-p", str(port), "-k", "", "-c", "listen_addresses=127.0.0.1"]
     plant.start("postgres", [*as_postgres, str(bin_dir / "postgres"), *options], dict(os.environ))
     client = [str(bin_dir / "psql"), "-h", "127.0.0.1", "-p", str(port), "-U", "postgres"]
