@@ -7,7 +7,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from fittingroom.errors import FittingroomError
 from fittingroom.locks import locked
 
 if TYPE_CHECKING:
+    from mlflow.entities import Experiment
     from mlflow.tracking import MlflowClient
 
 EXPERIMENT = "fittingroom"
@@ -82,14 +82,18 @@ def experiment_in(client: MlflowClient, artifacts: Path | None) -> str:
     was moved since, a second one is made for the place where the workspace is now.
     """
     location = artifacts.as_uri() if artifacts else None
-    for name in (EXPERIMENT, f"{EXPERIMENT} in {location}"):
-        create_once(partial(client.create_experiment, name, artifact_location=location))
-        experiment = client.get_experiment_by_name(name)
-        if experiment is None:
-            raise FittingroomError(f"registry: the experiment {name!r} was deleted; restore it in MLflow")
-        if location is None or experiment.artifact_location == location:
-            break
+    experiment = _experiment(client, EXPERIMENT, location)
+    if location is not None and experiment.artifact_location != location:
+        experiment = _experiment(client, f"{EXPERIMENT} in {location}", location)
     return str(experiment.experiment_id)
+
+
+def _experiment(client: MlflowClient, name: str, location: str | None) -> Experiment:
+    create_once(lambda: client.create_experiment(name, artifact_location=location))
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        raise FittingroomError(f"registry: the experiment {name!r} was deleted; restore it in MLflow")
+    return experiment
 
 
 def log_file(client: MlflowClient, run_id: str, name: str, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The Prefect UI in a real browser: a try-on is started from the run form, and its picture is seen on the run's page."""
+"""The Prefect UI in a real browser: a try-on is started from its form, and the picture is seen on the run's page."""
 
 from __future__ import annotations
 
