@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check format ui serve doctor clean
+.PHONY: help demo test test-faults test-production check format ui serve doctor clean
 
 help:            ## what there is
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -19,6 +19,13 @@ demo: $(STAMP)   ## the whole lifecycle on the sample world, offline
 
 test: $(STAMP)   ## everything that passes without a GPU, network or server
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-faults: $(STAMP) ## kill, lock and unplug things (minutes; needs root for some, chromium, faketime)
+	$(BIN)/python -m pytest -m faults tests/live
+
+test-production: $(STAMP) ## the production parts natively (apt-get install postgresql redis-server)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[production]'
+	$(BIN)/python -m pytest -m production tests/live
 
 check: $(STAMP)  ## lint, types, import contracts
 	$(BIN)/ruff check .

@@ -12,7 +12,9 @@ from flows.catalogue import FLOWS
 
 STYLE_ARRIVED = "fittingroom.style.arrived"
 """The event that says a style was added or changed; whoever sends it need not say which."""
-DAILY = "30 3 * * *"
+EVERY_NIGHT = "30 3 * * *"
+EVERY_MORNING = "0 6 * * *"
+EVERY_EVENING = "0 22 * * *"
 DEBOUNCE = timedelta(seconds=60)
 """Styles that arrive within this time make one run: it lists all that are pending by itself."""
 
@@ -31,6 +33,13 @@ class Definition:
     on_event: str | None = None
     needs: tuple[str, ...] = field(default=())
     """Parameters a person has to fill in."""
+    queue: str = "default"
+    """Queue of the work pool: workers with a GPU take ``training``, see docs/operations.md."""
+
+    @property
+    def all_tags(self) -> list[str]:
+        """Its tags, and the one that finds everything of ours."""
+        return ["fittingroom", *self.tags]
 
     def parameters(self, workspace: Workspace) -> dict[str, Any]:
         """The defaults the run form starts from; what has to be filled in is left out, a catalog is guessed."""
@@ -57,23 +66,62 @@ DEFINITIONS = (
         ("training",),
         concurrency=1,
         needs=("dataset", "persons"),
+        queue="training",
     ),
     Definition("crawl-garments", "Fetch the pictures of a catalog's styles.", ("data",), concurrency=1),
-    Definition("prepare-garments", "Cut garments out and make training pictures of them.", ("data",)),
+    Definition("prepare-garments", "Cut garments out and make training pictures of them.", ("data",), concurrency=1),
     Definition(
-        "convert-annotations", "DeepFashion2 to COCO and VIA, selected and split.", ("data",), needs=("source",)
+        "convert-annotations",
+        "DeepFashion2 to COCO and VIA, selected and split.",
+        ("data",),
+        concurrency=1,
+        needs=("source",),
     ),
-    Definition("train-segmenter", "Train, judge and register the segmenter.", ("training",), concurrency=1),
-    Definition("train-style", "Train, judge and register one style.", ("training",), concurrency=1, needs=("style",)),
+    Definition(
+        "train-segmenter",
+        "Train, judge and register the segmenter; one training on a GPU at a time, a second one waits.",
+        ("training",),
+        concurrency=1,
+        queue="training",
+    ),
+    Definition(
+        "train-style",
+        "Train, judge and register one style; one training on a GPU at a time, a second one waits.",
+        ("training",),
+        concurrency=4,
+        needs=("style",),
+        queue="training",
+    ),
     Definition("register-style", "Register a style that was trained.", ("registry",), needs=("style",)),
-    Definition("try-on", "Show styles on photos.", ("try-on",), needs=("persons",)),
+    Definition("try-on", "Show styles on photos.", ("try-on",), concurrency=4, needs=("persons",)),
+    Definition(
+        "try-on-batch",
+        "Show the wanted styles on every photo of a folder; pictures and a manifest come out.",
+        ("try-on", "scheduled"),
+        concurrency=1,
+        cron=EVERY_MORNING,
+    ),
     Definition(
         "retrain-styles",
         "Train the styles that are new in the catalog, or changed; each once per content.",
         ("training", "scheduled"),
         concurrency=1,
-        cron=DAILY,
+        cron=EVERY_NIGHT,
         on_event=STYLE_ARRIVED,
+        queue="training",
+    ),
+    Definition(
+        "clean-up",
+        "Delete personal pictures and artifacts that are older than the retention allows.",
+        ("retention", "scheduled"),
+        concurrency=1,
+        cron=EVERY_EVENING,
+    ),
+    Definition(
+        "run-again",
+        "Start a crashed run once more; an automation asks for it.",
+        ("automation",),
+        needs=("run",),
     ),
 )
 

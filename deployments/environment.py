@@ -13,6 +13,9 @@ from fittingroom.workspace import Workspace
 STATE = "server.json"
 """In the workspace's Prefect home: address and process of the server we started."""
 
+HEARTBEAT_SECONDS = 60
+"""How often a run says that it lives, so that one whose process died is noticed some minutes later."""
+
 
 def quiet() -> None:
     """No telemetry of any kind, and no advertisements in the UI, for all that this process starts."""
@@ -20,6 +23,7 @@ def quiet() -> None:
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT", "false")
     os.environ.setdefault("PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY", "false")
+    os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", str(HEARTBEAT_SECONDS))
 
 
 def use_server(api_url: str, home: Path | None = None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 from typing import Any
 
@@ -43,22 +45,24 @@ def _waiting_in_line(limit: int | None) -> Any:
 
 def _serve_here(place: Workspace) -> None:
     # Only now: Prefect reads its settings when it is imported.
-    from prefect import serve as serve_deployments
     from prefect.events import DeploymentEventTrigger
+    from prefect.exceptions import TerminationSignal
+    from prefect.runner import Runner
     from prefect.types.entrypoint import EntrypointType
 
+    from deployments.automations import set_up
     from flows.catalogue import FLOWS
 
-    deployments: list[Any] = []
+    runner = Runner(pause_on_shutdown=True)
     for definition in DEFINITIONS:
         trigger = trigger_of(definition)
-        deployments.append(
+        deployment: Any = (
             FLOWS[definition.flow]
             .load()
             .to_deployment(
                 name=definition.flow,
                 description=definition.description,
-                tags=list(definition.tags),
+                tags=definition.all_tags,
                 cron=definition.cron,
                 concurrency_limit=_waiting_in_line(definition.concurrency),
                 triggers=[DeploymentEventTrigger(**trigger)] if trigger else None,
@@ -66,4 +70,7 @@ def _serve_here(place: Workspace) -> None:
                 entrypoint_type=EntrypointType.MODULE_PATH,
             )
         )
-    serve_deployments(*deployments, print_starting_message=False)
+        runner.add_deployment(deployment)
+    set_up()
+    with contextlib.suppress(KeyboardInterrupt, TerminationSignal):
+        asyncio.run(runner.start())

@@ -30,7 +30,7 @@ from pydantic_core import ErrorDetails
 
 from fittingroom.catalog_yaml import Lines, Location, read_yaml
 from fittingroom.categories import CATEGORY_NAMES
-from fittingroom.errors import CatalogError
+from fittingroom.errors import CatalogError, MissingInputError
 from fittingroom.workspace import digest_value
 
 Pattern = Literal["solid", "striped", "checked", "dotted", "floral", "graphic"]
@@ -190,12 +190,30 @@ class Catalog(_Model):
 
 
 def load_catalog(path: Path) -> Catalog:
-    """Read a catalog file.
+    """Read a catalog file, or a folder of such files (``*.yaml``, ``*.yml``) as one catalog.
 
     Raises:
-        CatalogError: naming file, line and field. MissingInputError: no such file.
+        CatalogError: naming file, line and field. MissingInputError: no such file, or a folder without one.
     """
     path = Path(path)
+    if not path.is_dir():
+        return _load_file(path)
+    files = sorted(
+        file for file in path.iterdir() if file.suffix in (".yaml", ".yml") and not file.name.startswith(".")
+    )
+    if not files:
+        raise MissingInputError("catalog files (*.yaml)", path, "the folder has none")
+    found: dict[str, tuple[Path, Style]] = {}
+    for file in files:
+        for style in _load_file(file).styles:
+            if style.name in found:
+                raise CatalogError(f"{file}: expected each style name once, got {style.name!r} again "
+                                   f"(first in {found[style.name][0].name})")  # fmt: skip
+            found[style.name] = file, style
+    return Catalog(styles=[style for _, style in found.values()])
+
+
+def _load_file(path: Path) -> Catalog:
     data, lines = read_yaml(path)
     _refuse_same_name_twice(path, data, lines)
     try:

@@ -25,6 +25,12 @@ class Settings(BaseSettings):
     tracking_uri: str | None = Field(
         None, description="MLflow tracking and registry URI; the default is an SQLite file in the workspace"
     )
+    retention_days: float = Field(
+        30.0, gt=0, description="days that personal pictures and what the Prefect UI shows of them are kept"
+    )
+    dask: str | None = Field(
+        None, description="where shards are worked on: a Dask scheduler's address, or local:N for N processes here"
+    )
     contact: str | None = Field(None, description="an e-mail address or URL put into the crawler's user agent")
     allow_loopback: bool = Field(
         False, description="let the crawler fetch from this machine (the sample shop needs it)"

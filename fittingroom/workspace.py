@@ -42,6 +42,7 @@ class Workspace:
         root/datasets/<name>/       selection.json, train.json, validation.json (COCO), via/
         root/training/<model>/      checkpoints/, weights.safetensors, progress.jsonl, samples/
         root/registry/              MLflow's SQLite file and artifact folder
+        root/persons/               photos of people that wait for a batch of try-ons
         root/tryon/                 pictures asked for
         root/reports/               contact sheets and HTML reports
         root/cache/                 results of cached tasks (JSON)
@@ -79,6 +80,11 @@ class Workspace:
         return self.root / "registry"
 
     @property
+    def persons(self) -> Path:
+        """Photos of people that the batch of try-ons takes."""
+        return self.root / "persons"
+
+    @property
     def tryon(self) -> Path:
         """Try-on results."""
         return self.root / "tryon"
@@ -97,6 +103,18 @@ class Workspace:
     def prefect_home(self) -> Path:
         """Prefect's home when Fittingroom starts the server itself."""
         return self.root / "prefect"
+
+    def check_writable(self) -> None:
+        """Refuse a workspace that nothing can be written to, before any work is done.
+
+        Raises:
+            InputError: it is on a read-only file system, belongs to somebody else, or is a file.
+        """
+        existing = next(path for path in (self.root, *self.root.parents) if path.exists())
+        if not existing.is_dir():
+            raise InputError(f"workspace {self.root}: expected a folder, {existing} is a file")
+        if not os.access(existing, os.W_OK | os.X_OK):
+            raise InputError(f"workspace {self.root}: expected a folder that can be written, {existing} cannot")
 
     def relative(self, path: Path) -> str:
         """``path`` as written into manifests: relative to the root, with forward slashes.

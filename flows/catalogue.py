@@ -51,8 +51,11 @@ FLOWS = {
         Entry("train-style", models.TrainStyleParameters),
         Entry("register-style", models.RegisterStyleParameters),
         Entry("try-on", models.TryOnParameters),
+        Entry("try-on-batch", models.TryOnBatchParameters),
         Entry("lifecycle", models.LifecycleParameters),
         Entry("retrain-styles", models.RetrainParameters),
+        Entry("clean-up", models.CleanUpParameters),
+        Entry("run-again", models.RunAgainParameters),
     )
 }
 """In the order in which they build on one another."""

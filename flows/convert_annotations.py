@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from prefect import flow
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.parameters import ConvertParameters
+from flows.timeouts import HOURS
 from tasks import annotating
 from tasks.caching import Record, records_in
+from tasks.runners import shard_runner
 
 
 @flow(
     name="convert-annotations",
     flow_run_name="convert annotations to {parameters.name}",
-    task_runner=ThreadPoolTaskRunner(max_workers=2),  # type: ignore[arg-type]
+    task_runner=shard_runner(),
+    timeout_seconds=6 * HOURS,
 )
 def convert_annotations(parameters: ConvertParameters) -> Record:
     """Select photos and write them as the dataset ``parameters.name`` of the workspace."""

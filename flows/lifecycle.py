@@ -10,6 +10,7 @@ from flows.convert_annotations import convert_annotations
 from flows.crawl_garments import crawl_garments
 from flows.parameters import ConvertParameters, CrawlParameters, LifecycleParameters, PrepareParameters, TryOnParameters
 from flows.prepare_garments import prepare_garments
+from flows.timeouts import HOURS
 from flows.trainings import Trainings
 from flows.try_on import try_on
 from tasks import annotating
@@ -28,6 +29,7 @@ DATASET = "garments"
     name="lifecycle",
     flow_run_name="lifecycle ({parameters.preset})",
     task_runner=ThreadPoolTaskRunner(max_workers=8),  # type: ignore[arg-type]
+    timeout_seconds=168 * HOURS,
 )
 def lifecycle(parameters: LifecycleParameters) -> Outcome:
     """Crawl, cut out, prepare, convert, train, judge, register, try on, report."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -60,7 +61,9 @@ class Parameters(BaseModel):
         Raises:
             MissingInputError: a file or folder named is not there.
             CatalogError, SettingError: the catalog, or a setting of a training, cannot be used.
+            InputError: the workspace cannot be written.
         """
+        self.place.check_writable()
         for name in ("catalog", "dataset", "source", "backbone_weights", "persons"):
             value = getattr(self, name, None)
             for path in value if isinstance(value, list) else [value]:
@@ -178,6 +181,7 @@ class TrainStyleParameters(Parameters):
     )
     preset: StylePreset = Field("standard", description="Size of network and training; demo and cpu need no GPU")
     settings: dict[str, Any] = Field({}, description='Single settings over the preset\'s, such as {"epochs": 10}')
+    from_nearest: bool = Field(False, description="Start from the weights of the serving style that looks most alike")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Every random choice follows from it")
     device: Device = Field(default_factory=lambda: get_settings().device, description="Where to train")
 
@@ -200,6 +204,37 @@ class TryOnParameters(Parameters):
     styles: list[str] = Field([], description="Styles to try on; leave empty for all that serve")
     detail: float = Field(0.8, ge=0, le=1, description="How much of the garment's own fine detail is kept")
     device: Device = Field(default_factory=lambda: get_settings().device, description="Where the models run")
+
+
+class TryOnBatchParameters(Parameters):
+    """Which styles on which folder of photos."""
+
+    persons: Path | None = Field(
+        None, description="Folder with photos of people; the workspace's own (persons) if left empty"
+    )
+    styles: list[str] = Field([], description="Styles to try on; leave empty for all that serve")
+    name: Words = Field("batch", description="Name of the manifest that is written")
+    detail: float = Field(0.8, ge=0, le=1, description="How much of the garment's own fine detail is kept")
+    shard_size: int = Field(64, ge=1, le=10_000, description="Photos one task works on at most, on average")
+    device: Device = Field(default_factory=lambda: get_settings().device, description="Where the models run")
+
+
+class CleanUpParameters(Parameters):
+    """How old personal pictures and artifacts may get."""
+
+    days: float = Field(
+        default_factory=lambda: get_settings().retention_days,
+        gt=0,
+        le=3650,
+        description="Photos of people, try-ons, reports and artifacts older than this many days are deleted",
+    )
+    only_say: bool = Field(False, description="Delete nothing, only say what would be deleted")
+
+
+class RunAgainParameters(Parameters):
+    """Which crashed run to start once more."""
+
+    run: UUID = Field(description="Id of the run that crashed")
 
 
 class LifecycleParameters(Parameters):
@@ -237,7 +272,7 @@ class LifecycleParameters(Parameters):
 class RetrainParameters(Parameters):
     """Which new and changed styles to train."""
 
-    catalog: Path = Field(description="Catalog file (YAML): styles and where their pictures come from")
+    catalog: Path = Field(description="Catalog file (YAML), or a folder of such files")
     styles: list[str] = Field([], description="Look at these styles only; leave empty for all")
     preset: StylePreset = Field("standard", description="Size of network and training; demo and cpu need no GPU")
     settings: dict[str, Any] = Field({}, description='Single settings over the preset\'s, such as {"epochs": 10}')
@@ -247,6 +282,7 @@ class RetrainParameters(Parameters):
         default_factory=lambda: get_settings().allow_loopback,
         description="Let the crawler fetch from this machine (only the sample shop needs it)",
     )
+    from_nearest: bool = Field(False, description="Start from the weights of the serving style that looks most alike")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Every random choice follows from it")
     device: Device = Field(default_factory=lambda: get_settings().device, description="Where to train")
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from prefect import flow
 from prefect.futures import PrefectFuture
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.parameters import PrepareParameters
+from flows.timeouts import HOURS
 from tasks.caching import Record, records_in
 from tasks.crawling import crawled_pictures, crawled_styles
 from tasks.pictures import PreparedStyle, cut_out_shard, plan, prepare_shard, settle_folder, show_before_after
 from tasks.registering import finder_if_wanted
+from tasks.runners import shard_runner
 
 
 @flow(
     name="prepare-garments",
     flow_run_name="prepare garments",
-    task_runner=ThreadPoolTaskRunner(max_workers=2),  # type: ignore[arg-type]
+    task_runner=shard_runner(),
+    timeout_seconds=12 * HOURS,
 )
 def prepare_garments(parameters: PrepareParameters) -> dict[str, PreparedStyle]:
     """Cut the garments out of every crawled style's photos and make training pictures of them."""

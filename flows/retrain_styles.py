@@ -4,47 +4,71 @@ from __future__ import annotations
 
 from prefect import flow
 
+from fittingroom.catalog import Style
+from fittingroom.errors import FittingroomError
 from flows.crawl_garments import crawl_garments
 from flows.parameters import CrawlParameters, PrepareParameters, RetrainParameters, TrainStyleParameters
 from flows.prepare_garments import prepare_garments
+from flows.timeouts import HOURS
 from flows.train_style import train_style
 from tasks.caching import Record
 from tasks.registering import pending_styles
+from tasks.turns import alone
 
 
-@flow(name="retrain-styles", flow_run_name="retrain styles")
+@flow(name="retrain-styles", flow_run_name="retrain styles", timeout_seconds=168 * HOURS)
 def retrain_styles(parameters: RetrainParameters) -> dict[str, Record]:
-    """Train every style the registry has no version of, judged by content: a lost event or a double run is harmless."""
-    styles = pending_styles(parameters.place, parameters.catalog, parameters.styles)
-    if not styles:
-        return {}
-    names = [style.name for style in styles]
-    shared = {"workspace": parameters.workspace}
+    """Train every style the registry has no version of, judged by content.
+
+    A lost event, a killed worker and a double run are harmless: what is pending is asked of the registry while no other
+    retraining is under way. A style that fails does not keep the others from being trained; the run fails at its end.
+    """
+    trained: dict[str, Record] = {}
+    failed: dict[str, str] = {}
+    with alone(parameters.place, "retrain-styles"):
+        ready = []
+        for style in pending_styles(parameters.place, parameters.catalog, parameters.styles):
+            try:
+                _fetch_and_prepare(style, parameters)
+                ready.append(style)
+            except FittingroomError as error:
+                failed[style.name] = str(error)
+        for style in ready:
+            try:
+                trained[style.name] = train_style(_training(style, parameters))
+            except FittingroomError as error:
+                failed[style.name] = str(error)
+    if failed:
+        reasons = "; ".join(f"{name}: {message}" for name, message in failed.items())
+        raise FittingroomError(f"{len(failed)} of {len(failed) + len(trained)} pending styles failed: {reasons}")
+    return trained
+
+
+def _fetch_and_prepare(style: Style, parameters: RetrainParameters) -> None:
     crawl_garments(
         CrawlParameters(
-            **shared,
+            workspace=parameters.workspace,
             catalog=parameters.catalog,
-            styles=names,
+            styles=[style.name],
             per_host_delay=parameters.per_host_delay,
             max_age_hours=parameters.max_age_hours,
             allow_loopback=parameters.allow_loopback,
         )
     )
-    prepare_garments(PrepareParameters(**shared, styles=names))
-    return {
-        style.name: train_style(
-            TrainStyleParameters(
-                **shared,
-                style=style.name,
-                category=style.category,
-                colour=style.colour,
-                pattern=style.pattern,
-                digest=style.digest(),
-                preset=parameters.preset,
-                settings=parameters.settings,
-                seed=parameters.seed,
-                device=parameters.device,
-            )
-        )
-        for style in styles
-    }
+    prepare_garments(PrepareParameters(workspace=parameters.workspace, styles=[style.name]))
+
+
+def _training(style: Style, parameters: RetrainParameters) -> TrainStyleParameters:
+    return TrainStyleParameters(
+        workspace=parameters.workspace,
+        style=style.name,
+        category=style.category,
+        colour=style.colour,
+        pattern=style.pattern,
+        digest=style.digest(),
+        preset=parameters.preset,
+        settings=parameters.settings,
+        from_nearest=parameters.from_nearest,
+        seed=parameters.seed,
+        device=parameters.device,
+    )

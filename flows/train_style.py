@@ -5,13 +5,14 @@ from __future__ import annotations
 from prefect import flow
 
 from flows.parameters import TrainStyleParameters
+from flows.timeouts import HOURS
 from tasks import training
 from tasks.caching import Record, records_in
 from tasks.pictures import prepared_pictures, source_folders
-from tasks.registering import StyleCard, register_style
+from tasks.registering import StyleCard, nearest_champion, register_style
 
 
-@flow(name="train-style", flow_run_name="train-style {parameters.style}")
+@flow(name="train-style", flow_run_name="train-style {parameters.style}", timeout_seconds=72 * HOURS)
 def train_style(parameters: TrainStyleParameters) -> Record:
     """Train, evaluate and register; it serves when its gate passes."""
     place = parameters.place
@@ -32,5 +33,6 @@ def train_style(parameters: TrainStyleParameters) -> Record:
             settings=settings,
             device=parameters.device,
             threads=training.threads_each(1),
+            warm_start=nearest_champion(place, card, target, settings) if parameters.from_nearest else None,
         )
         return register_style(place, trained, card, source, target, settings, parameters.preset)

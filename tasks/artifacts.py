@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import math
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -106,7 +107,7 @@ class ProgressBar:
     def __init__(self, key: str, title: str, every: float = 2.0) -> None:
         self.key, self.title, self.every = key, title, every
         self._artifact: UUID | None = None
-        self._last = 0.0
+        self._last = -math.inf
         self._given_up = False
 
     def __call__(self, progress: Progress) -> None:
@@ -123,7 +124,9 @@ class ProgressBar:
             _create(lambda: update_progress_artifact(artifact, percent, words))
 
     def describe(self, progress: Progress) -> str:
-        """Epoch, step, losses and time left in one line."""
+        """Epoch, step, losses and time left in one line; or what the training waits for."""
+        if progress.message and not progress.total_steps:
+            return f"{self.title}: {progress.message}"
         parts = [
             f"{self.title}: epoch {progress.epoch} of {progress.total_epochs}",
             f"step {progress.step} of {progress.total_steps}",

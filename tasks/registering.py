@@ -15,6 +15,7 @@ from tasks.artifacts import artifact_key, show_verdict
 from tasks.caching import Content, Made, Record, step
 from tasks.contents import file_content
 from tasks.crawling import chosen_styles
+from tasks.events import gate_failed
 from tasks.training import evaluate_segmenter
 
 STYLE_DIGEST = "style"
@@ -176,6 +177,8 @@ def register(
         admission = admit_style(registry, named, Path(weights.path), metrics, preset, digests, recipe, **extras)
     version = registry.version(model, admission.version)
     show_verdict(artifact_key("gate", model), model, admission.passed, admission.reasons, version.champion)
+    if not admission.passed:
+        gate_failed(model, admission.version, admission.reasons)
     local = registry.weights_path(version)
     value = {**admission.to_json(), "champion": version.champion, "metrics": version.metrics}
     return Made(value, [local] if local.is_relative_to(place.root) else [])
@@ -230,6 +233,32 @@ def champion_styles(workspace: Workspace) -> list[str]:
     """Names of the styles that serve."""
     registry = open_registry(workspace)
     return [version.style for version in registry.champions() if version.style]
+
+
+def nearest_champion(
+    workspace: Workspace, card: StyleCard, target: Content, settings: dict[str, Any]
+) -> Content | None:
+    """Weights of another serving style, the one that looks most like this one's prepared pictures, out of those whose
+    network is the same; None where there is none.
+    """
+    from fittingroom.styles.choose import AvailableStyle, nearest_style
+    from fittingroom.styles.measured import measured_style
+    from fittingroom.translation.settings import same_generator
+
+    registry = open_registry(workspace)
+    alike = {
+        version.style: version
+        for version in registry.champions()
+        if version.style and version.style != card.name and same_generator(version.recipe, settings)
+    }
+    if not alike:
+        return None
+    measured = measured_style(card.name, sorted(Path(target.path).glob("*.png")), card.category, card.pattern)
+    found = nearest_style(measured, [AvailableStyle.from_tags(name, v.tags) for name, v in alike.items()])
+    if found is None:
+        return None
+    version = alike[found.name]
+    return Content(str(registry.weights_path(version)), version.weights_sha256)
 
 
 def pending_styles(workspace: Workspace, catalog_file: Path, names: list[str]) -> list[Style]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fittingroom.errors import MissingInputError
+from fittingroom.shards import plan_shards
 from fittingroom.workspace import Workspace, write_json
 from tasks.artifacts import artifact_key, picture_rows, show_markdown, show_table
-from tasks.caching import Content, Made, step
+from tasks.caching import Content, Made, Record, step
 from tasks.contents import Digests
 
-PICTURES = {"image": "", "overlay": "-overlay", "garment": "-garment", "translated": "-translated"}
-"""What is written for each photo and style, and how its name ends: the result, the garment found on the photo, and
-that garment before and after translation."""
+if TYPE_CHECKING:
+    from fittingroom.tryon.batch import TriedOn
 
 
 def result_folder(workspace: Workspace, person: Content) -> Path:
@@ -42,6 +42,49 @@ def find_photos(workspace: Workspace, persons: list[Path]) -> list[Content]:
     return photos
 
 
+def find_waiting_photos(workspace: Workspace, folder: Path) -> list[Content]:
+    """The photos in a folder; none where it is empty or not there yet."""
+    from fittingroom.images import list_images
+
+    waiting = folder.is_dir() and bool(list_images(folder))
+    return find_photos(workspace, [folder]) if waiting else []
+
+
+def photo_shards(photos: list[Content], size: int) -> list[list[Content]]:
+    """The photos in shards by content: one new photo changes one shard. The same photo twice is worked on once."""
+    by_digest = {photo.digest: photo for photo in photos}
+    by_path = {photo.path: photo for photo in by_digest.values()}
+    shards = plan_shards({path: photo.digest for path, photo in by_path.items()}, size)
+    return [[by_path[path] for path in shard.names] for shard in shards]
+
+
+@step("write manifest", version=1, run_name="write manifest of {name}")
+def write_manifest(workspace: str, name: str, tried_on: list[Record]) -> Made:
+    """``tryon/<name>.jsonl``: a line for each photo and style; picture paths are relative to the ``tryon`` folder."""
+    from fittingroom.manifest import ImageRow, Manifest
+
+    place = Workspace(Path(workspace))
+    manifest = Manifest()
+    for record in tried_on:
+        for row in record["value"]["rows"]:
+            key = f"{row['photo']}#{row['style']}"
+            if row["status"] == "done":
+                path = place.root / row["image"]
+                made = path.relative_to(place.tryon).as_posix()
+                sha256 = str(record["outputs"][row["image"]][2])
+                manifest.put(ImageRow(key, "kept", path=made, sha256=sha256, format="PNG", detail=row["message"]))
+            else:
+                manifest.put(ImageRow(key, "refused", "not_tried_on", detail=row["message"]))
+    path = place.tryon / f"{name}.jsonl"
+    manifest.write(path)
+    show_table(
+        artifact_key("try-on-batch", name),
+        [{"what": what, "pictures": count} for what, count in manifest.counts().items()],
+        f"Try-on batch {name}",
+    )
+    return Made({"files": {path.name: place.relative(path)}, "counts": manifest.counts()}, [path])
+
+
 @step("try on", version=1, run_name="try on {style}", beside=("device",))
 def try_on_style(
     workspace: str,
@@ -55,48 +98,47 @@ def try_on_style(
     device: str,
 ) -> Made:
     """One style on several photos. A photo with no garment, or that cannot be read, is a row and not a crash."""
-    from fittingroom.errors import ImageRejected, NoGarmentFound
-    from fittingroom.images import flatten_on_white, write_png
-    from fittingroom.segmentation.overlay import mask_overlay
     from fittingroom.segmentation.predict import Segmenter
     from fittingroom.translation.predict import Translator
-    from fittingroom.tryon.photo import read_photo, try_on_photo, write_result
+    from fittingroom.tryon.batch import try_on_photos
     from fittingroom.tryon.pipeline import TryOnSettings
 
     place = Workspace(Path(workspace))
-    finder = Segmenter.load(Path(segmenter.path), device=device)
-    generator = Translator.load(Path(translator.path), device=device)
+    folders = {Path(person.path): result_folder(place, person) for person in persons}
+    tried = try_on_photos(
+        [Path(person.path) for person in persons],
+        style,
+        Segmenter.load(Path(segmenter.path), device=device),
+        Translator.load(Path(translator.path), device=device),
+        folders.__getitem__,
+        TryOnSettings(**settings),
+        category,
+    )
     rows: list[dict[str, Any]] = []
     files: list[Path] = []
-    for person, name in zip(persons, names, strict=True):
-        folder = result_folder(place, person)
-        row: dict[str, Any] = {"person": name, "photo": _portable(place, Path(person.path)), "style": style}
-        try:
-            photo = read_photo(Path(person.path))
-            result = try_on_photo(photo, finder, generator, TryOnSettings(**settings), category)
-        except (ImageRejected, NoGarmentFound) as error:
-            rows.append({**row, "status": "refused", "message": str(error)})
-            continue
-        written = {what: folder / f"{style}{suffix}.png" for what, suffix in PICTURES.items()}
-        write_result(written["image"], result, photo)
-        seen = photo.srgb if photo.srgb.shape[2] == 3 else flatten_on_white(photo.srgb)
-        write_png(written["overlay"], mask_overlay(seen, [result.garment.mask]))
-        write_png(written["garment"], result.garment_image)
-        write_png(written["translated"], result.translated)
-        row |= {
-            "status": "done",
-            "message": result.message,
-            "category": result.garment.category,
-            "score": round(result.garment.score, 4),
-            "box_xyxy": list(result.box),
-            "seconds": result.seconds,
-            **{what: place.relative(path) for what, path in written.items()},
-        }
-        write_json(folder / f"{style}.json", {key: value for key, value in row.items() if key != "seconds"})
-        files += [*written.values(), folder / f"{style}.json"]
+    for one, name in zip(tried, names, strict=True):
+        row = {"person": name, "photo": _portable(place, one.photo), "style": style, **_facts(place, one)}
+        if not one.refused:
+            facts = folders[one.photo] / f"{style}.json"
+            write_json(facts, {key: value for key, value in row.items() if key != "seconds"})
+            files += [*one.pictures.values(), facts]
         rows.append(row)
     _show(place, style, persons, rows)
     return Made({"rows": rows}, files)
+
+
+def _facts(place: Workspace, one: TriedOn) -> dict[str, Any]:
+    if one.refused:
+        return {"status": "refused", "message": one.refused}
+    return {
+        "status": "done",
+        "message": one.message,
+        "category": one.category,
+        "score": round(one.score, 4),
+        "box_xyxy": list(one.box_xyxy),
+        "seconds": one.seconds,
+        **{what: place.relative(path) for what, path in one.pictures.items()},
+    }
 
 
 def _portable(place: Workspace, path: Path) -> str:

@@ -1,13 +1,26 @@
-"""Several long tasks in a given order, so many at a time: trainings share one machine."""
+"""Whose turn it is: long tasks in a given order, so many at a time, and flows that run alone in a workspace."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TypeVar
 
+from prefect import get_run_logger
 from prefect.futures import PrefectFuture, as_completed
 
+from fittingroom.locks import locked
+from fittingroom.workspace import Workspace
+
 T = TypeVar("T")
+
+
+@contextmanager
+def alone(workspace: Workspace, what: str) -> Iterator[None]:
+    """Be the only ``what`` in this workspace, on whatever server and machine; another one is waited for."""
+    waiting = f"another {what} is at work in {workspace.root}: waiting for its end"
+    with locked(workspace.root / f".{what}.lock", lambda: get_run_logger().info(waiting)):
+        yield
 
 
 def in_turn(

@@ -52,13 +52,14 @@ def train_segmenter_command(
     from fittingroom.segmentation.train import train_segmenter
     from fittingroom.settings import get_settings
     from fittingroom.styles.admission import admit_segmenter
+    from fittingroom.training.turns import own_folder
     from fittingroom.workspace import Workspace, digest_files
 
     installation = get_settings()
     chosen = segmenter_preset(preset).with_overrides(parse_settings(settings or []))
     folder = out or Workspace(installation.workspace).training("segmenter")
     ready = dataset_folder(dataset)
-    with progress_bar("segmenter", quiet=as_json) as listener:
+    with own_folder(folder, remark), progress_bar("segmenter", quiet=as_json) as listener:
         training = train_segmenter(
             ready,
             folder,
@@ -95,6 +96,7 @@ def train_style_command(
     from fittingroom.settings import get_settings
     from fittingroom.styles.admission import admit_style
     from fittingroom.styles.measured import measured_style
+    from fittingroom.training.turns import own_folder
     from fittingroom.translation.settings import preset as style_preset
     from fittingroom.translation.train import train_style
     from fittingroom.workspace import Workspace, check_name, digest_value
@@ -103,7 +105,7 @@ def train_style_command(
     check_name(name, "style")
     chosen = style_preset(preset).with_overrides(**parse_settings(settings or []))
     folder = out or Workspace(installation.workspace).training(f"style-{name}")
-    with progress_bar(name, quiet=as_json) as listener:
+    with own_folder(folder, remark), progress_bar(name, quiet=as_json) as listener:
         training = train_style(name, source, target, folder, chosen, listener, device=installation.device)
     if not into_registry:
         return _finish(training.weights, training.metrics, None, as_json)

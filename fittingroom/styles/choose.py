@@ -141,6 +141,24 @@ def choose_style(
     return Choice(best, False, message, _distance(description, best))
 
 
+@dataclass(frozen=True)
+class _Measured:
+    """A style of one's own, as a description: nothing about it is guessed."""
+
+    colour: str
+    lab: Lab
+    pattern: str
+    confidence: float = 1.0
+
+
+def nearest_style(wanted: AvailableStyle, available: Sequence[AvailableStyle]) -> AvailableStyle | None:
+    """The available style that looks most like ``wanted``, whose colour was measured; None where there is none."""
+    if wanted.lab is None or not available:
+        return None
+    measured = _Measured(wanted.colour, wanted.lab, wanted.pattern)
+    return choose_style(measured, available, category=wanted.category).style
+
+
 def _same_colour(description: Description, style: AvailableStyle) -> bool:
     """By name; a style may be called *navy* by its catalog, so the basic name of its measured colour counts too."""
     names = {style.colour} | ({colour_name(style.lab)} if style.lab else set())

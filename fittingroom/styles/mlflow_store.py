@@ -7,12 +7,17 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fittingroom.errors import FittingroomError
+from fittingroom.locks import locked
+
 if TYPE_CHECKING:
+    from mlflow.entities import Experiment
     from mlflow.tracking import MlflowClient
+
+EXPERIMENT = "fittingroom"
 
 
 def open_client(uri: str, database: Path | None) -> MlflowClient:
@@ -39,17 +44,6 @@ def open_client(uri: str, database: Path | None) -> MlflowClient:
         client = MlflowClient(uri, uri)
         client.search_registered_models(max_results=1)
         return client
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an advisory lock between processes (and threads: every holder has its own descriptor)."""
-    import fcntl
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def state_of(database: Path) -> str:
@@ -81,6 +75,25 @@ def create_once(create: Callable[[], object]) -> None:
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
+
+
+def experiment_in(client: MlflowClient, artifacts: Path | None) -> str:
+    """The experiment that new versions go to. MLflow fixes an experiment's folder when it is made: in a workspace that
+    was moved since, a second one is made for the place where the workspace is now.
+    """
+    location = artifacts.as_uri() if artifacts else None
+    experiment = _experiment(client, EXPERIMENT, location)
+    if location is not None and experiment.artifact_location != location:
+        experiment = _experiment(client, f"{EXPERIMENT} in {location}", location)
+    return str(experiment.experiment_id)
+
+
+def _experiment(client: MlflowClient, name: str, location: str | None) -> Experiment:
+    create_once(lambda: client.create_experiment(name, artifact_location=location))
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        raise FittingroomError(f"registry: the experiment {name!r} was deleted; restore it in MLflow")
+    return experiment
 
 
 def log_file(client: MlflowClient, run_id: str, name: str, path: Path) -> None:

@@ -22,11 +22,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fittingroom.errors import FittingroomError, InputError, MissingInputError, StorageUnavailable
+from fittingroom.locks import locked
 from fittingroom.settings import get_settings
 from fittingroom.styles.mlflow_store import (
     create_once,
+    experiment_in,
     is_storage_error,
-    locked,
     log_file,
     one_line,
     open_client,
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SEGMENTER", "ModelVersion", "Registry", "content_digest", "style_model"]
 
-EXPERIMENT = "fittingroom"
 WEIGHTS_NAME = "weights.safetensors"
 
 _HISTORY_TAG = "fittingroom.champions"
@@ -309,7 +309,7 @@ class Registry:
         from mlflow.entities import Metric, Param
 
         create_once(lambda: client.create_registered_model(model))
-        run = client.create_run(_experiment(client, self._artifacts), run_name=model)
+        run = client.create_run(experiment_in(client, self._artifacts), run_name=model)
         run_id = run.info.run_id
         try:
             now = int(time.time() * 1000)
@@ -395,15 +395,6 @@ def _history(client: MlflowClient, model: str) -> list[int]:
     if champion is not None and (not history or history[-1] != int(champion)):
         history.append(int(champion))  # moved by hand in MLflow's own pages
     return history
-
-
-def _experiment(client: MlflowClient, artifacts: Path | None) -> str:
-    location = artifacts.as_uri() if artifacts else None
-    create_once(lambda: client.create_experiment(EXPERIMENT, artifact_location=location))
-    experiment = client.get_experiment_by_name(EXPERIMENT)
-    if experiment is None:
-        raise FittingroomError(f"registry: the experiment {EXPERIMENT!r} was deleted; restore it in MLflow")
-    return str(experiment.experiment_id)
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -24,9 +25,11 @@ from typing import Any
 from fittingroom import errors
 from fittingroom.errors import FittingroomError
 from fittingroom.training.progress import Listener, Progress, ProgressFile
+from fittingroom.training.turns import own_folder, own_gpu
 from fittingroom.workspace import write_json
 
 POLL_SECONDS = 0.25
+log = logging.getLogger(__name__)
 _PR_SET_PDEATHSIG = 1
 
 
@@ -34,6 +37,8 @@ def run_job(
     module: str, folder: Path, job: Mapping[str, Any], listener: Listener | None = None, threads: int | None = None
 ) -> dict[str, Any]:
     """Run ``python -m module folder/job.json`` to its end and return its result.
+
+    Another training in the same folder, or on the only GPU, is waited for (`fittingroom.training.turns`).
 
     Args:
         module: a module that ends in ``main_of_job(run)`` (see below).
@@ -47,11 +52,28 @@ def run_job(
             without a result raises `FittingroomError` naming the log file.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+
+    def say(message: str) -> None:
+        log.info("%s: %s", folder.name, message)
+        if listener is not None:
+            listener(Progress(0, 0, 0, 0, message=message))
+
+    with own_folder(folder, say), own_gpu(str(job.get("device") or "auto"), say) as gpu:
+        return _run(module, folder, job, listener, threads, gpu)
+
+
+def _run(
+    module: str,
+    folder: Path,
+    job: Mapping[str, Any],
+    listener: Listener | None,
+    threads: int | None,
+    gpu: Mapping[str, str],
+) -> dict[str, Any]:
     result_path, log_path, progress_path = folder / "result.json", folder / "job.log", folder / "progress.jsonl"
     write_json(folder / "job.json", dict(job))
     result_path.unlink(missing_ok=True)
-    environment = dict(os.environ)
+    environment = {**os.environ, **gpu}
     if threads is not None:
         environment |= {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     start = progress_path.stat().st_size if progress_path.exists() else 0

@@ -165,6 +165,29 @@ class StyleSettings:
         return StyleSettings().with_overrides(**values)
 
 
+_GENERATOR = (
+    "image_size",
+    "filters",
+    "blocks",
+    "outer_kernel",
+    "border",
+    "mask_channel",
+    "masked_norm",
+    "coordinates",
+    "coordinate_periods",
+    "resize_convolution",
+    "skip",
+    "composite",
+)
+
+
+def same_generator(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether weights of ``generator_a_to_b`` made under settings ``one`` fit, and mean the same, under ``other``; both
+    as `StyleSettings.to_json` writes them.
+    """
+    return all(name in one and one[name] == other.get(name) for name in _GENERATOR)
+
+
 def _tupled(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 

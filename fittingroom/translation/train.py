@@ -228,8 +228,9 @@ class _Training:
         warm_start: Path | None,
     ) -> None:
         self.name, self.out, self.settings, self.accelerator = name, out, settings, accelerator
-        self.files, self.listener = data, listener
-        self.progress_file = ProgressFile(out / "progress.jsonl")
+        self.files, self.progress_file = data, ProgressFile(out / "progress.jsonl")
+        told_twice = isinstance(listener, ProgressFile) and listener.path == self.progress_file.path  # a job in `out`
+        self.listener = None if told_twice else listener
         torch.manual_seed(settings.seed)
         device = accelerator.device
         shape = (settings.image_size, settings.crop_size, settings.crop_cover, device)

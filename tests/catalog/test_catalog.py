@@ -130,7 +130,21 @@ def test_files_that_are_no_catalog(tmp_path: Path) -> None:
         load_catalog(tmp_path / "latin.yaml")
     with pytest.raises(MissingInputError, match=r"no-such\.yaml"):
         load_catalog(tmp_path / "no-such.yaml")
-    with pytest.raises(CatalogError, match="cannot be read"):
+    (tmp_path / "none").mkdir()
+    with pytest.raises(MissingInputError, match="the folder has none"):
+        load_catalog(tmp_path / "none")
+
+
+def test_a_folder_of_files_is_one_catalog(tmp_path: Path) -> None:
+    text = GOOD
+    first, second = tmp_path / "a.yaml", tmp_path / "b.yml"
+    first.write_text(text)
+    names = [found.name for found in load_catalog(first).styles]
+    second.write_text(text.replace(f"name: {names[0]}", "name: another").replace(f"name: {names[-1]}", "name: third"))
+    (tmp_path / "notes.txt").write_text("not a catalog")
+    assert [found.name for found in load_catalog(tmp_path).styles][: len(names)] == names
+    second.write_text(text)
+    with pytest.raises(CatalogError, match=rf"b\.yml: expected each style name once, got '{names[0]}' again .*a\.yaml"):
         load_catalog(tmp_path)
 
 

@@ -30,8 +30,11 @@ def test_prefect_yaml_says_what_is_served(definition: Definition) -> None:
     assert entry["entrypoint"] == f"flows/{function}.py:{function}"
     assert (ROOT / "flows" / f"{function}.py").is_file()
     assert entry["description"] == definition.description
-    assert tuple(entry["tags"]) == definition.tags
-    assert (entry.get("concurrency_limit") or {}).get("limit") == definition.concurrency
+    assert entry["tags"] == definition.all_tags
+    limit = {"limit": definition.concurrency, "collision_strategy": "ENQUEUE"} if definition.concurrency else None
+    assert entry.get("concurrency_limit") == limit
+    assert entry["work_pool"]["name"] == "fittingroom"
+    assert entry["work_pool"].get("work_queue_name", "default") == definition.queue
     assert [schedule["cron"] for schedule in entry.get("schedules", [])] == (
         [definition.cron] if definition.cron else []
     )
@@ -45,11 +48,23 @@ def test_defaults_and_what_a_person_fills_in_make_valid_parameters(definition: D
     defaults = definition.parameters(Workspace(tmp_path))["parameters"]
     assert not set(definition.needs) & set(defaults)
     filled: dict[str, Any] = {"persons": ["a.jpg"], "dataset": "df2", "source": "df2", "style": "navy-striped"}
+    filled["run"] = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
     model = FLOWS[definition.flow].parameters
     parameters = model.model_validate(defaults | {name: filled[name] for name in definition.needs})
     assert parameters.place.root == tmp_path
     required = {name for name, field in model.model_fields.items() if field.is_required()} - {"catalog"}
     assert required == set(definition.needs)
+
+
+@pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda definition: definition.flow)
+def test_what_is_served_has_a_time_limit_and_says_what_it_is(definition: Definition) -> None:
+    """The limit is the flow's own, so that it holds for served runs, for workers and for single runs alike."""
+    flow = FLOWS[definition.flow].load()
+    assert flow.timeout_seconds
+    assert 60 <= flow.timeout_seconds <= 7 * 24 * 3600
+    assert "fittingroom" in definition.all_tags
+    assert ("scheduled" in definition.tags) == (definition.cron is not None)
+    assert ("training" in definition.tags) == (definition.queue == "training")
 
 
 def test_arrivals_within_a_minute_make_one_run() -> None:

@@ -183,6 +183,17 @@ def test_a_moved_workspace_still_serves(
     assert path.read_bytes() == b"weights one"
 
 
+def test_a_moved_workspace_registers_into_itself(tmp_path: Path, weights: Path) -> None:
+    Registry(tmp_path / "here").register("style-moved", weights, {}, {}, {"n": 1})
+    (tmp_path / "here").rename(tmp_path / "there")
+    weights.write_bytes(b"weights two")
+    moved = Registry(tmp_path / "there")
+    version = moved.register("style-moved", weights, {}, {}, {"n": 2})
+    assert moved.weights_path(version).is_relative_to(tmp_path / "there")
+    assert not (tmp_path / "here").exists()
+    assert [v.version for v in moved.versions("style-moved")] == [2, 1]
+
+
 def test_wrong_input_is_refused_before_anything_is_written(registry: Registry, weights: Path, tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match="nowhere"):
         registry.register("style-bad", tmp_path / "nowhere", {}, {}, {})

@@ -1,0 +1,180 @@
+"""Automations, in code: runs whose process died are marked Crashed and run once more; what fails is told to people.
+
+``fittingroom serve`` sets them up. With work pools: ``python -m deployments.automations`` after ``prefect deploy``.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from deployments.definitions import DEFINITIONS
+from deployments.environment import HEARTBEAT_SECONDS, quiet
+
+if TYPE_CHECKING:
+    from prefect.automations import AutomationCore
+    from prefect.client.orchestration import SyncPrefectClient
+
+RUN_AGAIN = "run-again"
+"""The flow that starts a crashed run once more; it is not run again itself."""
+ALERTS = "fittingroom-alerts"
+"""Name of the notification block (Slack, e-mail, ...) that alerts go to; none are sent where there is no such block."""
+BEATS_MISSED = 3
+"""Heartbeats that have to be missing before a run counts as dead."""
+_FLOW_RUN = "prefect.flow-run.*"
+_ENDED = tuple(f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "TimedOut", "Cancelled", "Crashed"))
+
+
+def automations(
+    run_again: UUID, alerts: UUID | None, heartbeat_seconds: float = HEARTBEAT_SECONDS
+) -> list[AutomationCore]:
+    """What should be set up.
+
+    Args:
+        run_again: the deployment that starts a crashed run once more.
+        alerts: the notification block that alerts go to.
+        heartbeat_seconds: how often runs say that they live; ``PREFECT_FLOWS_HEARTBEAT_FREQUENCY`` of the workers.
+    """
+    found = [_crash_zombies(heartbeat_seconds), _run_crashed_again(run_again)]
+    return found if alerts is None else [*found, _tell_failed_gate(alerts), _tell_failed_run(alerts)]
+
+
+def _crash_zombies(heartbeat_seconds: float) -> AutomationCore:
+    from prefect.automations import AutomationCore, EventTrigger, Posture
+    from prefect.client.schemas.objects import StateType
+    from prefect.events.actions import ChangeFlowRunState
+
+    beat = "prefect.flow-run.heartbeat"
+    return AutomationCore(
+        name="Fittingroom: mark runs whose process died as Crashed",
+        description="A run that sent heartbeats and sends none any more, and did not end.",
+        trigger=EventTrigger(
+            after={beat},
+            expect={beat, *_ENDED},
+            match={"prefect.resource.id": _FLOW_RUN},
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=timedelta(seconds=BEATS_MISSED * heartbeat_seconds),
+        ),
+        actions=[ChangeFlowRunState(state=StateType.CRASHED, message="no heartbeat: the process died")],
+    )
+
+
+def _run_crashed_again(run_again: UUID) -> AutomationCore:
+    from prefect.automations import AutomationCore, EventTrigger, Posture
+    from prefect.events.actions import RunDeployment
+
+    return AutomationCore(
+        name="Fittingroom: run crashed runs once more",
+        description="Steps that were complete come from the cache, trainings go on from their last checkpoint.",
+        trigger=EventTrigger(
+            expect={"prefect.flow-run.Crashed"},
+            match={"prefect.resource.id": _FLOW_RUN},
+            match_related=_of_our_deployments(),
+            for_each={"prefect.resource.id"},
+            posture=Posture.Reactive,
+            threshold=1,
+        ),
+        actions=[
+            RunDeployment(
+                source="selected",
+                deployment_id=run_again,
+                parameters={"parameters": {"run": {"__prefect_kind": "jinja", "template": "{{ flow_run.id }}"}}},
+            )
+        ],
+    )
+
+
+def _tell_failed_gate(alerts: UUID) -> AutomationCore:
+    from prefect.automations import AutomationCore, EventTrigger, Posture
+    from prefect.events.actions import SendNotification
+
+    from tasks.events import GATE_FAILED
+
+    return AutomationCore(
+        name="Fittingroom: tell of a model that did not pass its gate",
+        trigger=EventTrigger(expect={GATE_FAILED}, posture=Posture.Reactive, threshold=1),
+        actions=[
+            SendNotification(
+                block_document_id=alerts,
+                subject="Fittingroom: {{ event.resource.name }} did not pass its gate",
+                body="Version {{ event.payload.version }} does not serve: {{ event.payload.reasons }}",
+            )
+        ],
+    )
+
+
+def _tell_failed_run(alerts: UUID) -> AutomationCore:
+    from prefect.automations import AutomationCore, EventTrigger, Posture
+    from prefect.events.actions import SendNotification
+
+    return AutomationCore(
+        name="Fittingroom: tell of a run that failed",
+        trigger=EventTrigger(
+            expect={"prefect.flow-run.Failed", "prefect.flow-run.TimedOut"},
+            match={"prefect.resource.id": _FLOW_RUN},
+            match_related=_of_our_deployments(),
+            for_each={"prefect.resource.id"},
+            posture=Posture.Reactive,
+            threshold=1,
+        ),
+        actions=[
+            SendNotification(
+                block_document_id=alerts,
+                subject="Fittingroom: {{ flow_run.name }} failed",
+                body="{{ flow_run.state.message }} {{ flow_run|ui_url }}",
+            )
+        ],
+    )
+
+
+def _of_our_deployments() -> dict[str, Any]:
+    names = [definition.flow for definition in DEFINITIONS if definition.flow != RUN_AGAIN]
+    return {"prefect.resource.role": "deployment", "prefect.resource.name": names}
+
+
+def set_up() -> list[str]:
+    """Create or update the automations on the configured server; their names.
+
+    Raises:
+        FittingroomError: the deployments are not there yet.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound
+    from prefect.settings import get_current_settings
+
+    from fittingroom.errors import FittingroomError
+
+    with get_client(sync_client=True) as client:
+        try:
+            again = client.read_deployment_by_name(f"{RUN_AGAIN}/{RUN_AGAIN}").id
+        except ObjectNotFound:
+            raise FittingroomError(f"deployment {RUN_AGAIN}: expected it on the server; deploy first") from None
+        known = {automation.name: automation.id for automation in client.read_automations()}
+        beats = get_current_settings().flows.heartbeat_frequency or HEARTBEAT_SECONDS
+        wanted = automations(again, _alerts(client), beats)
+        for automation in wanted:
+            if automation.name in known:
+                client.update_automation(known[automation.name], automation)
+            else:
+                client.create_automation(automation)
+    return [automation.name for automation in wanted]
+
+
+def _alerts(client: SyncPrefectClient) -> UUID | None:
+    """The notification block called `ALERTS`, of whatever kind, or None."""
+    offset = 0
+    while page := client.read_block_documents(offset=offset, limit=100, include_secrets=False):
+        for block in page:
+            if block.name == ALERTS:
+                return UUID(str(block.id))
+        offset += len(page)
+    return None
+
+
+if __name__ == "__main__":
+    quiet()
+    for name in set_up():
+        print(name)

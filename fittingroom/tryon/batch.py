@@ -1,0 +1,91 @@
+"""One style on many photos: a row for each photo, its pictures in a folder of its own; a bad photo is no crash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fittingroom.errors import ImageRejected, NoGarmentFound
+from fittingroom.garment import GarmentFinder
+from fittingroom.images import flatten_on_white, write_png
+from fittingroom.segmentation.overlay import mask_overlay
+from fittingroom.tryon.photo import read_photo, try_on_photo, write_result
+from fittingroom.tryon.pipeline import GarmentTranslator, TryOnSettings
+
+PICTURES = {"image": "", "overlay": "-overlay", "garment": "-garment", "translated": "-translated"}
+"""What is written for each photo and style, and how its name ends: the result, the garment found on the photo, and
+that garment before and after translation."""
+
+
+@dataclass(frozen=True)
+class TriedOn:
+    """What became of one photo.
+
+    Attributes:
+        refused: why it was refused; empty for one that got its pictures.
+        message: which garment was changed, and why that one.
+        box_xyxy: the garment's box in the photo's pixels.
+        pictures: by the names in `PICTURES`. seconds: what each step took.
+    """
+
+    photo: Path
+    refused: str = ""
+    message: str = ""
+    category: str = ""
+    score: float = 0.0
+    box_xyxy: tuple[int, ...] = ()
+    pictures: dict[str, Path] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def try_on_photos(
+    photos: Iterable[Path],
+    style: str,
+    finder: GarmentFinder,
+    translator: GarmentTranslator,
+    folder_of: Callable[[Path], Path],
+    settings: TryOnSettings | None = None,
+    category: str | None = None,
+) -> list[TriedOn]:
+    """Try ``style`` on each photo, in order, and write ``<style>.png`` and its in-between pictures.
+
+    Args:
+        folder_of: where the pictures of a photo go.
+        category: the style's, so that the right garment is changed.
+
+    Raises:
+        MissingInputError: a photo that is not there. StorageUnavailable: the disk is full.
+    """
+    return [_try_on_one(photo, style, finder, translator, folder_of(photo), settings, category) for photo in photos]
+
+
+def _try_on_one(
+    path: Path,
+    style: str,
+    finder: GarmentFinder,
+    translator: GarmentTranslator,
+    folder: Path,
+    settings: TryOnSettings | None,
+    category: str | None,
+) -> TriedOn:
+    try:
+        photo = read_photo(path)
+        result = try_on_photo(photo, finder, translator, settings, category)
+    except (ImageRejected, NoGarmentFound) as error:
+        return TriedOn(path, refused=str(error))
+    written = {what: folder / f"{style}{ending}.png" for what, ending in PICTURES.items()}
+    write_result(written["image"], result, photo)
+    seen = photo.srgb if photo.srgb.shape[2] == 3 else flatten_on_white(photo.srgb)
+    write_png(written["overlay"], mask_overlay(seen, [result.garment.mask]))
+    write_png(written["garment"], result.garment_image)
+    write_png(written["translated"], result.translated)
+    return TriedOn(
+        path,
+        message=result.message,
+        category=result.garment.category,
+        score=result.garment.score,
+        box_xyxy=tuple(result.box),
+        pictures=written,
+        seconds=result.seconds,
+    )

@@ -1,0 +1,47 @@
+"""Clean up: personal pictures that are older than they may be, and what the Prefect UI shows of them."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from prefect import task
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.sorting import ArtifactSort
+
+from fittingroom.retention import find_expired, remove_expired
+from fittingroom.workspace import Workspace
+from tasks.artifacts import artifact_key, show_table
+
+PAGE = 200
+"""Artifacts asked for at once; the server's own limit."""
+
+
+@task(name="remove personal pictures", task_run_name="remove pictures older than {days:g} days")
+def remove_pictures(workspace: str, days: float, only_say: bool) -> dict[str, int]:
+    """Delete photos of people, try-ons and reports older than ``days``; with ``only_say`` count them only."""
+    place = Workspace(Path(workspace))
+    expired = find_expired(place, days)
+    rows: list[dict[str, Any]] = [{"file": place.relative(path)} for path in expired.files]
+    what = "that would be removed" if only_say else "that were removed"
+    show_table(artifact_key("clean-up", "pictures"), rows, f"Pictures older than {days:g} days {what}")
+    if not only_say:
+        remove_expired(place, expired)
+    return {"pictures": len(expired.files), "picture_bytes": expired.bytes}
+
+
+@task(name="remove artifacts", task_run_name="remove artifacts older than {days:g} days")
+def remove_artifacts(days: float, only_say: bool) -> dict[str, int]:
+    """Delete artifacts of the Prefect server, pictures among them, that were last updated before ``days`` ago."""
+    limit = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=days)
+    old: list[UUID] = []
+    with get_client(sync_client=True) as client:
+        offset = 0
+        while page := client.read_artifacts(sort=ArtifactSort.ID_DESC, limit=PAGE, offset=offset):
+            old += [artifact.id for artifact in page if artifact.updated and artifact.updated < limit]
+            offset += len(page)
+        for artifact in old if not only_say else []:
+            client.delete_artifact(artifact)
+    return {"artifacts": len(old)}

@@ -1,0 +1,162 @@
+"""The flows that run by themselves: batches of try-ons, clean-up, and the second try of a crashed run."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pytest
+import torch
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.orchestration import get_client
+from prefect.states import Completed, Crashed
+
+from fittingroom.categories import CATEGORY_IDS
+from fittingroom.errors import MissingInputError
+from fittingroom.garment import Garment
+from fittingroom.images import RGB, write_png
+from fittingroom.manifest import Manifest
+from fittingroom.masks import Mask
+from fittingroom.styles.registry import SEGMENTER, Registry, style_model
+from fittingroom.training.weights import save_weights
+from fittingroom.workspace import Workspace
+from flows.clean_up import clean_up
+from flows.parameters import CleanUpParameters, RunAgainParameters, TryOnBatchParameters
+from flows.run_again import run_again
+from flows.try_on_batch import try_on_batch
+from tasks.rerunning import AGAIN
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+class Finder:
+    """Finds a garment wherever the photo is not black."""
+
+    def find(self, image: RGB, score_threshold: float | None = None) -> list[Garment]:
+        assert score_threshold is None
+        mask = np.zeros(image.shape[:2], bool)
+        mask[20:60, 20:50] = True
+        return [Garment(CATEGORY_IDS["vest"], 0.9, mask)] if image.any() else []
+
+
+class Painter:
+    size = 32
+
+    def translate(self, image_rgb: RGB, mask: Mask) -> RGB:
+        return np.where(mask[..., None], np.uint8([200, 30, 40]), image_rgb)
+
+
+@pytest.fixture
+def serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """A workspace in which a segmenter and two styles serve."""
+    import fittingroom.segmentation.predict
+    import fittingroom.translation.predict
+
+    monkeypatch.setattr(fittingroom.segmentation.predict.Segmenter, "load", staticmethod(lambda *_, **__: Finder()))
+    monkeypatch.setattr(fittingroom.translation.predict.Translator, "load", staticmethod(lambda *_, **__: Painter()))
+    place = Workspace(tmp_path / "w")
+    registry = Registry(place)
+    for number, model in enumerate((SEGMENTER, style_model("navy"), style_model("red"))):
+        weights = tmp_path / f"{model}.safetensors"
+        save_weights(weights, "any", {"w": torch.full((1,), float(number))}, {}, {})
+        registry.promote(model, registry.register(model, weights, {}, {"data": model}, {}).version)
+    return place
+
+
+def photo(path: Path, shade: int) -> Path:
+    write_png(path, np.full((80, 70, 3), shade, np.uint8))
+    return path
+
+
+def run_batch(place: Workspace, **parameters: Any) -> dict[str, Any]:
+    return try_on_batch(TryOnBatchParameters(workspace=place.root, shard_size=2, **parameters))
+
+
+def test_every_photo_gets_every_style_and_the_manifest_says_so(serving: Workspace) -> None:
+    assert run_batch(serving) == {}, "no folder yet: nothing to do, and no error"
+    for number, shade in enumerate((0, 60, 90, 120, 150)):
+        photo(serving.persons / f"{number}.png", shade)
+    run_batch(serving)
+    manifest = Manifest.read(serving.tryon / "batch.jsonl")
+    assert manifest.counts() == {"kept": 8, "refused": 2, "refused: not_tried_on": 2}
+    assert {row.key for row in manifest.rows} == {f"persons/{n}.png#{s}" for n in range(5) for s in ("navy", "red")}
+    assert all((serving.tryon / row.path).is_file() for row in manifest.kept())
+
+    pictures = {path: path.stat().st_mtime_ns for path in serving.tryon.rglob("*.png")}
+    photo(serving.persons / "new.png", 200)
+    run_batch(serving, styles=["red"], name="red-only")
+    assert len(Manifest.read(serving.tryon / "red-only.jsonl").kept()) == 5
+    again = [path for path, changed in pictures.items() if path.stat().st_mtime_ns != changed]
+    assert len({path.parent for path in again}) <= 2, "only the new photo's shard is worked on"
+
+
+def test_a_style_that_does_not_serve_is_refused(serving: Workspace) -> None:
+    photo(serving.persons / "a.png", 90)
+    with pytest.raises(MissingInputError, match="style-teal"):
+        run_batch(serving, styles=["teal"])
+
+
+def test_old_pictures_and_artifacts_go_when_their_time_has_come(tmp_path: Path) -> None:
+    @flow
+    def show() -> UUID:
+        found = create_markdown_artifact("a person's picture", key="retention-test")
+        assert isinstance(found, UUID)
+        return found
+
+    shown = show()
+    place = Workspace(tmp_path / "w")
+    old, young = photo(place.tryon / "old-0123456789" / "red.png", 1), photo(place.tryon / "new" / "red.png", 1)
+    os.utime(old, (time.time() - 31 * 86_400,) * 2)
+
+    def kept() -> set[UUID]:
+        with get_client(sync_client=True) as client:
+            return {artifact.id for artifact in client.read_artifacts()}
+
+    assert clean_up(CleanUpParameters(workspace=place.root, only_say=True))["pictures"] == 1
+    assert old.exists()
+    assert clean_up(CleanUpParameters(workspace=place.root))["pictures"] == 1
+    assert not old.exists()
+    assert young.exists()
+    assert shown in kept(), "younger than 30 days"
+    time.sleep(0.1)
+    said = clean_up(CleanUpParameters(workspace=place.root, days=1e-6))
+    assert said["artifacts"] >= 1
+    assert shown not in kept()
+
+
+@pytest.fixture
+def crashed() -> UUID:
+    """A run of a deployment that crashed."""
+
+    @flow(name="falls-over")
+    def falls_over(parameters: dict[str, Any]) -> None:
+        """Never run here."""
+
+    with get_client(sync_client=True) as client:
+        deployment = client.create_deployment(client.create_flow(falls_over), "falls-over")
+        run = client.create_flow_run_from_deployment(
+            deployment, parameters={"parameters": {"style": "navy"}}, tags=["ours"]
+        )
+        client.set_flow_run_state(run.id, Crashed(), force=True)
+        return run.id
+
+
+def test_a_crashed_run_is_started_once_more_and_only_once(tmp_path: Path, crashed: UUID) -> None:
+    def ask(run: UUID) -> dict[str, Any]:
+        return dict(run_again(RunAgainParameters(workspace=tmp_path, run=run)))
+
+    first, second = ask(crashed), ask(crashed)
+    assert first["run"] == second["run"], "asked twice, started once"
+    with get_client(sync_client=True) as client:
+        started = client.read_flow_run(UUID(first["run"]))
+        assert started.parameters == {"parameters": {"style": "navy"}}
+        assert set(started.tags) == {"ours", AGAIN}
+        client.set_flow_run_state(started.id, Crashed(), force=True)
+        assert ask(started.id) == {"run": None, "reason": "it was a second try itself"}
+        client.set_flow_run_state(crashed, Completed(), force=True)
+        assert ask(crashed) == {"run": None, "reason": "it did not crash"}

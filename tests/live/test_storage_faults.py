@@ -1,0 +1,202 @@
+"""Storage that fails for a while heals by itself; storage that cannot be used is said in one line before any work."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from live_world import STYLE, World, build_world
+from processes import environment_of, records, run_flow, start_flow, wait_until
+
+from deployments.server import LocalServer, free_port
+from fittingroom.styles.registry import Registry, style_model
+from fittingroom.workspace import Workspace
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
+
+
+@contextmanager
+def tmpfs(folder: Path, options: str) -> Iterator[Callable[[str], None]]:
+    """A small file system of its own; gives a function that mounts it anew with other options."""
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def mount(wanted: str) -> None:
+        command = ["mount", "-t", "tmpfs", "-o", wanted, "tmpfs", str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            pytest.skip(f"a file system cannot be mounted here (root is needed): {done.stderr.strip()}")
+
+    mount(options)
+    try:
+        yield mount
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=False)
+
+
+def locked_for(database: Path, seconds: float) -> threading.Thread:
+    """Hold an SQLite file's write lock for a while, from a thread."""
+    holding = threading.Event()
+
+    def hold() -> None:
+        with sqlite3.connect(database, timeout=60, isolation_level=None) as connection:
+            connection.execute("BEGIN EXCLUSIVE")
+            holding.set()
+            time.sleep(seconds)
+            connection.execute("ROLLBACK")
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert holding.wait(60)
+    return thread
+
+
+def test_the_registry_and_prefects_database_are_locked_for_a_while(trained: World, tmp_path: Path) -> None:
+    world = trained.copy(tmp_path / "copy")
+    with LocalServer(Workspace(tmp_path / "server"), port=0) as own:
+        own.wait()
+        holders = [locked_for(next(world.workspace.registry.glob("*.db")), 20)]
+        holders.append(locked_for(own.workspace.prefect_home / "prefect.db", 10))
+        done = run_flow(
+            "try-on", {"persons": world.persons, "device": "cpu"}, environment_of(world.workspace, own.api_url)
+        )
+        assert done.returncode in (0, 1), done.stderr
+        assert f"in {STYLE}" in done.stdout + done.stderr
+        for holder in holders:
+            holder.join()
+
+
+def test_a_full_disk_is_waited_for(server: str, tmp_path: Path) -> None:
+    world = build_world(tmp_path / "world", pictures=12)
+    with tmpfs(world.workspace.root, "size=24m"):
+        environment = environment_of(world.workspace, server)
+        assert run_flow("crawl-garments", {"catalog": world.catalog}, environment).returncode == 0
+        ballast = world.workspace.root / "ballast"
+        with suppress(OSError), ballast.open("wb") as file:
+            for _ in range(24 * 16):
+                file.write(os.urandom(65_536))
+                file.flush()
+        free = shutil.disk_usage(world.workspace.root).free
+        assert free < 131_072
+        with ballast.open("r+b") as file:
+            file.truncate(ballast.stat().st_size - 1_048_576)  # enough to begin with
+        process = start_flow("prepare-garments", {"shard_size": 4}, environment)
+        waiting = Waiting(process)
+        wait_until(lambda: "no space left" in waiting.said.lower() or process.poll() is not None, "the disk is full")
+        assert process.poll() is None, waiting.said
+        ballast.unlink()
+        assert process.wait(240) == 0, waiting.said
+        pictures = list(world.workspace.prepared(STYLE).glob("*.png"))
+        assert len(pictures) == 24
+
+
+class Waiting:
+    """What a process says, as it says it."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.said = ""
+        self._process = process
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.said += line
+
+
+def test_a_read_only_workspace_is_refused_in_one_line(server: str, tmp_path: Path) -> None:
+    world = build_world(tmp_path / "world", pictures=1)
+    with tmpfs(world.workspace.root, "size=1m") as mount:
+        mount("remount,ro")
+        done = run_flow("crawl-garments", {"catalog": world.catalog}, environment_of(world.workspace, server))
+    assert done.returncode == 2
+    assert done.stderr.strip().startswith("error: workspace")
+    assert "expected a folder that can be written" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def start_mlflow(root: Path, port: int) -> subprocess.Popen[bytes]:
+    options = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    options += [
+        "--backend-store-uri",
+        f"sqlite:///{root / 'mlflow.db'}",
+        "--artifacts-destination",
+        str(root / "files"),
+    ]
+    with (root / "mlflow.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "mlflow", "server", *options],
+            env={**os.environ, "DO_NOT_TRACK": "true"},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def healthy(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as reply:
+            return bool(reply.status == 200)
+    except OSError:
+        return False
+
+
+def test_the_registry_server_is_away_for_a_minute(server: str, trained: World, tmp_path: Path) -> None:
+    world, port = trained.copy(tmp_path / "copy"), free_port()
+    address = f"http://127.0.0.1:{port}"
+    environment = environment_of(world.workspace, server, FITTINGROOM_TRACKING_URI=address)
+    mlflow = start_mlflow(tmp_path, port)
+    try:
+        wait_until(lambda: healthy(port), "MLflow answers", every=0.5)
+        # The training comes from the cache; only registering is left to do, at a server that knows nothing yet.
+        process = start_flow("train-style", world.training(), environment)
+        waiting = Waiting(process)
+        wait_until(
+            lambda: "train style" in waiting.said or process.poll() is not None, "the training is done", every=0.1
+        )
+        os.killpg(mlflow.pid, signal.SIGKILL)
+        mlflow.wait()
+        time.sleep(60)
+        assert process.poll() is None, waiting.said
+        mlflow = start_mlflow(tmp_path, port)
+        assert process.wait(300) in (0, 1), waiting.said
+    finally:
+        os.killpg(mlflow.pid, signal.SIGKILL)
+        mlflow.wait()
+    assert "AwaitingRetry" in waiting.said or "Retry" in waiting.said or "retry" in waiting.said
+    assert "style-red-solid" in waiting.said
+    database = sqlite3.connect(tmp_path / "mlflow.db")
+    assert database.execute("select count(*) from model_versions").fetchone() == (1,)
+
+
+@pytest.mark.skipif(not shutil.which("faketime"), reason="not installed: faketime (apt-get install faketime)")
+def test_a_clock_set_back_makes_nothing_run_again(server: str, trained: World, tmp_path: Path) -> None:
+    world = trained.copy(tmp_path / "copy")
+    environment = environment_of(world.workspace, server)
+    before = records(world.workspace)
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    yesterday = {**environment, "LD_PRELOAD": str(library), "FAKETIME": "-1d", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    for name, parameters in (("prepare-garments", {}), ("train-style", world.training())):
+        done = run_flow(name, parameters, yesterday)
+        assert done.returncode in (0, 1), done.stderr
+    assert records(world.workspace) == before
+    versions = Registry(world.workspace).versions(style_model(STYLE))
+    assert len(versions) == 1
+
+
+def test_json_of_the_progress_is_whole(trained: World) -> None:
+    """Whatever was killed before, each line of a progress file is one event."""
+    path = trained.workspace.training(style_model(STYLE)) / "progress.jsonl"
+    steps = [json.loads(line)["step"] for line in path.read_text().splitlines()]
+    assert steps == sorted(set(steps))

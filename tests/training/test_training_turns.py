@@ -1,0 +1,64 @@
+"""Trainings take turns: one in a folder, one on a GPU; a further one waits and says so."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from fittingroom.training import turns
+from fittingroom.training.turns import own_folder, own_gpu, visible_gpus
+
+
+@pytest.fixture(autouse=True)
+def two_gpus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine with two GPUs and locks of its own."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0, 3")
+    monkeypatch.setattr(turns, "gpu_lock", lambda gpu: tmp_path / f"gpu-{gpu}.lock")
+    monkeypatch.setattr(turns, "LOOK_SECONDS", 0.01)
+
+
+def test_each_training_gets_a_gpu_of_its_own_and_a_third_one_waits() -> None:
+    said = threading.Event()
+    got: list[str] = []
+
+    def third() -> None:
+        with own_gpu("auto", lambda _: said.set()) as environment:
+            got.append(environment["CUDA_VISIBLE_DEVICES"])
+
+    with ExitStack() as first, own_gpu("cuda", pytest.fail) as second:
+        taken = first.enter_context(own_gpu("cuda", pytest.fail))
+        assert {taken["CUDA_VISIBLE_DEVICES"], second["CUDA_VISIBLE_DEVICES"]} == {"0", "3"}
+        thread = threading.Thread(target=third)
+        thread.start()
+        assert said.wait(10)
+        assert got == []
+        first.close()
+        thread.join(10)
+        assert got == [taken["CUDA_VISIBLE_DEVICES"]]
+
+
+def test_trainings_on_the_cpu_wait_for_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    with own_gpu("cpu", pytest.fail) as one, own_gpu("cpu", pytest.fail) as other:
+        assert one == other == {}
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert visible_gpus() == []
+
+
+def test_a_folder_has_one_training_at_a_time(tmp_path: Path) -> None:
+    said: list[str] = []
+    done = threading.Event()
+
+    def second() -> None:
+        with own_folder(tmp_path, said.append):
+            done.set()
+
+    with own_folder(tmp_path, pytest.fail):
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert not done.wait(0.2)
+    thread.join(10)
+    assert done.is_set()
+    assert said == [f"another training is at work in {tmp_path}: waiting for its end"]
