@@ -53,7 +53,7 @@ class CheckReport:
             "findings": self.findings.to_json(),
         }
 
-    def table(self) -> Table:
+    def table(self) -> Table | str:
         """The findings by kind, for `rich`."""
         kind = self.source_format or "unreadable"
         return self.findings.table(f"{self.source}: {kind}, {self.images:,} images, {self.garments:,} garments")

@@ -57,7 +57,7 @@ class ConversionReport:
             "findings": self.findings.to_json(),
         }
 
-    def table(self) -> Table:
+    def table(self) -> Table | str:
         """The findings by kind, for `rich`."""
         title = (
             f"{self.source_format} to {self.target_format}: {self.images:,} of {self.files_read:,} images, "

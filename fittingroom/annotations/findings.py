@@ -130,16 +130,18 @@ class Findings:
             "examples_left_out": self.total() - len(self.examples),
         }
 
-    def table(self, title: str) -> Table:
-        """A printable table: one row a kind, errors first."""
-        table = Table("severity", "kind", "count", "meaning", "first example", title=title)
+    def table(self, title: str) -> Table | str:
+        """A printable table: one row a kind, errors first; without findings one line that says so."""
+        if not self.counts:
+            return f"{title}: nothing found"
+        table = Table("severity", "kind", "count", "meaning, and the first example", title=title)
         first = {finding.kind: finding for finding in reversed(self.examples)}
         order = {"error": 0, "warning": 1, "note": 2}
         for kind, count in sorted(self.counts.items(), key=lambda pair: (order[KINDS[pair[0]][0]], -pair[1], pair[0])):
             severity, meaning = KINDS[kind]
             example = first[kind]
             where = " ".join(part for part in (example.file, example.garment) if part)
-            table.add_row(severity, kind, f"{count:,}", meaning, _plain(f"{where}: {example.message}"[:120]))
+            table.add_row(severity, kind, f"{count:,}", f"{meaning}\n" + _plain(f"{where}: {example.message}"[:120]))
         return table
 
 
