@@ -57,11 +57,15 @@ def launch(module: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280, check=False)
 
 
-def test_a_style_is_trained_by_two_processes(prepared: World, tmp_path: Path) -> None:
-    place = prepared.workspace
+def write_style_job(world: World, out: Path, steps: int) -> None:
+    place = world.workspace
     job = {"name": STYLE, "source": [str(place.prepared("blue-solid"))], "target": str(place.prepared(STYLE))}
-    settings = TINY_STYLE | {"epochs": 1, "steps_per_epoch": 8, "sample_steps": 8}
-    write_json(tmp_path / "job.json", {**job, "out": str(tmp_path), "device": "cpu", "settings": settings})
+    settings = TINY_STYLE | {"epochs": 1, "steps_per_epoch": steps, "sample_steps": steps}
+    write_json(out / "job.json", {**job, "out": str(out), "device": "cpu", "settings": settings})
+
+
+def test_a_style_is_trained_by_two_processes(prepared: World, tmp_path: Path) -> None:
+    write_style_job(prepared, tmp_path, 8)
     done = launch("fittingroom.translation.train", tmp_path)
     assert done.returncode == 0, done.stderr
     weights = read_weights(tmp_path / "weights.safetensors", "style")
