@@ -6,6 +6,7 @@ The library's map (each part is usable alone; nothing here knows of Prefect, and
 ``errors``             the error tree and its exit codes
 ``settings``           workspace root, device, tracking URI, network limits (``FITTINGROOM_*``)
 ``workspace``          every path the pipeline writes; atomic writes; content digests
+``locks``              one at a time, between processes; a killed holder holds nothing
 ``boxes masks images`` geometry and safe decoding
 ``categories``         DeepFashion2's 13 categories
 ``garment``            a garment instance found in a picture
@@ -23,6 +24,7 @@ The library's map (each part is usable alone; nothing here knows of Prefect, and
 ``tryon``              the ten steps from photo to picture
 ``sample``             the rendered sample world, so that all of it runs offline
 ``app``                the try-on page
+``retention``          personal pictures are deleted when their time has come
 ``cli``                the command line
 ``doctor``             what is installed, reachable and missing
 =====================  =============================================================================

@@ -254,7 +254,8 @@ class _Training:
             generator.set_domain_colour(painted.mean_colour())
         self.place = _Place()
         accelerator.register_for_checkpointing(self.place)
-        self.checkpoints = CheckpointFolder(out / "checkpoints")
+        pools = {"pool_a": self.model.pool_a, "pool_b": self.model.pool_b}
+        self.checkpoints = CheckpointFolder(out / "checkpoints", own=pools)
         self._samples = [read_prepared(path, settings.image_size) for path in self._sample_paths()]
         self._targets = [read_prepared(path, settings.image_size)[0] for path in data.target[:SAMPLES]]
 
