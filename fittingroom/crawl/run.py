@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections import defaultdict, deque
@@ -10,17 +11,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from fittingroom.catalog import Style
 from fittingroom.crawl.candidates import HEALABLE, Candidate
+from fittingroom.crawl.check import TooSmall, checked
 from fittingroom.crawl.fetcher import Fetcher, FetchFailed
 from fittingroom.crawl.settings import CrawlSettings
 from fittingroom.crawl.sources import check_sources, discover_source, without_repeats
-from fittingroom.crawl.store import Checked, Store, TooSmall, check
+from fittingroom.crawl.store import Store
 from fittingroom.errors import HostUnavailable, ImageRejected, MissingInputError
 from fittingroom.manifest import ImageRow, Manifest
-from fittingroom.workspace import digest_bytes
+from fittingroom.workspace import digest_file
 
 _ACCEPT_IMAGE = "image/webp,image/png,image/jpeg,image/*;q=0.8,*/*;q=0.5"
 _OPT_OUT = frozenset({"noai", "noimageai", "noindex", "noimageindex", "none"})
@@ -165,15 +168,17 @@ def _settle(
     row = _base_row(candidate, "kept")
     try:
         if candidate.is_file:
-            data = _read_file(Path(candidate.url), settings)
-            if old is not None and old.status == "kept" and store.has_file(old) and _same_bytes(old, data):
+            path = Path(candidate.url)
+            if old is not None and old.status == "kept" and store.has_file(old) and _same_bytes(old, path):
                 return old
-        else:
-            got = _download(candidate, old, fetcher, store, settings)
-            if isinstance(got, ImageRow):
-                return got
-            data, row = got[0], replace(row, **got[1])  # type: ignore[arg-type]
-        picture: Checked = check(data, settings)
+            with _opened_file(path) as stream, checked(stream, settings) as picture:
+                return store.keep(picture, row)
+        got = _download(candidate, old, fetcher, store, settings)
+        if isinstance(got, ImageRow):
+            return got
+        row = replace(row, **got[1])  # type: ignore[arg-type]  # `_download` names fields of the row
+        with got[0] as stream, checked(stream, settings) as picture:
+            return store.keep(picture, row)
     except FetchFailed as failure:
         return store.note(
             replace(
@@ -192,12 +197,11 @@ def _settle(
         return store.note(replace(row, status="failed", reason=error.reason, detail=error.detail))
     except MissingInputError:
         return store.note(replace(row, status="failed", reason="not_found", detail="no such file"))
-    return store.keep(picture, row)
 
 
 def _download(
     candidate: Candidate, old: ImageRow | None, fetcher: Fetcher, store: Store, settings: CrawlSettings
-) -> tuple[bytes, dict[str, str | int]] | ImageRow:
+) -> tuple[BinaryIO, dict[str, str | int]] | ImageRow:
     """The picture's bytes and what the answer says of them; or the old row, where the host says that it still holds.
 
     Raises:
@@ -216,7 +220,7 @@ def _download(
         return store.note(replace(old, status="kept"))
     if _opted_out(answer.headers.get("X-Robots-Tag", "")):
         raise FetchFailed("opt_out", "X-Robots-Tag", http_status=answer.http_status, final_url=answer.final_url)
-    return answer.body, {
+    return answer.content, {
         "final_url": answer.final_url if answer.final_url != candidate.url else "",
         "http_status": answer.http_status,
         "attempts": answer.attempts,
@@ -234,21 +238,19 @@ def _opted_out(header: str) -> bool:
     return False
 
 
-def _read_file(path: Path, settings: CrawlSettings) -> bytes:
+def _opened_file(path: Path) -> BinaryIO:
     try:
-        size = path.stat().st_size
-        if size > settings.max_image_bytes:
-            detail = f"expected at most {settings.max_image_bytes:,} bytes, got {size:,}"
-            raise ImageRejected("too_many_bytes", str(path), detail)
-        return path.read_bytes()
+        return path.open("rb")
+    except FileNotFoundError:
+        raise MissingInputError("image", path) from None
     except OSError as error:
-        if isinstance(error, FileNotFoundError):
-            raise MissingInputError("image", path) from None
         raise ImageRejected("unreadable", str(path), f"cannot be read: {error.strerror}") from None
 
 
-def _same_bytes(row: ImageRow, data: bytes) -> bool:
-    return row.source_sha256 == digest_bytes(data)
+def _same_bytes(row: ImageRow, path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return row.source_sha256 == digest_file(path)
+    return False
 
 
 def _work(

@@ -40,8 +40,9 @@ class CrawlSettings:
     max_images: int = 5000
     """Pictures taken from one source."""
     max_page_bytes: int = 8_000_000
-    max_image_bytes: int = 40_000_000
-    max_pixels: int = 50_000_000
+    max_image_bytes: int = 25_000_000
+    max_pixels: int = 36_000_000
+    """Less where decoding would take more memory than `fittingroom.crawl.memory` allows: 25 million for PNG, say."""
     min_side: int = 32
     """Pictures with a shorter side than this (logos, tracking pixels) are refused."""
     max_redirects: int = 5
