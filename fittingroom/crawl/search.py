@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 from fittingroom.catalog import SearchSource
 from fittingroom.crawl.candidates import Candidate
 from fittingroom.crawl.fetcher import Fetcher, FetchFailed
-from fittingroom.crawl.pages import address_of
 from fittingroom.crawl.settings import CrawlSettings
+from fittingroom.crawl.written import address_of
 from fittingroom.errors import SettingError
 from fittingroom.settings import Settings, get_settings
 

@@ -12,9 +12,10 @@ from fittingroom import images
 from fittingroom.catalog import FolderSource, PageSource, SearchSource, Source, Style, UrlsSource
 from fittingroom.crawl.candidates import HEALABLE, Candidate
 from fittingroom.crawl.fetcher import Answer, Fetcher, FetchFailed
-from fittingroom.crawl.pages import address_of, read_page
+from fittingroom.crawl.pages import read_page
 from fittingroom.crawl.search import search
 from fittingroom.crawl.settings import CrawlSettings
+from fittingroom.crawl.written import address_of
 from fittingroom.errors import CatalogError, HostUnavailable, MissingInputError
 
 _ACCEPT_PAGE = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.1"
