@@ -23,6 +23,16 @@ def register(app: typer.Typer) -> None:
 def crawl(
     catalog_file: Annotated[Path, typer.Argument(metavar="CATALOG.yaml", help="Styles and their sources.")],
     style: Annotated[str | None, typer.Option(help="Only this style.")] = None,
+    retry_failed: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CLASS",
+            help="Also try again what ended with this reason or status, such as not_found or failed; may be repeated.",
+        ),
+    ] = None,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Ask again for pictures that are here, by ETag and Last-Modified.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> int:
     """Fetch the pictures of a catalog's styles into the workspace; exit 1 when a style ends with none."""
@@ -37,7 +47,8 @@ def crawl(
     wanted = [s for s in catalog.styles if style in (None, s.name)]
     if not wanted:
         raise InputError(f"--style: expected one of {', '.join(s.name for s in catalog.styles)}, got {style!r}")
-    crawl_settings = CrawlSettings.from_installation(settings)
+    retry = [reason for given in retry_failed or () for reason in given.split(",")]
+    crawl_settings = CrawlSettings.from_installation(settings, retry=tuple(retry), refresh=refresh)
     found: dict[str, Manifest] = {}
     for each in wanted:
         with progress_bar(f"crawl {each.name}", quiet=as_json) as listener:

@@ -18,11 +18,13 @@ from fittingroom.catalog import Style
 from fittingroom.crawl.candidates import HEALABLE, Candidate
 from fittingroom.crawl.check import TooSmall, checked
 from fittingroom.crawl.fetcher import Fetcher, FetchFailed
+from fittingroom.crawl.search import SearchKeys
 from fittingroom.crawl.settings import CrawlSettings
 from fittingroom.crawl.sources import check_sources, discover_source, without_repeats
 from fittingroom.crawl.store import Store
 from fittingroom.errors import HostUnavailable, ImageRejected, MissingInputError
 from fittingroom.manifest import ImageRow, Manifest
+from fittingroom.settings import get_settings
 from fittingroom.workspace import digest_file
 
 _ACCEPT_IMAGE = "image/webp,image/png,image/jpeg,image/*;q=0.8,*/*;q=0.5"
@@ -41,20 +43,34 @@ class CrawlProgress:
 Listener = Callable[[CrawlProgress], None]
 
 
-def discover(style: Style, settings: CrawlSettings) -> list[Candidate]:
-    """Ask every source of ``style`` what it offers; no picture is fetched.
+def discover(style: Style, settings: CrawlSettings, keys: SearchKeys | None = None) -> list[Candidate]:
+    """Ask every source of ``style`` what it offers; no picture is fetched. ``keys``: the installation's if None.
 
     Raises:
         MissingInputError, CatalogError: a file or folder of a source is missing or unusable, before any request.
         HostUnavailable: a source that cannot be reached for now.
     """
+    found, unreachable = _discover(style, settings, keys)
+    if unreachable is not None:
+        raise unreachable
+    return found
+
+
+def _discover(
+    style: Style, settings: CrawlSettings, keys: SearchKeys | None
+) -> tuple[list[Candidate], HostUnavailable | None]:
+    """What could be found, and the last source that could not be reached."""
     check_sources(style)
+    keys = keys or SearchKeys.from_installation(get_settings())
+    found: list[Candidate] = []
+    unreachable: HostUnavailable | None = None
     with Fetcher(settings) as fetcher:
-        return without_repeats(
-            candidate
-            for index, source in enumerate(style.sources)
-            for candidate in discover_source(source, index, fetcher, settings)
-        )
+        for index, source in enumerate(style.sources):
+            try:
+                found += discover_source(source, index, fetcher, settings, keys)
+            except HostUnavailable as error:
+                unreachable = error
+    return without_repeats(found), unreachable
 
 
 def fetch(
@@ -85,7 +101,13 @@ def fetch(
     return [rows[candidate.url] for candidate in without_repeats(candidates)]
 
 
-def crawl_style(style: Style, out_dir: Path, settings: CrawlSettings, listener: Listener | None = None) -> Manifest:
+def crawl_style(
+    style: Style,
+    out_dir: Path,
+    settings: CrawlSettings,
+    listener: Listener | None = None,
+    keys: SearchKeys | None = None,
+) -> Manifest:
     """Crawl one style wholly; running it again fetches only what is new or may have healed.
 
     What every source was asked for and no longer offers is marked ``gone``, its file kept.
@@ -94,16 +116,7 @@ def crawl_style(style: Style, out_dir: Path, settings: CrawlSettings, listener: 
         MissingInputError, CatalogError: before any request. HostUnavailable: after all else was done, a source that
         could not be reached.
     """
-    check_sources(style)
-    found: list[Candidate] = []
-    unreachable: HostUnavailable | None = None
-    with Fetcher(settings) as fetcher:
-        for index, source in enumerate(style.sources):
-            try:
-                found += discover_source(source, index, fetcher, settings)
-            except HostUnavailable as error:
-                unreachable = error
-    found = without_repeats(found)
+    found, unreachable = _discover(style, settings, keys)
     if unreachable is None:
         mark_gone(found, out_dir, settings)
     fetch(found, out_dir, settings, listener)
@@ -132,7 +145,7 @@ def _settled(
     """The row of a candidate that needs no work, or None."""
     if candidate.status:
         return store.note(_base_row(candidate, candidate.status, reason=candidate.reason, detail=candidate.detail))
-    if row is None or row.reason in HEALABLE:
+    if row is None or row.reason in HEALABLE or {row.reason, row.status} & set(settings.retry):
         return None
     if row.status == "duplicate":
         keeper = known.get(row.duplicate_of)
