@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from fittingroom.boxes import Box
+from fittingroom.cutout.people import covered_share
 from fittingroom.cutout.settings import CutoutSettings
 from fittingroom.errors import FittingroomError
 from fittingroom.images import RGB
@@ -18,13 +19,15 @@ REFUSAL_REASONS = (
     "cropped_by_border",
     "too_small",
     "blurred",
+    "covered",
     "torn_mask",
     "doubtful_mask",
     "not_the_style",
     "dropped_by_hand",
 )
-"""doubtful_mask: the background is not plain enough to be sure, and no finder helped. not_the_style: the caller's own
-test turned it down. The others say themselves."""
+"""person: a figure where a garment should be. covered: by hands or hair. doubtful_mask: the background is not plain
+enough to be sure, and no finder helped. not_the_style: the caller's own test, such as of its colour, turned it down.
+The others say themselves."""
 
 _SHARPNESS_SIDE = 400
 _SHARPNESS_WINDOW = 17
@@ -99,4 +102,7 @@ def check_garment(image: RGB, mask: Mask, scale: float, settings: CutoutSettings
     sharp = sharpness(image, mask)
     if sharp < settings.minimum_sharpness:
         raise Refused("blurred", f"sharpness {sharp:.2f}, expected {settings.minimum_sharpness:.2f} or more")
+    covered = covered_share(image, mask)
+    if covered > settings.maximum_covered:
+        raise Refused("covered", f"skin or hair across {covered:.0%}, expected {settings.maximum_covered:.0%} or less")
     return box
