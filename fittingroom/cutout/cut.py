@@ -10,7 +10,7 @@ import numpy as np
 
 from fittingroom.boxes import Box
 from fittingroom.cutout.judge import Refused, check_garment
-from fittingroom.cutout.people import is_figure
+from fittingroom.cutout.people import covered_share, is_figure
 from fittingroom.cutout.plain import PlainMask, find_on_plain
 from fittingroom.cutout.settings import CutoutSettings
 from fittingroom.garment import Garment, GarmentFinder
@@ -55,6 +55,9 @@ def cut_out(
     image, scale = _limit(image_rgb, settings.maximum_side)
     mask, method, sure, category = _choose(image, settings, finder)
     box = check_garment(image, mask, scale, settings)
+    covered = covered_share(image, mask, outline=method == "model")
+    if covered > settings.maximum_covered:
+        raise Refused("covered", f"skin or hair across {covered:.0%}, expected {settings.maximum_covered:.0%} or less")
     if accept is not None and (why := accept(image, mask)):
         raise Refused("not_the_style", why)
     source_box = Box(*(round(value * scale) for value in box)).clip(*image_rgb.shape[:2])

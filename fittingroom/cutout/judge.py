@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 
 from fittingroom.boxes import Box
-from fittingroom.cutout.people import covered_share
 from fittingroom.cutout.settings import CutoutSettings
 from fittingroom.errors import FittingroomError
 from fittingroom.images import RGB
@@ -102,7 +101,4 @@ def check_garment(image: RGB, mask: Mask, scale: float, settings: CutoutSettings
     sharp = sharpness(image, mask)
     if sharp < settings.minimum_sharpness:
         raise Refused("blurred", f"sharpness {sharp:.2f}, expected {settings.minimum_sharpness:.2f} or more")
-    covered = covered_share(image, mask)
-    if covered > settings.maximum_covered:
-        raise Refused("covered", f"skin or hair across {covered:.0%}, expected {settings.maximum_covered:.0%} or less")
     return box

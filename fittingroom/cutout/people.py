@@ -45,10 +45,11 @@ def is_figure(image: RGB, mask: Mask) -> bool:
     return (tall > 1.4 and has_head) or (tall > 1.2 and _has_face(bare[: max(int(_FACES_WITHIN * height), 4)], figure))
 
 
-def covered_share(image: RGB, mask: Mask) -> float:
+def covered_share(image: RGB, mask: Mask, outline: bool = False) -> float:
     """How much skin or hair lies across the garment at ``mask``, of its area, 0 to 1.
 
-    Counted are patches of skin on it, and what bites into its outline, where that is skin or nearly black.
+    Counted are patches of skin on it and, with ``outline``, what bites into its outline where that is skin or nearly
+    black: a segmenter leaves hands and hair out. Without a segmenter what bites into it is the background.
     """
     box = bounding_box(mask)
     if box is None:
@@ -58,11 +59,12 @@ def covered_share(image: RGB, mask: Mask) -> float:
     on_it = bare & garment
     if area(on_it) > _SKIN_COLOURED * area(garment):
         return 0.0
-    side = max(min(garment.shape) // 6, 3) | 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    bites = (cv2.morphologyEx(garment.astype(np.uint8), cv2.MORPH_CLOSE, kernel) > 0) & ~garment
-    hair = picture.max(axis=2) < 60
-    across = (bites & (bare | hair)) | _patches(on_it, least=0.01 * area(garment))
+    across = _patches(on_it, least=0.01 * area(garment))
+    if outline:
+        side = max(min(garment.shape) // 6, 3) | 1
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+        bites = (cv2.morphologyEx(garment.astype(np.uint8), cv2.MORPH_CLOSE, kernel) > 0) & ~garment
+        across = across | (bites & (bare | (picture.max(axis=2) < 60)))
     return area(across) / area(garment)
 
 
