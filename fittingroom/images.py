@@ -6,13 +6,16 @@ bytes, pixels and formats are limited before a pixel is decoded; EXIF orientatio
 
 from __future__ import annotations
 
+import contextlib
 import io
+import struct
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -29,12 +32,17 @@ MAX_PIXELS = 50_000_000
 """Pixels in one picture: a 50-megapixel camera passes, a decompression bomb does not."""
 MAX_BYTES = 40_000_000
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif")
+REFUSED_SUFFIXES = (".bmp", ".heic", ".heif", ".ico", ".jp2", ".jxl", ".psd", ".svg", ".tif", ".tiff")
+"""Pictures by name that are listed, too, so that whoever put them there is told that they cannot be read."""
 
-_decoding = threading.Lock()
+_ORIENTATION = 0x0112
+_profiles = threading.Lock()
+"""LittleCMS profile objects are not shared between threads."""
 
 # Our own, lower cap on pixels is an error that names the picture; `catch_warnings` around each decoding would not be
 # safe between threads.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\..*")  # damaged EXIF and the like
 
 
 @dataclass(frozen=True)
@@ -48,42 +56,91 @@ class ImageHeader:
 
 
 @contextmanager
-def _opened(source: Path | bytes, name: str, max_pixels: int, max_bytes: int) -> Iterator[Image.Image]:
-    if isinstance(source, bytes):
-        data = source
-    else:
+def opened(
+    source: Path | bytes | BinaryIO, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES
+) -> Iterator[Image.Image]:
+    """A picture whose header was read and found acceptable, no pixel decoded yet.
+
+    What goes wrong while the block decodes it is raised as `ImageRejected`, too.
+
+    Raises:
+        ImageRejected: not a picture we accept. MissingInputError: no such file.
+    """
+    name = str(source) if isinstance(source, Path) else "image"
+    with _stream(source, name, max_bytes) as stream:
         try:
-            size = source.stat().st_size
-        except OSError:
-            raise MissingInputError("image", source) from None
-        if size > max_bytes:
-            raise ImageRejected("too_many_bytes", name, f"expected at most {max_bytes:,} bytes, got {size:,}")
-        try:
-            data = source.read_bytes()
-        except OSError as error:
-            raise ImageRejected("unreadable", name, f"cannot be read: {error.strerror}") from None
-    if not data:
-        raise ImageRejected("empty", name, "expected an image, got an empty file")
-    if len(data) > max_bytes:
-        raise ImageRejected("too_many_bytes", name, f"expected at most {max_bytes:,} bytes, got {len(data):,}")
+            image = Image.open(stream, formats=ALLOWED_FORMATS)
+        except UnidentifiedImageError:
+            stream.seek(0)
+            raise _unopened(stream.read(32), name) from None
+        except Image.DecompressionBombError:
+            raise _too_large(name, max_pixels) from None
+        except Exception as error:  # noqa: BLE001  Pillow's parsers raise anything on hostile bytes
+            raise ImageRejected("unreadable", name, f"its header cannot be read: {error}") from None
+        with image:
+            _refuse_size(image, name, max_pixels)
+            try:
+                image.seek(0)
+                _refuse_size(image, name, max_pixels)  # a GIF's first frame may reach beyond what its header says
+                yield image
+            except ImageRejected:
+                raise
+            except Image.DecompressionBombError:
+                raise _too_large(name, max_pixels) from None
+            except OSError as error:
+                reason = "truncated" if "truncated" in str(error) else "unreadable"
+                raise ImageRejected(reason, name, f"cannot be decoded: {error}") from None
+            except Exception as error:  # noqa: BLE001  as above
+                raise ImageRejected("unreadable", name, f"cannot be decoded: {error}") from None
+
+
+@contextmanager
+def _stream(source: Path | bytes | BinaryIO, name: str, max_bytes: int) -> Iterator[BinaryIO]:
     try:
-        image = Image.open(io.BytesIO(data), formats=ALLOWED_FORMATS)
-    except UnidentifiedImageError:
-        allowed = ", ".join(ALLOWED_FORMATS)
-        raise ImageRejected("format_not_allowed", name, f"expected one of {allowed}; it is none of these") from None
-    except Image.DecompressionBombError:
-        raise ImageRejected("too_many_pixels", name, f"expected at most {max_pixels:,} pixels, got more") from None
-    except Exception as error:  # noqa: BLE001  Pillow's parsers raise anything on hostile bytes
-        raise ImageRejected("unreadable", name, f"its header cannot be read: {error}") from None
-    with image:
-        width, height = image.size
-        if width <= 0 or height <= 0:
-            raise ImageRejected("zero_size", name, f"expected a picture, got {width} x {height} pixels")
-        if width * height > max_pixels:
-            raise ImageRejected(
-                "too_many_pixels", name, f"expected at most {max_pixels:,} pixels, got {width} x {height}"
-            )
-        yield image
+        with contextlib.ExitStack() as stack:
+            if isinstance(source, bytes):
+                stream: BinaryIO = io.BytesIO(source)
+            elif isinstance(source, Path):
+                stream = stack.enter_context(source.open("rb"))
+            else:
+                stream = source
+            size = stream.seek(0, io.SEEK_END)
+            if not size:
+                raise ImageRejected("empty", name, "expected an image, got an empty file")
+            if size > max_bytes:
+                raise ImageRejected("too_many_bytes", name, f"expected at most {max_bytes:,} bytes, got {size:,}")
+            stream.seek(0)
+            yield stream
+    except FileNotFoundError:
+        raise MissingInputError("image", name) from None
+    except OSError as error:
+        raise ImageRejected("unreadable", name, f"cannot be read: {error.strerror}") from None
+
+
+def _too_large(name: str, max_pixels: int) -> ImageRejected:
+    return ImageRejected("too_many_pixels", name, f"expected at most {max_pixels:,} pixels, got more")
+
+
+def _refuse_size(image: Image.Image, name: str, max_pixels: int) -> None:
+    width, height = image.size
+    if width <= 0 or height <= 0:
+        raise ImageRejected("zero_size", name, f"expected a picture, got {width} x {height} pixels")
+    if width * height > max_pixels:
+        raise ImageRejected("too_many_pixels", name, f"expected at most {max_pixels:,} pixels, got {width} x {height}")
+
+
+def _unopened(data: bytes, name: str) -> ImageRejected:
+    """Why Pillow's readers all passed: another format, or one of ours whose first bytes lie about the rest."""
+    if data[:4] == b"GIF8" and len(data) >= 10:
+        width, height = struct.unpack_from("<HH", data, 6)
+        if not width or not height:
+            return ImageRejected("zero_size", name, f"expected a picture, got {width} x {height} pixels")
+    begins = data.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8"))
+    if begins or (data[:4] == b"RIFF" and data[8:12] == b"WEBP") or data[4:12] in (b"ftypavif", b"ftypavis"):
+        return ImageRejected("unreadable", name, "its header cannot be read")
+    return ImageRejected(
+        "format_not_allowed", name, f"expected one of {', '.join(ALLOWED_FORMATS)}; it is none of these"
+    )
 
 
 def probe(source: Path | bytes, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES) -> ImageHeader:
@@ -92,9 +149,13 @@ def probe(source: Path | bytes, *, max_pixels: int = MAX_PIXELS, max_bytes: int 
     Raises:
         ImageRejected: not a picture we accept. MissingInputError: no such file.
     """
-    name = "image" if isinstance(source, bytes) else str(source)
-    with _opened(source, name, max_pixels, max_bytes) as image:
-        return ImageHeader(image.width, image.height, str(image.format), image.mode)
+    with opened(source, max_pixels=max_pixels, max_bytes=max_bytes) as image:
+        return header_of(image)
+
+
+def header_of(image: Image.Image) -> ImageHeader:
+    """The header of an opened picture. A camera's several pictures in one JPEG (MPO) are a JPEG, of the first one."""
+    return ImageHeader(image.width, image.height, "JPEG" if image.format == "MPO" else str(image.format), image.mode)
 
 
 def read_rgba(source: Path | bytes, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES) -> RGB:
@@ -125,7 +186,7 @@ def read_as_stored(
         if not found or image.mode not in ("RGB", "RGBA"):
             return _to_srgb_rgba(image)
         profile = bytes(found)
-        return ImageOps.exif_transpose(image).convert("RGBA")
+        return _upright(image).convert("RGBA")
 
     return _decoded(source, max_pixels, max_bytes, convert), profile
 
@@ -133,7 +194,7 @@ def read_as_stored(
 def to_srgb(image: RGB, profile: bytes, inverse: bool = False) -> RGB:
     """(H, W, 3) from the colour space of an ICC ``profile`` to sRGB, or back; unchanged where the profile is broken."""
     try:
-        with _decoding:  # LittleCMS profile objects are not shared between threads
+        with _profiles:
             own, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
             source, target = (srgb, own) if inverse else (own, srgb)
             converted = ImageCms.profileToProfile(
@@ -147,19 +208,9 @@ def to_srgb(image: RGB, profile: bytes, inverse: bool = False) -> RGB:
 def _decoded(
     source: Path | bytes, max_pixels: int, max_bytes: int, convert: Callable[[Image.Image], Image.Image]
 ) -> RGB:
-    name = "image" if isinstance(source, bytes) else str(source)
-    with _opened(source, name, max_pixels, max_bytes) as image:
-        try:
-            image.seek(0)
-            image.load()
-            return np.array(convert(image))
-        except ImageRejected:
-            raise
-        except OSError as error:
-            reason = "truncated" if "truncated" in str(error) else "unreadable"
-            raise ImageRejected(reason, name, f"cannot be decoded: {error}") from None
-        except Exception as error:  # noqa: BLE001  as above
-            raise ImageRejected("unreadable", name, f"cannot be decoded: {error}") from None
+    with opened(source, max_pixels=max_pixels, max_bytes=max_bytes) as image:
+        image.load()
+        return np.array(convert(image))
 
 
 def read_rgb(source: Path | bytes, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES) -> RGB:
@@ -171,24 +222,70 @@ def read_rgb(source: Path | bytes, *, max_pixels: int = MAX_PIXELS, max_bytes: i
     return flatten_on_white(read_rgba(source, max_pixels=max_pixels, max_bytes=max_bytes))
 
 
-def _to_srgb_rgba(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        values = np.asarray(image, np.float64)
-        top = 65535.0 if values.max(initial=0) > 255 else 255.0
-        image = Image.fromarray((np.clip(values / top, 0, 1) * 255).round().astype(np.uint8))
+def is_srgb_as_stored(image: Image.Image) -> bool:
+    """Whether the stored pixels of an opened picture are what it looks like: 8-bit sRGB or grey, right side up."""
+    if image.mode not in ("L", "RGB", "RGBA") or image.info.get("icc_profile"):
+        return False
+    try:
+        # What stands before the pixels: a PNG's own `getexif` would decode them to look behind.
+        return Image.Image.getexif(image).get(_ORIENTATION, 1) in (0, 1)
+    except Exception:  # noqa: BLE001  Pillow's EXIF reader raises anything on hostile bytes
+        return True
+
+
+def to_upright_srgb(image: Image.Image) -> Image.Image:
+    """An opened picture as sRGB, right side up: mode RGB, or RGBA where some of it may be see-through."""
     profile = image.info.get("icc_profile")
-    oriented = ImageOps.exif_transpose(image)
-    if profile and oriented.mode in ("RGB", "RGBA", "CMYK"):
-        oriented = _apply_profile(oriented, profile)
-    return oriented.convert("RGBA")
+    turned = _upright(image)
+    if turned.mode in ("I", "F") or turned.mode.startswith("I;"):
+        return _shallow(turned)
+    if turned.mode not in ("L", "RGB", "RGBA", "CMYK") or "transparency" in turned.info:
+        turned = turned.convert("RGBA")  # a palette's colours and a 1-bit picture's are in the profile's space
+    if profile:
+        turned = _apply_profile(turned, profile)
+    return turned if turned.mode in ("RGB", "RGBA") else turned.convert("RGB")
+
+
+def _to_srgb_rgba(image: Image.Image) -> Image.Image:
+    return to_upright_srgb(image).convert("RGBA")
+
+
+_TO_8_BITS = np.round(np.arange(65_536) / 257).astype(np.uint8)
+
+
+def _shallow(image: Image.Image) -> Image.Image:
+    """More than 8 bits of grey as 8, the one value that a PNG calls transparent see-through."""
+    deep = np.clip(np.asarray(image), 0, 65_535).astype(np.uint16, copy=False)
+    shallow = _TO_8_BITS[deep] if deep.max(initial=0) > 255 else deep.astype(np.uint8)
+    clear = image.info.get("transparency")
+    if not isinstance(clear, int):
+        return Image.fromarray(shallow).convert("RGB")
+    opaque = np.where(deep == clear, 0, 255).astype(np.uint8)
+    return Image.merge("LA", (Image.fromarray(shallow), Image.fromarray(opaque))).convert("RGBA")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned as its EXIF says; damaged EXIF is no reason to lose a good picture."""
+    try:
+        ImageOps.exif_transpose(image, in_place=True)
+    except Exception:  # noqa: BLE001  as above
+        image.load()
+    return image
+
+
+_PROFILE_MODES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}
 
 
 def _apply_profile(image: Image.Image, profile: bytes) -> Image.Image:
+    """Colours from the space of an ICC ``profile`` to sRGB; unchanged where the profile is broken or not for them."""
     alpha = image.getchannel("A") if image.mode == "RGBA" else None
-    colours = image.convert("RGB") if image.mode == "RGBA" else image
     try:
-        with _decoding:  # LittleCMS profile objects are not shared between threads
+        with _profiles:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            mode = _PROFILE_MODES.get(source.profile.xcolor_space.strip(), "")
+            if not mode or (mode == "CMYK") != (image.mode == "CMYK"):
+                return image
+            colours = image if image.mode == mode else image.convert(mode)
             converted = ImageCms.profileToProfile(colours, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError):
         return image  # a broken profile is no reason to lose a good picture
@@ -241,14 +338,17 @@ def resize(image: RGB, width: int, height: int) -> RGB:
 def list_images(folder: Path) -> list[Path]:
     """Picture files directly in ``folder`` by suffix, sorted by name; links and hidden files are left out.
 
+    Among them may be formats that are refused when they are read (`REFUSED_SUFFIXES`).
+
     Raises:
         MissingInputError: no such folder.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise MissingInputError("folder", folder)
+    named = (*IMAGE_SUFFIXES, *REFUSED_SUFFIXES)
     return sorted(
         p
         for p in folder.iterdir()
-        if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".") and not p.is_symlink() and p.is_file()
+        if p.suffix.lower() in named and not p.name.startswith(".") and not p.is_symlink() and p.is_file()
     )

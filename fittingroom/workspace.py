@@ -129,29 +129,50 @@ class Workspace:
 
 
 @contextlib.contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary name beside ``path`` that becomes ``path`` when the block ends well, and vanishes when it does not.
+def temporary_beside(path: Path) -> Iterator[Path]:
+    """An empty, hidden file beside ``path``, to be written and renamed; it vanishes with the block if it was not.
 
     Raises:
         StorageUnavailable: the disk is full.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.", suffix=".tmp")
-    os.close(handle)
-    temporary = Path(name)
+    temporary: Path | None = None
     try:
-        yield temporary
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.", suffix=".tmp")
+        os.close(handle)
+        temporary = Path(name)
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
+        yield temporary
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageUnavailable(f"no space left to write {path}") from error
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary name beside ``path`` that becomes ``path`` when the block ends well, and vanishes when it does not.
+
+    Raises:
+        StorageUnavailable: the disk is full.
+    """
+    with temporary_beside(path) as temporary:
+        yield temporary
+        temporary.replace(path)
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write ``data`` into an existing file and wait until it is on the disk."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -160,10 +181,8 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         StorageUnavailable: the disk is full.
     """
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    with atomic_path(path) as temporary:
+        write_durably(temporary, data)
 
 
 def write_text(path: Path, text: str) -> None:

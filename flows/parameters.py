@@ -87,6 +87,9 @@ class CrawlParameters(Parameters):
     max_age_hours: float = Field(
         24.0, gt=0, le=8760, description="Do not crawl a style again before its pictures are this old"
     )
+    retry_failed: list[str] = Field(
+        [], description="Reasons or statuses to try again though they do not heal by themselves, such as not_found"
+    )
     allow_loopback: bool = Field(
         default_factory=lambda: get_settings().allow_loopback,
         description="Let the crawler fetch from this machine (only the sample shop needs it)",
@@ -99,6 +102,7 @@ class CrawlParameters(Parameters):
             "allow_loopback": self.allow_loopback,
             "per_host_delay": self.per_host_delay,
             "max_images": self.max_images,
+            "retry": self.retry_failed,
         }
 
 
@@ -109,6 +113,10 @@ class PrepareParameters(Parameters):
     method: Literal["auto", "plain", "model"] = Field(
         "auto", description="How garments are cut out: by a plain background, by the segmenter, or by what fits"
     )
+    people: Literal["allow", "refuse"] = Field(
+        "allow", description="Refuse pictures of people where a style's sources should show garments only"
+    )
+    check_colour: bool = Field(True, description="Refuse garments that are plainly not of their style's colour")
     use_segmenter: bool = Field(False, description="Let the registered segmenter help with photos that are not plain")
     size: Literal[128, 256, 512] = Field(256, description="Side of the training pictures, in pixels")
     flip: bool = Field(True, description="Also make a mirrored twin of every picture")

@@ -9,7 +9,17 @@ from flows.parameters import PrepareParameters
 from flows.timeouts import HOURS
 from tasks.caching import Record, records_in
 from tasks.crawling import crawled_pictures, crawled_styles
-from tasks.pictures import PreparedStyle, cut_out_shard, plan, prepare_shard, settle_folder, show_before_after
+from tasks.pictures import (
+    PreparedStyle,
+    cut_out_shard,
+    plan,
+    prepare_shard,
+    said_by_hand,
+    settle_folder,
+    show_before_after,
+    show_contact_sheet,
+    wanted_colour,
+)
 from tasks.registering import finder_if_wanted
 from tasks.runners import shard_runner
 
@@ -31,16 +41,20 @@ def prepare_garments(parameters: PrepareParameters) -> dict[str, PreparedStyle]:
 
 
 def _cut_out(style: str, parameters: PrepareParameters) -> list[PrefectFuture[Record]]:
-    finder = finder_if_wanted(parameters.place, parameters.use_segmenter)
+    place = parameters.place
+    finder = finder_if_wanted(place, parameters.use_segmenter)
+    digests = crawled_pictures(place, style)
     return [
         cut_out_shard.submit(
-            workspace=str(parameters.place.root),
+            workspace=str(place.root),
             style=style,
             shard=shard,
-            settings={"method": parameters.method},
+            settings={"method": parameters.method, "people": parameters.people},
             finder=finder,
+            colour=wanted_colour(place, style) if parameters.check_colour else "",
+            by_hand=said_by_hand(place, style, {name: digests[name] for name in shard.names}),
         )
-        for shard in plan(crawled_pictures(parameters.place, style), parameters.shard_size)
+        for shard in plan(digests, parameters.shard_size)
     ]
 
 
@@ -70,4 +84,5 @@ def _settle(
     settle_folder(place.cutouts(style), cut_records, f"cutting out {style}")
     settle_folder(place.prepared(style), records, f"preparing {style}")
     show_before_after(place, style, cut_records)
+    show_contact_sheet(place, style, crawled_pictures(place, style))
     return PreparedStyle(cut_records, records)

@@ -1,22 +1,39 @@
-"""Crawl one style: pictures by digest and a manifest, and a table of what was not kept."""
+"""Crawl a style: ask its sources, fetch shard by shard, and show what became of every address."""
 
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prefect import Task
+from prefect.blocks.system import Secret
+from prefect.futures import PrefectFuture
 
-from fittingroom.catalog import Catalog, FolderSource, Style, UrlsSource, load_catalog
+from fittingroom.catalog import Catalog, FolderSource, SearchSource, Style, UrlsSource, load_catalog
 from fittingroom.errors import InputError, MissingInputError, NothingProduced
 from fittingroom.manifest import Manifest
-from fittingroom.workspace import Workspace, digest_value
+from fittingroom.settings import get_settings
+from fittingroom.workspace import Workspace, digest_value, write_json
 from tasks.artifacts import artifact_key, show_rejected, show_table
 from tasks.caching import Made, Record, step
-from tasks.contents import file_content, folder_content
+from tasks.contents import file_content, folder_content, output_paths
 
+if TYPE_CHECKING:
+    from fittingroom.crawl import Candidate, SearchKeys
+    from fittingroom.crawl.sharding import FetchShard
+
+MANIFEST = "manifest.jsonl"
+OFFERED = "offered.json"
+STYLE = "style.json"
+SECRET_BLOCKS = {
+    "google_api_key": "fittingroom-google-api-key",
+    "google_engine_id": "fittingroom-google-engine-id",
+    "bing_api_key": "fittingroom-bing-api-key",
+}
+"""Prefect Secret blocks that are looked for, by the key they hold."""
 REJECTED_KEPT = 200
 """Rows about pictures not kept that a record carries; the manifest has all."""
 
@@ -58,17 +75,49 @@ def order_of(workspace: Workspace, style: Style) -> Order:
     return Order(style.model_dump(mode="json"), digest_value([style.digest(), *contents]))
 
 
-@step("crawl", version=1, run_name="crawl {name}")
-def crawl(workspace: str, name: str, order: Order, settings: dict[str, Any]) -> Made:
-    """Fetch the pictures of one style.
+@step("offer", version=1, run_name="ask the sources of {name}")
+def offer(workspace: str, name: str, order: Order, settings: dict[str, Any]) -> Made:
+    """Ask the sources of one style what they offer; what they offered once and no longer do is marked, not deleted."""
+    from fittingroom.crawl import CrawlSettings, discover, mark_gone
+
+    place, crawling = Workspace(Path(workspace)), CrawlSettings(**settings)
+    style = Style.model_validate(order.style)
+    candidates = discover(style, crawling, search_keys(style))
+    folder = place.crawl(name)
+    mark_gone(candidates, folder, crawling)
+    write_json(folder / OFFERED, [candidate.to_json() for candidate in candidates], indent=None)
+    write_json(folder / STYLE, style.model_dump(mode="json", include={"name", "category", "colour", "pattern"}))
+    return Made({"offered": len(candidates)}, [folder / OFFERED, folder / STYLE])
+
+
+@step("fetch", version=1, run_name="fetch {name}: {shard.label}", beside=("offered",))
+def fetch_shard(
+    workspace: str,
+    name: str,
+    shard: FetchShard,
+    offered: Record,
+    settings: dict[str, Any],
+    may_heal: list[str],  # noqa: ARG001  part of the key: while something may have healed, the shard is not done
+) -> Made:
+    """Fetch the addresses of one shard; what the manifest says is settled is not asked for again."""
+    from fittingroom.crawl import CrawlSettings, fetch
+
+    place = Workspace(Path(workspace))
+    folder, names = place.crawl(name), set(shard.names)
+    candidates = [candidate for candidate in offered_candidates(place, offered) if candidate.url in names]
+    rows = fetch(candidates, folder, CrawlSettings(**settings))
+    return Made({"counts": Manifest(rows).counts()}, [folder / row.path for row in rows if row.status == "kept"])
+
+
+@step("crawl", version=2, run_name="crawl {name}")
+def crawl(workspace: str, name: str, offered: Record, fetched: list[Record]) -> Made:  # noqa: ARG001  the key is theirs
+    """What became of every address of a style, once its shards are fetched.
 
     Raises:
         NothingProduced: none could be kept.
     """
-    from fittingroom.crawl import CrawlSettings, crawl_style
-
     folder = Workspace(Path(workspace)).crawl(name)
-    manifest = crawl_style(Style.model_validate(order.style), folder, CrawlSettings(**settings))
+    manifest = Manifest.read(folder / MANIFEST)
     kept = manifest.kept()
     rejected = [
         {"status": row.status, "reason": row.reason or row.status, "picture": row.key, "detail": row.detail}
@@ -87,15 +136,73 @@ def crawl(workspace: str, name: str, order: Order, settings: dict[str, Any]) -> 
     return Made(value, [folder / row.path for row in kept])
 
 
-def crawl_of(workspace: Workspace, style: Style, settings: dict[str, Any], max_age_hours: float) -> Record:
-    """Crawl ``style``, or take what was found no longer than ``max_age_hours`` ago."""
-    fresh: Task[..., Record] = crawl.with_options(cache_expiration=datetime.timedelta(hours=max_age_hours))
-    return fresh(
-        workspace=str(workspace.root),
-        name=style.name,
-        order=order_of(workspace, style),
-        settings=settings,
+def offer_of(
+    workspace: Workspace, style: Style, settings: dict[str, Any], max_age_hours: float
+) -> PrefectFuture[Record]:
+    """Ask the sources of ``style``, or take what they said no longer than ``max_age_hours`` ago."""
+    fresh: Task[..., Record] = offer.with_options(cache_expiration=datetime.timedelta(hours=max_age_hours))
+    return fresh.submit(
+        workspace=str(workspace.root), name=style.name, order=order_of(workspace, style), settings=settings
     )
+
+
+def fetches_of(
+    workspace: Workspace, name: str, offered: Record, settings: dict[str, Any]
+) -> list[PrefectFuture[Record]]:
+    """One task a shard of what was offered."""
+    from fittingroom.crawl import HEALABLE, plan_fetches
+
+    may_heal = {row.key for row in Manifest.read(workspace.crawl(name) / MANIFEST).rows if row.reason in HEALABLE}
+    return [
+        fetch_shard.submit(
+            workspace=str(workspace.root),
+            name=name,
+            shard=shard,
+            offered=offered,
+            settings=settings,
+            may_heal=sorted(may_heal.intersection(shard.names)),
+        )
+        for shard in plan_fetches(offered_candidates(workspace, offered))
+    ]
+
+
+def crawl_of(workspace: Workspace, name: str, offered: Record, fetched: list[Record]) -> Record:
+    """`crawl`, with the seconds that the whole of it took."""
+    record = crawl(workspace=str(workspace.root), name=name, offered=offered, fetched=fetched)
+    return Record(
+        value=record["value"],
+        outputs=record["outputs"],
+        seconds=round(record["seconds"] + sum(part["seconds"] for part in (offered, *fetched)), 3),
+    )
+
+
+def offered_candidates(workspace: Workspace, offered: Record) -> list[Candidate]:
+    """What `offer` found."""
+    from fittingroom.crawl import Candidate
+
+    (file,) = output_paths(workspace, offered["outputs"], suffix=OFFERED)
+    return [Candidate(**values) for values in json.loads(file.read_text(encoding="utf-8"))]
+
+
+def search_keys(style: Style) -> SearchKeys:
+    """Keys for the style's image searches: from Prefect Secret blocks where there are any, else the installation's.
+
+    They are read here, where they are used, so that they are in no parameter, record or log.
+    """
+    from fittingroom.crawl import SearchKeys
+
+    keys = SearchKeys.from_installation(get_settings())
+    if not any(isinstance(source, SearchSource) and source.provider != "openverse" for source in style.sources):
+        return keys
+    return replace(keys, **{name: secret for name, block in SECRET_BLOCKS.items() if (secret := _secret(block))})
+
+
+def _secret(block: str) -> str:
+    try:
+        found = Secret.load(block)
+    except ValueError:  # no such block
+        return ""
+    return str(found.get()) if isinstance(found, Secret) else ""
 
 
 def crawled_styles(workspace: Workspace) -> list[str]:
@@ -104,7 +211,7 @@ def crawled_styles(workspace: Workspace) -> list[str]:
     Raises:
         MissingInputError: none has.
     """
-    found = sorted(path.parent.name for path in (workspace.root / "crawl").glob("*/manifest.jsonl"))
+    found = sorted(path.parent.name for path in (workspace.root / "crawl").glob(f"*/{MANIFEST}"))
     if not found:
         raise MissingInputError("crawled styles", workspace.root / "crawl", "crawl first")
     return found
@@ -117,7 +224,7 @@ def crawled_pictures(workspace: Workspace, style: str) -> dict[str, str]:
         MissingInputError: the style was not crawled, or nothing was kept.
     """
     folder = workspace.crawl(style)
-    kept = Manifest.read(folder / "manifest.jsonl").kept()
+    kept = Manifest.read(folder / MANIFEST).kept()
     if not kept:
         raise MissingInputError(f"crawled pictures of {style}", folder, "crawl it first")
     return {workspace.relative(folder / row.path): row.sha256 for row in kept}

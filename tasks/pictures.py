@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from fittingroom.errors import MissingInputError, NothingProduced
 from fittingroom.garment import GarmentFinder
-from fittingroom.manifest import ImageRow
+from fittingroom.manifest import ImageRow, Manifest
 from fittingroom.shards import Shard, plan_shards
 from fittingroom.workspace import Workspace
-from tasks.artifacts import MOST_PICTURES, artifact_key, picture_rows, show_markdown, show_rejected
+from tasks.artifacts import MOST_PICTURES, artifact_key, data_uri, picture_rows, show_markdown, show_rejected
 from tasks.caching import Content, Made, Record, step
 from tasks.contents import folder_content, output_digests, output_paths, settle
 
+OVERRIDES = "overrides.yaml"
+"""In a style's folder of cut-outs: a person's word against the tests."""
+MOST_SHEET = 1600
+"""Pixels of a contact sheet's longer side in the UI."""
 REJECTED_KEPT = 200
 """Rows about pictures not kept that a record carries; the manifest has all."""
 
@@ -26,21 +32,36 @@ class PreparedStyle(NamedTuple):
     prepared: list[Record]
 
 
-@step("cut out", version=1, run_name="cut out {style}, shard {shard.label}")
+@step("cut out", version=2, run_name="cut out {style}, shard {shard.label}")
 def cut_out_shard(
-    workspace: str, style: str, shard: Shard, settings: dict[str, Any], finder: Content | None = None
+    workspace: str,
+    style: str,
+    shard: Shard,
+    settings: dict[str, Any],
+    finder: Content | None = None,
+    colour: str = "",
+    by_hand: dict[str, list[str]] | None = None,
 ) -> Made:
-    """Cut the garments out of one shard of crawled pictures; ``finder`` is a segmenter's weights."""
-    from fittingroom.cutout import CutoutSettings, cut_out_files
+    """Cut the garments out of one shard of crawled pictures.
+
+    ``finder`` is a segmenter's weights, ``colour`` what the garments must look like, ``by_hand`` what a person said:
+    digests to ``keep`` and to ``drop``.
+    """
+    from fittingroom.cutout import CutoutSettings, Overrides, cut_out_files
+    from fittingroom.styles.suits import colour_test
 
     place = Workspace(Path(workspace))
     folder = place.cutouts(style)
+    said = {name: tuple(digests) for name, digests in (by_hand or {}).items()}
+    recipe = [f"finder={finder.digest[:12]}" if finder else "", f"colour={colour}" if colour else ""]
     rows = cut_out_files(
         [place.root / name for name in shard.names],
         folder,
         CutoutSettings(**settings),
         _segmenter(finder),
-        recipe=f"finder={finder.digest[:12]}" if finder else "",
+        accept=colour_test(colour) if colour else None,
+        overrides=Overrides(**said),
+        recipe=" ".join(part for part in recipe if part),
     )
     show_rejected(
         artifact_key("cut-out", style, shard.label, "rejected"),
@@ -122,6 +143,48 @@ def show_before_after(workspace: Workspace, style: str, records: list[Record]) -
         )
 
 
+def show_contact_sheet(workspace: Workspace, style: str, digests: Mapping[str, str]) -> Path:
+    """All that was kept and refused of the pictures with these digests, with how to overrule it; also as a file."""
+    from fittingroom.cutout.sheet import cells_of, write_sheet
+
+    folder, wanted = workspace.cutouts(style), set(digests.values())
+    rows = [row for row in Manifest.read(folder / "manifest.jsonl").rows if row.source_sha256 in wanted]
+    sheet = write_sheet(workspace.reports / f"cutouts-{style}.jpg", style, cells_of(folder, rows, workspace.root))
+    file = workspace.relative(folder / OVERRIDES)
+    words = f"To overrule, list digests under `keep:` or `drop:` in `{file}` and run again."
+    show_markdown(
+        artifact_key("contact-sheet", style),
+        f"{words}\n\n![{style}]({data_uri(sheet, side=MOST_SHEET)})",
+        f"Kept and refused pictures of {style}",
+    )
+    return sheet
+
+
+def said_by_hand(workspace: Workspace, style: str, digests: Mapping[str, str]) -> dict[str, list[str]]:
+    """What a person said of these pictures (name -> digest) in the style's file of overrides, digest by digest.
+
+    Raises:
+        InputError: the file says something else.
+    """
+    from fittingroom.cutout import load_overrides
+
+    file = workspace.cutouts(style) / OVERRIDES
+    if not file.is_file():
+        return {}
+    said = load_overrides(file)
+    return {
+        "keep": sorted(digest for digest in digests.values() if said.keeps(digest)),
+        "drop": sorted(digest for digest in digests.values() if said.drops(digest)),
+    }
+
+
+def wanted_colour(workspace: Workspace, style: str) -> str:
+    """The style's colour as its catalog says it, left by the crawl; empty where it was not crawled by a flow."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        return str(json.loads((workspace.crawl(style) / "style.json").read_text(encoding="utf-8"))["colour"])
+    return ""
+
+
 def _segmenter(weights: Content | None) -> GarmentFinder | None:
     if weights is None:
         return None
@@ -138,7 +201,10 @@ def _fates(place: Workspace, rows: list[ImageRow]) -> dict[str, Any]:
     return {
         "counts": counts,
         "pairs": [[_portable(place, row.key), row.path] for row in rows if row.status == "kept"][:MOST_PICTURES],
-        "rejected": _rejected(rows)[:REJECTED_KEPT],
+        "rejected": [
+            shown | {"shown": _portable(place, row.key)}
+            for shown, row in zip(_rejected(rows), (row for row in rows if row.status != "kept"), strict=True)
+        ][:REJECTED_KEPT],
     }
 
 

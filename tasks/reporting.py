@@ -30,7 +30,7 @@ class Stage(TypedDict):
     detail: str
 
 
-@step("build report", version=2, run_name="build report", beside=("stages",))
+@step("build report", version=3, run_name="build report", beside=("stages",))
 def build_report(
     workspace: str,
     title: str,
@@ -89,7 +89,13 @@ def build_report(
         ],
         masks=[PictureRow(str(place.root / path), "") for path in overlays],
         rejected=[
-            RejectedRow(stage, reason, len(rows), [row["picture"] for row in rows[:5]])
+            RejectedRow(
+                stage,
+                reason,
+                len(rows),
+                [row["picture"] for row in rows[:5]],
+                [str(place.root / row["shown"]) for row in rows[:8] if row.get("shown")],
+            )
             for stage, records in rejected.items()
             for reason, rows in _by_reason(records).items()
         ],

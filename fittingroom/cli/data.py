@@ -23,6 +23,16 @@ def register(app: typer.Typer) -> None:
 def crawl(
     catalog_file: Annotated[Path, typer.Argument(metavar="CATALOG.yaml", help="Styles and their sources.")],
     style: Annotated[str | None, typer.Option(help="Only this style.")] = None,
+    retry_failed: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CLASS",
+            help="Also try again what ended with this reason or status, such as not_found or failed; may be repeated.",
+        ),
+    ] = None,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Ask again for pictures that are here, by ETag and Last-Modified.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> int:
     """Fetch the pictures of a catalog's styles into the workspace; exit 1 when a style ends with none."""
@@ -37,7 +47,8 @@ def crawl(
     wanted = [s for s in catalog.styles if style in (None, s.name)]
     if not wanted:
         raise InputError(f"--style: expected one of {', '.join(s.name for s in catalog.styles)}, got {style!r}")
-    crawl_settings = CrawlSettings.from_installation(settings)
+    retry = [reason for given in retry_failed or () for reason in given.split(",")]
+    crawl_settings = CrawlSettings.from_installation(settings, retry=tuple(retry), refresh=refresh)
     found: dict[str, Manifest] = {}
     for each in wanted:
         with progress_bar(f"crawl {each.name}", quiet=as_json) as listener:
@@ -61,16 +72,42 @@ def cutout(
     segmenter: Annotated[
         Path | None, typer.Option(help="Segmenter weights; the champion where there is one, else none.")
     ] = None,
+    method: Annotated[str, typer.Option(help="auto, plain (needs no segmenter) or model (trusts only it).")] = "auto",
+    people: Annotated[str, typer.Option(help="allow or refuse pictures of people.")] = "allow",
+    colour: Annotated[str, typer.Option(help="Refuse garments that are plainly of another colour.")] = "",
+    overrides: Annotated[
+        Path | None, typer.Option(help="YAML file with keep: and drop: lists of digests, which overrule every test.")
+    ] = None,
+    sheet: Annotated[Path | None, typer.Option(help="Write a contact sheet of kept and refused pictures.")] = None,
     as_json: JsonOption = False,
 ) -> int:
     """Cut the garment out of every photo, on white, or say why not."""
     from fittingroom.cli.champions import find_segmenter_if_any
-    from fittingroom.cutout import CutoutSettings, cut_out_files
+    from fittingroom.cutout import CutoutSettings, Overrides, cut_out_files, load_overrides
+    from fittingroom.cutout.sheet import cells_of, write_sheet
+    from fittingroom.errors import InputError
+    from fittingroom.styles.suits import colour_test
 
+    settings = CutoutSettings(method=method, people=people)  # type: ignore[arg-type]  # it checks itself
+    accept = colour_test(colour) if colour else None
+    if colour and accept is None:
+        raise InputError(f"--colour: expected a colour such as red, navy or light grey, got {colour!r}")
+    said = load_overrides(overrides) if overrides else Overrides()
     files = _pictures(source)
     finder = find_segmenter_if_any(segmenter)
     with progress_bar("cut out", quiet=as_json) as listener:
-        rows = cut_out_files(files, target, CutoutSettings(), finder, counter(listener, len(files)))
+        rows = cut_out_files(
+            files,
+            target,
+            settings,
+            finder,
+            counter(listener, len(files)),
+            accept=accept,
+            overrides=said,
+            recipe=f"colour={colour}" if colour else "",
+        )
+    if sheet is not None:
+        write_sheet(sheet, source.name, cells_of(target, rows))
     return _finish(rows, target, as_json)
 
 

@@ -3,7 +3,8 @@
 ::
 
     candidates = discover(style, settings)               what the sources offer; no picture is fetched
-    rows = fetch(candidates[:200], folder, settings)     one shard: pictures by digest, a row each
+    shards = plan_fetches(candidates)                    a host's addresses together
+    rows = fetch(shard, folder, settings)                one of them: pictures by digest, a row each
     manifest = crawl_style(style, folder, settings)      the whole of one style, in one go
 
 What can become of an address is the closed list `REASONS`; `HEALABLE` are those that a later run tries again.
@@ -11,7 +12,9 @@ What can become of an address is the closed list `REASONS`; `HEALABLE` are those
 
 from fittingroom.crawl.candidates import HEALABLE, REASONS, Candidate
 from fittingroom.crawl.run import CrawlProgress, Listener, crawl_style, discover, fetch, mark_gone
+from fittingroom.crawl.search import SearchKeys
 from fittingroom.crawl.settings import CrawlSettings
+from fittingroom.crawl.sharding import plan_fetches
 
 __all__ = [
     "HEALABLE",
@@ -20,8 +23,10 @@ __all__ = [
     "CrawlProgress",
     "CrawlSettings",
     "Listener",
+    "SearchKeys",
     "crawl_style",
     "discover",
     "fetch",
     "mark_gone",
+    "plan_fetches",
 ]

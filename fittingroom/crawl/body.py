@@ -1,11 +1,15 @@
-"""The body of an answer, read in pieces and never beyond its cap, compressed or not."""
+"""The body of an answer, read in pieces and never beyond its cap, compressed or not; a large one goes to disk."""
 
 from __future__ import annotations
 
+import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
+from typing import BinaryIO, cast
 
 CHUNK = 65_536
+IN_MEMORY = 1_000_000
+"""What is larger goes through a nameless file, so that many slow, large answers at once do not fill the memory."""
 
 
 class TooManyBytes(Exception):
@@ -16,18 +20,25 @@ class BadEncoding(Exception):
     """A Content-Encoding we did not ask for, or that is broken."""
 
 
-def read_body(chunks: Iterable[bytes], encoding: str, max_bytes: int) -> bytes:
-    """All of ``chunks``, decompressed.
+def read_body(chunks: Iterable[bytes], encoding: str, max_bytes: int) -> BinaryIO:
+    """All of ``chunks``, decompressed, as a file to read from its beginning.
 
     Raises:
-        TooManyBytes: before more than ``max_bytes`` and one piece are held. BadEncoding: as it says.
+        TooManyBytes: as soon as there are more than ``max_bytes``. BadEncoding: as it says.
     """
-    found = bytearray()
-    for piece in _decompressed(_capped(chunks, max_bytes), encoding.strip().lower()):
-        found += piece
-        if len(found) > max_bytes:
-            raise TooManyBytes
-    return bytes(found)
+    found = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  the caller reads it; it is gone with the answer
+    try:
+        total = 0
+        for piece in _decompressed(_capped(chunks, max_bytes), encoding.strip().lower()):
+            total += len(piece)
+            if total > max_bytes:
+                raise TooManyBytes
+            found.write(piece)
+        found.seek(0)
+    except BaseException:
+        found.close()
+        raise
+    return cast(BinaryIO, found)
 
 
 def _capped(chunks: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:

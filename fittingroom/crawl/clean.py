@@ -1,42 +1,36 @@
-"""A picture's bytes without their metadata, the pixels as they are shown.
+"""A picture's bytes without their metadata.
 
-JPEG, PNG and WebP keep their compressed pixels: only the segments that carry none (EXIF, XMP, comments, thumbnails,
-what trails the end) are cut out. Where that would change what is seen, because of a rotation, a colour profile, a
-deeper or animated picture, and for other formats, the decoded pixels are encoded anew.
+JPEG, PNG and WebP keep their compressed pixels: `strip` cuts only the segments out that carry none (EXIF, XMP,
+comments, thumbnails, what trails the end). Where that would change what is seen, because of a rotation, a colour
+profile, a deeper or animated picture, and for other formats, `encode` writes the decoded pixels anew.
 """
 
 from __future__ import annotations
 
+import io
 import re
 import struct
 
-import numpy as np
-
-from fittingroom import images
-from fittingroom.errors import ImageRejected
+from PIL import Image
 
 SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
 """Formats that are stored, and their file names' endings."""
 
 
-def clean(data: bytes, rgba: images.RGB, header: images.ImageHeader) -> tuple[bytes, str]:
-    """The bytes to store and their format, for ``data`` that was decoded to ``rgba`` (H, W, 4)."""
-    source_format = header.format
-    stripped = strip(data, source_format) if header.mode in ("L", "RGB", "RGBA") else None
-    if stripped == data:
-        return data, source_format
-    if stripped is not None:
-        try:
-            same = np.array_equal(images.read_rgba(stripped, max_pixels=rgba.shape[0] * rgba.shape[1]), rgba)
-        except ImageRejected:
-            same = False
-        if same:
-            return stripped, source_format
-    if rgba[..., 3].min() == 255:
-        if source_format in ("JPEG", "WEBP", "AVIF"):
-            return images.encode_jpeg(np.ascontiguousarray(rgba[..., :3]), quality=95), "JPEG"
-        return images.encode_png(np.ascontiguousarray(rgba[..., :3])), "PNG"
-    return images.encode_png(rgba), "PNG"
+def encode(image: Image.Image, source_format: str) -> tuple[bytes, str]:
+    """The bytes to store and their format, for the pixels (RGB or RGBA) of a picture that came as ``source_format``.
+
+    Pixels only: what ``image.info`` says is cleared, so that no writer picks a comment or profile up from there.
+    """
+    opaque = image.mode == "RGB" or image.getchannel("A").getextrema()[0] == 255
+    pixels = image.convert("RGB") if opaque and image.mode != "RGB" else image
+    pixels.info.clear()
+    buffer = io.BytesIO()
+    if opaque and source_format in ("JPEG", "WEBP", "AVIF"):
+        pixels.save(buffer, "JPEG", quality=95, subsampling=0)
+        return buffer.getvalue(), "JPEG"
+    pixels.save(buffer, "PNG", compress_level=4)
+    return buffer.getvalue(), "PNG"
 
 
 def strip(data: bytes, source_format: str) -> bytes | None:
@@ -99,6 +93,8 @@ def _strip_png(data: bytes) -> bytes | None:
             return None
         if kind == b"IHDR" and data[at + 16] > 8:  # 16 bits a channel: not every reader takes them
             return None
+        if kind == b"eXIf" and b"IDAT" in (chunk[4:8] for chunk in kept):
+            return None  # found by no one who has not decoded the picture: it may turn it
         if kind in _PNG_PIXELS:
             kept.append(data[at:end])
         if kind == b"IEND":

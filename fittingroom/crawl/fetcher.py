@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email.utils
 import http.client
+import io
 import random
 import socket
 import time
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
+from typing import BinaryIO
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -46,15 +48,21 @@ class FetchFailed(FittingroomError):
 
 @dataclass(frozen=True)
 class Answer:
-    """A complete answer. ``body`` is decompressed; empty for 304."""
+    """A complete answer. ``content`` is decompressed; empty for 304."""
 
-    body: bytes
+    content: BinaryIO
     final_url: str
     http_status: int
     headers: Mapping[str, str]
     attempts: int = 1
     links: Mapping[str, str] = field(default_factory=dict)
     """Link headers: relation to absolute URL."""
+
+    @property
+    def body(self) -> bytes:
+        """All of the content at once."""
+        self.content.seek(0)
+        return self.content.read()
 
 
 class Fetcher:
@@ -203,14 +211,14 @@ class Fetcher:
         with self._session.get(url, headers=headers, timeout=timeout, stream=True, allow_redirects=False) as response:
             status, found = response.status_code, CaseInsensitiveDict(response.headers)
             if status in _REDIRECTS or status == 304:
-                return Answer(b"", url, status, found)
+                return Answer(io.BytesIO(), url, status, found)
             _refuse_status(status, found, url)
             try:
                 promised = found.get("Content-Length", "")
                 if promised.isdecimal() and int(promised[:20]) > max_bytes:
                     raise TooManyBytes
                 chunks = response.raw.stream(CHUNK, decode_content=False)
-                body = read_body(chunks, found.get("Content-Encoding", ""), max_bytes)
+                content = read_body(chunks, found.get("Content-Encoding", ""), max_bytes)
             except TooManyBytes:
                 raise FetchFailed(
                     "too_many_bytes", f"expected at most {max_bytes:,} bytes", final_url=url, http_status=status
@@ -222,7 +230,7 @@ class Fetcher:
                 for link in requests.utils.parse_header_links(found.get("Link", ""))
                 for relation in link.get("rel", "").lower().split()
             }
-            return Answer(body, url, status, found, links=links)
+            return Answer(content, url, status, found, links=links)
 
 
 def check_scheme(url: str) -> None:

@@ -12,6 +12,8 @@ from functools import cache
 class _Host:
     def __init__(self, connections: int) -> None:
         self.slots = threading.BoundedSemaphore(connections)
+        self.turnstile = threading.Lock()
+        """Held by the one thread that waits for the host's next start."""
         self.lock = threading.Lock()
         self.next_start = 0.0
 
@@ -39,11 +41,11 @@ class Pace:
         """Wait for a free connection and for ``delay`` seconds since the last start, then hold the connection."""
         state = self._host(host)
         with state.slots:
-            with state.lock:
-                start = max(self._clock(), state.next_start)
-                state.next_start = start + delay
-            while (left := start - self._clock()) > 0:
-                self._sleep(left)
+            with state.turnstile:
+                while (left := state.next_start - self._clock()) > 0:
+                    self._sleep(left)
+                with state.lock:  # from the start as it is, not as it was planned: a late one pushes the others back
+                    state.next_start = max(state.next_start, self._clock() + delay)
             yield
 
     def hold_off(self, host: str, seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections import defaultdict, deque
@@ -10,17 +11,21 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from fittingroom.catalog import Style
 from fittingroom.crawl.candidates import HEALABLE, Candidate
+from fittingroom.crawl.check import TooSmall, checked
 from fittingroom.crawl.fetcher import Fetcher, FetchFailed
+from fittingroom.crawl.search import SearchKeys
 from fittingroom.crawl.settings import CrawlSettings
 from fittingroom.crawl.sources import check_sources, discover_source, without_repeats
-from fittingroom.crawl.store import Checked, Store, TooSmall, check
+from fittingroom.crawl.store import Store
 from fittingroom.errors import HostUnavailable, ImageRejected, MissingInputError
 from fittingroom.manifest import ImageRow, Manifest
-from fittingroom.workspace import digest_bytes
+from fittingroom.settings import get_settings
+from fittingroom.workspace import digest_file
 
 _ACCEPT_IMAGE = "image/webp,image/png,image/jpeg,image/*;q=0.8,*/*;q=0.5"
 _OPT_OUT = frozenset({"noai", "noimageai", "noindex", "noimageindex", "none"})
@@ -38,20 +43,34 @@ class CrawlProgress:
 Listener = Callable[[CrawlProgress], None]
 
 
-def discover(style: Style, settings: CrawlSettings) -> list[Candidate]:
-    """Ask every source of ``style`` what it offers; no picture is fetched.
+def discover(style: Style, settings: CrawlSettings, keys: SearchKeys | None = None) -> list[Candidate]:
+    """Ask every source of ``style`` what it offers; no picture is fetched. ``keys``: the installation's if None.
 
     Raises:
         MissingInputError, CatalogError: a file or folder of a source is missing or unusable, before any request.
         HostUnavailable: a source that cannot be reached for now.
     """
+    found, unreachable = _discover(style, settings, keys)
+    if unreachable is not None:
+        raise unreachable
+    return found
+
+
+def _discover(
+    style: Style, settings: CrawlSettings, keys: SearchKeys | None
+) -> tuple[list[Candidate], HostUnavailable | None]:
+    """What could be found, and the last source that could not be reached."""
     check_sources(style)
+    keys = keys or SearchKeys.from_installation(get_settings())
+    found: list[Candidate] = []
+    unreachable: HostUnavailable | None = None
     with Fetcher(settings) as fetcher:
-        return without_repeats(
-            candidate
-            for index, source in enumerate(style.sources)
-            for candidate in discover_source(source, index, fetcher, settings)
-        )
+        for index, source in enumerate(style.sources):
+            try:
+                found += discover_source(source, index, fetcher, settings, keys)
+            except HostUnavailable as error:
+                unreachable = error
+    return without_repeats(found), unreachable
 
 
 def fetch(
@@ -82,7 +101,13 @@ def fetch(
     return [rows[candidate.url] for candidate in without_repeats(candidates)]
 
 
-def crawl_style(style: Style, out_dir: Path, settings: CrawlSettings, listener: Listener | None = None) -> Manifest:
+def crawl_style(
+    style: Style,
+    out_dir: Path,
+    settings: CrawlSettings,
+    listener: Listener | None = None,
+    keys: SearchKeys | None = None,
+) -> Manifest:
     """Crawl one style wholly; running it again fetches only what is new or may have healed.
 
     What every source was asked for and no longer offers is marked ``gone``, its file kept.
@@ -91,16 +116,7 @@ def crawl_style(style: Style, out_dir: Path, settings: CrawlSettings, listener: 
         MissingInputError, CatalogError: before any request. HostUnavailable: after all else was done, a source that
         could not be reached.
     """
-    check_sources(style)
-    found: list[Candidate] = []
-    unreachable: HostUnavailable | None = None
-    with Fetcher(settings) as fetcher:
-        for index, source in enumerate(style.sources):
-            try:
-                found += discover_source(source, index, fetcher, settings)
-            except HostUnavailable as error:
-                unreachable = error
-    found = without_repeats(found)
+    found, unreachable = _discover(style, settings, keys)
     if unreachable is None:
         mark_gone(found, out_dir, settings)
     fetch(found, out_dir, settings, listener)
@@ -129,7 +145,7 @@ def _settled(
     """The row of a candidate that needs no work, or None."""
     if candidate.status:
         return store.note(_base_row(candidate, candidate.status, reason=candidate.reason, detail=candidate.detail))
-    if row is None or row.reason in HEALABLE:
+    if row is None or row.reason in HEALABLE or {row.reason, row.status} & set(settings.retry):
         return None
     if row.status == "duplicate":
         keeper = known.get(row.duplicate_of)
@@ -165,15 +181,17 @@ def _settle(
     row = _base_row(candidate, "kept")
     try:
         if candidate.is_file:
-            data = _read_file(Path(candidate.url), settings)
-            if old is not None and old.status == "kept" and store.has_file(old) and _same_bytes(old, data):
+            path = Path(candidate.url)
+            if old is not None and old.status == "kept" and store.has_file(old) and _same_bytes(old, path):
                 return old
-        else:
-            got = _download(candidate, old, fetcher, store, settings)
-            if isinstance(got, ImageRow):
-                return got
-            data, row = got[0], replace(row, **got[1])  # type: ignore[arg-type]
-        picture: Checked = check(data, settings)
+            with _opened_file(path) as stream, checked(stream, settings) as picture:
+                return store.keep(picture, row)
+        got = _download(candidate, old, fetcher, store, settings)
+        if isinstance(got, ImageRow):
+            return got
+        row = replace(row, **got[1])  # type: ignore[arg-type]  # `_download` names fields of the row
+        with got[0] as stream, checked(stream, settings) as picture:
+            return store.keep(picture, row)
     except FetchFailed as failure:
         return store.note(
             replace(
@@ -192,12 +210,11 @@ def _settle(
         return store.note(replace(row, status="failed", reason=error.reason, detail=error.detail))
     except MissingInputError:
         return store.note(replace(row, status="failed", reason="not_found", detail="no such file"))
-    return store.keep(picture, row)
 
 
 def _download(
     candidate: Candidate, old: ImageRow | None, fetcher: Fetcher, store: Store, settings: CrawlSettings
-) -> tuple[bytes, dict[str, str | int]] | ImageRow:
+) -> tuple[BinaryIO, dict[str, str | int]] | ImageRow:
     """The picture's bytes and what the answer says of them; or the old row, where the host says that it still holds.
 
     Raises:
@@ -216,7 +233,7 @@ def _download(
         return store.note(replace(old, status="kept"))
     if _opted_out(answer.headers.get("X-Robots-Tag", "")):
         raise FetchFailed("opt_out", "X-Robots-Tag", http_status=answer.http_status, final_url=answer.final_url)
-    return answer.body, {
+    return answer.content, {
         "final_url": answer.final_url if answer.final_url != candidate.url else "",
         "http_status": answer.http_status,
         "attempts": answer.attempts,
@@ -234,21 +251,19 @@ def _opted_out(header: str) -> bool:
     return False
 
 
-def _read_file(path: Path, settings: CrawlSettings) -> bytes:
+def _opened_file(path: Path) -> BinaryIO:
     try:
-        size = path.stat().st_size
-        if size > settings.max_image_bytes:
-            detail = f"expected at most {settings.max_image_bytes:,} bytes, got {size:,}"
-            raise ImageRejected("too_many_bytes", str(path), detail)
-        return path.read_bytes()
+        return path.open("rb")
+    except FileNotFoundError:
+        raise MissingInputError("image", path) from None
     except OSError as error:
-        if isinstance(error, FileNotFoundError):
-            raise MissingInputError("image", path) from None
         raise ImageRejected("unreadable", str(path), f"cannot be read: {error.strerror}") from None
 
 
-def _same_bytes(row: ImageRow, data: bytes) -> bool:
-    return row.source_sha256 == digest_bytes(data)
+def _same_bytes(row: ImageRow, path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return row.source_sha256 == digest_file(path)
+    return False
 
 
 def _work(

@@ -1,26 +1,43 @@
 """Image search through official APIs: Openverse (licensed pictures, no key), Google Programmable Search, Bing-style.
 
 An API is made to be called by programs, so robots.txt is not asked; the pictures it names are fetched as any other,
-with all the manners. Keys come from the installation's settings and appear in no message and no row.
+with all the manners. Keys are given by the caller or come from the installation's settings, and appear in no message,
+no row and no ``repr``.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
 from fittingroom.catalog import SearchSource
 from fittingroom.crawl.candidates import Candidate
 from fittingroom.crawl.fetcher import Fetcher, FetchFailed
-from fittingroom.crawl.pages import address_of
 from fittingroom.crawl.settings import CrawlSettings
+from fittingroom.crawl.written import address_of
 from fittingroom.errors import SettingError
-from fittingroom.settings import Settings, get_settings
+from fittingroom.settings import Settings
 
 _MAX_BYTES = 4_000_000
+
+
+@dataclass(frozen=True)
+class SearchKeys:
+    """What the image searches that need one are asked with; empty where there is none."""
+
+    google_api_key: str = field(default="", repr=False)
+    google_engine_id: str = field(default="", repr=False)
+    bing_api_key: str = field(default="", repr=False)
+
+    @classmethod
+    def from_installation(cls, installation: Settings) -> SearchKeys:
+        """Those of ``FITTINGROOM_GOOGLE_API_KEY`` and the like."""
+        return cls(
+            installation.google_api_key or "", installation.google_engine_id or "", installation.bing_api_key or ""
+        )
 
 
 @dataclass(frozen=True)
@@ -36,26 +53,27 @@ class _Provider:
     page_size: int
     most: int
     """Pictures the API gives in all."""
-    call: Callable[[SearchSource, Settings, int, int], _Call]
+    call: Callable[[SearchSource, SearchKeys, int, int], _Call]
     results: str
     url: str
     read: Callable[[Mapping[str, Any]], tuple[str, str]]
     """Page and licence of one result."""
 
 
-def search(source: SearchSource, index: int, fetcher: Fetcher, settings: CrawlSettings) -> Iterator[Candidate]:
+def search(
+    source: SearchSource, index: int, fetcher: Fetcher, settings: CrawlSettings, keys: SearchKeys
+) -> Iterator[Candidate]:
     """What the API finds for the source's query, up to its limit.
 
     Raises:
         FetchFailed: the API did not answer, or not in its shape. SettingError: its key is missing.
     """
     provider = _PROVIDERS[source.provider]
-    installation = get_settings()
     given, start = 0, 0
     limit = min(source.limit, provider.most, settings.max_images)
     while given < limit:
         size = min(provider.page_size, limit - given)
-        call = provider.call(source, installation, start, size)
+        call = provider.call(source, keys, start, size)
         results = _results(_ask(fetcher, call, source), provider.results)
         for result in results:
             url = result.get(provider.url)
@@ -97,13 +115,13 @@ def _text(values: Mapping[str, Any], name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _key(value: str | None, name: str) -> str:
+def _key(value: str, name: str) -> str:
     if not value:
         raise SettingError(f"FITTINGROOM_{name}", None, "a key for this image search")
     return value
 
 
-def _openverse(source: SearchSource, _: Settings, start: int, size: int) -> _Call:
+def _openverse(source: SearchSource, _: SearchKeys, start: int, size: int) -> _Call:
     values: dict[str, str | int] = {"q": source.query, "page": start // 20 + 1, "page_size": size}
     if source.licences:
         values["license"] = source.licences
@@ -116,10 +134,10 @@ def _openverse_result(result: Mapping[str, Any]) -> tuple[str, str]:
     return _text(result, "foreign_landing_url"), f"{licence}, {creator}" if creator else licence
 
 
-def _google(source: SearchSource, installation: Settings, start: int, size: int) -> _Call:
+def _google(source: SearchSource, keys: SearchKeys, start: int, size: int) -> _Call:
     values: dict[str, str | int] = {
-        "key": _key(installation.google_api_key, "GOOGLE_API_KEY"),
-        "cx": _key(installation.google_engine_id, "GOOGLE_ENGINE_ID"),
+        "key": _key(keys.google_api_key, "GOOGLE_API_KEY"),
+        "cx": _key(keys.google_engine_id, "GOOGLE_ENGINE_ID"),
         "q": source.query,
         "searchType": "image",
         "start": start + 1,
@@ -133,9 +151,9 @@ def _google_result(result: Mapping[str, Any]) -> tuple[str, str]:
     return (_text(image, "contextLink") if isinstance(image, dict) else ""), ""
 
 
-def _bing(source: SearchSource, installation: Settings, start: int, size: int) -> _Call:
+def _bing(source: SearchSource, keys: SearchKeys, start: int, size: int) -> _Call:
     values: dict[str, str | int] = {"q": source.query, "offset": start, "count": size}
-    key = _key(installation.bing_api_key, "BING_API_KEY")
+    key = _key(keys.bing_api_key, "BING_API_KEY")
     return _Call(f"{source.endpoint}?{urlencode(values)}", {"Ocp-Apim-Subscription-Key": key})
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from fittingroom import __version__
+from fittingroom.crawl.candidates import REASONS
 from fittingroom.errors import SettingError
 from fittingroom.settings import Settings
 
+RETRIABLE = ("failed", "refused", "skipped", *REASONS)
+"""What `CrawlSettings.retry` may name."""
 ROBOT_NAME = "FittingroomBot"
 """The name that robots.txt rules are looked up under."""
 
@@ -40,8 +43,9 @@ class CrawlSettings:
     max_images: int = 5000
     """Pictures taken from one source."""
     max_page_bytes: int = 8_000_000
-    max_image_bytes: int = 40_000_000
-    max_pixels: int = 50_000_000
+    max_image_bytes: int = 25_000_000
+    max_pixels: int = 36_000_000
+    """Less where decoding would take more memory than `fittingroom.crawl.memory` allows: 25 million for PNG, say."""
     min_side: int = 32
     """Pictures with a shorter side than this (logos, tracking pixels) are refused."""
     max_redirects: int = 5
@@ -64,6 +68,8 @@ class CrawlSettings:
     """How many of 64 bits two perceptual hashes may differ by; -1 turns the search for near duplicates off."""
     refresh: bool = False
     """Ask for pictures we already have again, by ETag and Last-Modified."""
+    retry: tuple[str, ...] = ()
+    """Reasons (`candidates.REASONS`) or statuses that are tried again though they do not heal by themselves."""
 
     def __post_init__(self) -> None:
         least: dict[str, float] = dict.fromkeys(_COUNTS, 1) | dict.fromkeys(_SECONDS, 0.0)
@@ -77,6 +83,10 @@ class CrawlSettings:
         for name in ("connect_timeout", "read_timeout", "total_timeout"):
             if getattr(self, name) <= 0:
                 raise SettingError(name, getattr(self, name), "seconds above 0")
+        object.__setattr__(self, "retry", tuple(self.retry))
+        for reason in self.retry:
+            if reason not in RETRIABLE:
+                raise SettingError("retry", reason, f"one of {', '.join(RETRIABLE)}")
         for name in ("allow_loopback", "refresh"):
             if not isinstance(getattr(self, name), bool):
                 raise SettingError(name, getattr(self, name), "true or false")

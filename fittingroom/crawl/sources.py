@@ -12,9 +12,10 @@ from fittingroom import images
 from fittingroom.catalog import FolderSource, PageSource, SearchSource, Source, Style, UrlsSource
 from fittingroom.crawl.candidates import HEALABLE, Candidate
 from fittingroom.crawl.fetcher import Answer, Fetcher, FetchFailed
-from fittingroom.crawl.pages import address_of, read_page
-from fittingroom.crawl.search import search
+from fittingroom.crawl.pages import read_page
+from fittingroom.crawl.search import SearchKeys, search
 from fittingroom.crawl.settings import CrawlSettings
+from fittingroom.crawl.written import address_of
 from fittingroom.errors import CatalogError, HostUnavailable, MissingInputError
 
 _ACCEPT_PAGE = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.1"
@@ -38,7 +39,9 @@ def check_sources(style: Style) -> None:
                 raise CatalogError(f"{where}: expected a .txt, .csv or .parquet file, got {source.location.name!r}")
 
 
-def discover_source(source: Source, index: int, fetcher: Fetcher, settings: CrawlSettings) -> list[Candidate]:
+def discover_source(
+    source: Source, index: int, fetcher: Fetcher, settings: CrawlSettings, keys: SearchKeys
+) -> list[Candidate]:
     """Everything that one source offers, each address once, at most ``settings.max_images``.
 
     Raises:
@@ -47,7 +50,7 @@ def discover_source(source: Source, index: int, fetcher: Fetcher, settings: Craw
     if isinstance(source, PageSource):
         offered = _of_pages(source, index, fetcher, settings)
     elif isinstance(source, SearchSource):
-        offered = _of_search(source, index, fetcher, settings)
+        offered = _of_search(source, index, fetcher, settings, keys)
     elif isinstance(source, UrlsSource):
         offered = _of_list(source, index)
     else:
@@ -126,10 +129,12 @@ def _rows_of_parquet(path: Path) -> Iterator[dict[str, str]]:
         raise CatalogError(f"{path}: not a Parquet file: {' '.join(str(error).split())[:200]}") from None
 
 
-def _of_search(source: SearchSource, index: int, fetcher: Fetcher, settings: CrawlSettings) -> Iterator[Candidate]:
+def _of_search(
+    source: SearchSource, index: int, fetcher: Fetcher, settings: CrawlSettings, keys: SearchKeys
+) -> Iterator[Candidate]:
     label = f"search:{source.provider}:{source.query}"
     try:
-        yield from search(source, index, fetcher, settings)
+        yield from search(source, index, fetcher, settings, keys)
     except FetchFailed as failure:
         yield _unreadable(failure, label, index, source.query)
 

@@ -1,4 +1,4 @@
-"""A folder of crawled pictures: checked, stripped, named by digest, each kept once, each with its row.
+"""A folder of crawled pictures: named by digest, each kept once, each with its row.
 
 Several threads and processes may fill one folder at the same time (the shards of one style): what decides whether a
 picture is new, and the row that says so, happen under one lock on the folder, with the rows of the others read first.
@@ -11,74 +11,22 @@ import fcntl
 import io
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import imagehash
 import numpy as np
-from PIL import Image
 
 from fittingroom import images
-from fittingroom.crawl.clean import SUFFIXES, clean
+from fittingroom.crawl.check import Checked, look_of
+from fittingroom.crawl.clean import SUFFIXES
 from fittingroom.crawl.settings import CrawlSettings
-from fittingroom.errors import ImageRejected
 from fittingroom.manifest import ImageRow, Manifest, append
-from fittingroom.workspace import digest_bytes, write_bytes
+from fittingroom.workspace import digest_bytes, temporary_beside, write_durably
 
 MANIFEST = "manifest.jsonl"
-_LARGE = 6_000_000
-_one_large_picture = threading.Semaphore(1)
-"""Pictures of more than `_LARGE` pixels are decoded one after another, so that memory stays bounded."""
 _SAME_LOOK = 3.0
 """Mean difference of two 32 x 32 thumbnails, in levels of 255, up to which near duplicates are the same picture.
 A perceptual hash sees light and dark only: a red and a green garment of one cut have the same one."""
-
-
-@dataclass(frozen=True)
-class Checked:
-    """A picture that passed every check: what to store, and what to tell it from others by."""
-
-    data: bytes
-    format: str
-    width: int
-    height: int
-    source_sha256: str
-    phash: str
-    look: images.RGB
-    """(32, 32, 3) thumbnail on white."""
-
-
-def check(data: bytes, settings: CrawlSettings) -> Checked:
-    """Decode, strip and measure.
-
-    Raises:
-        ImageRejected: not a picture we accept. TooSmall: it is, but too small.
-    """
-    header = images.probe(data, max_pixels=settings.max_pixels, max_bytes=settings.max_image_bytes)
-    if min(header.width, header.height) < settings.min_side:
-        raise TooSmall(header.width, header.height, settings.min_side)
-    large = header.width * header.height > _LARGE
-    with _one_large_picture if large else contextlib.nullcontext():
-        rgba = images.read_rgba(data, max_pixels=settings.max_pixels, max_bytes=settings.max_image_bytes)
-        stored, kind = clean(data, rgba, header)
-        height, width = rgba.shape[:2]
-        rgb = images.flatten_on_white(rgba)
-        return Checked(
-            data=stored,
-            format=kind,
-            width=width,
-            height=height,
-            source_sha256=digest_bytes(data),
-            phash=str(imagehash.phash(Image.fromarray(rgb))),
-            look=images.resize(rgb, 32, 32),
-        )
-
-
-class TooSmall(Exception):
-    """A picture with a side below the setting."""
-
-    def __init__(self, width: int, height: int, least: int) -> None:
-        super().__init__(f"expected at least {least} pixels a side, got {width} x {height}")
 
 
 class Store:
@@ -136,13 +84,17 @@ class Store:
             format=picture.format,
             phash=picture.phash,
         )
+        final = self.folder / f"{digest}{SUFFIXES[picture.format]}"
+        with temporary_beside(final) as written:
+            write_durably(written, picture.data)  # the slow part, while other threads hold the folder
+            return self._keep(picture, row, written, final)
+
+    def _keep(self, picture: Checked, row: ImageRow, written: Path, final: Path) -> ImageRow:
         with self.locked() as rows:
-            twin, reason = self._twin(picture, digest, row.key, rows)
+            twin, reason = self._twin(picture, row.sha256, row.key, rows)
             if twin is None:
-                name = f"{digest}{SUFFIXES[picture.format]}"
-                if not (self.folder / name).exists():
-                    write_bytes(self.folder / name, picture.data)
-                row = replace(row, status="kept", path=name)
+                written.replace(final)
+                row = replace(row, status="kept", path=final.name)
                 self._looks[row.path] = picture.look
             else:
                 row = replace(row, status="duplicate", reason=reason, duplicate_of=twin.key, path="")
@@ -174,10 +126,10 @@ class Store:
 
     def _look_of(self, row: ImageRow) -> images.RGB | None:
         if row.path not in self._looks:
-            try:
-                self._looks[row.path] = images.resize(images.read_rgb(self.folder / row.path), 32, 32)
-            except ImageRejected:
+            look = look_of(self.folder / row.path)
+            if look is None:
                 return None
+            self._looks[row.path] = look
         return self._looks[row.path]
 
     def _catch_up(self) -> None:

@@ -7,6 +7,8 @@ fetched; names are taken as schema.org's.
 
 from __future__ import annotations
 
+import html
+import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -16,6 +18,14 @@ from typing import Any
 MAX_NODES = 50_000
 """Objects looked at on one page."""
 
+MAX_DATA_PICTURES = 200
+"""Pictures taken from a page's data."""
+
+_DATA_KEYS = (
+    "full", "zoom", "large", "original", "img", "image", "images", "contentUrl", "src", "url", "uri", "media",
+    "photo", "picture", "thumb",
+)  # fmt: skip
+_FILE = re.compile(r"\.(?:jpe?g|png|webp|avif)(?:\?|$)", re.I)
 _PRODUCTS = frozenset({"product", "productgroup", "productmodel", "individualproduct", "someproducts"})
 _LISTS = frozenset({"itemlist", "offercatalog"})
 
@@ -48,12 +58,58 @@ def read_json_ld(scripts: Iterable[str]) -> JsonLd:
     return JsonLd(pictures, pages)
 
 
+def pictures_in_data(scripts: Iterable[str]) -> list[str]:
+    """Pictures' addresses in a page's data (Next.js, Magento): the largest that each object offers.
+
+    There is no common vocabulary, so names decide: the first of `_DATA_KEYS` whose value is a picture file's address.
+    """
+    found: dict[str, None] = {}
+    for script in scripts:
+        for node in itertools.islice(_nodes(_parse(script)), MAX_NODES):
+            for key in _DATA_KEYS:
+                values = [v for v in _as_list(node.get(key)) if isinstance(v, str) and _FILE.search(v[:4000])]
+                if values:
+                    found.update(dict.fromkeys(values))
+                    break
+            if len(found) >= MAX_DATA_PICTURES:
+                return list(found)
+    return list(found)
+
+
 def _parse(text: str) -> Any:
+    """A script's JSON, also as shops write it: in comment or CDATA marks, with comments, trailing commas, HTML's
+    character references, or several values one after another."""
     text = re.sub(r"^\s*(?:<!--|//\s*<!\[CDATA\[|<!\[CDATA\[)|(?:-->|//\s*\]\]>|\]\]>)\s*$", "", text.strip()).strip()
-    try:
-        return json.loads(text.rstrip(";"), strict=False)
-    except (ValueError, RecursionError):
-        return None
+    for mended in (text, _without_comments(text), _without_comments(html.unescape(text))):
+        values = _values(mended)
+        if values is not None:
+            return values
+    return None
+
+
+def _values(text: str) -> list[Any] | None:
+    decoder, at = json.JSONDecoder(strict=False), 0
+    found: list[Any] = []
+    text = text.strip()
+    while at < len(text) and len(found) < 100:
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            return None
+        found.append(value)
+        while at < len(text) and text[at] in " \t\r\n;,":
+            at += 1
+    return found
+
+
+_STRING_OR_COMMENT = re.compile(r'"(?:[^"\\]|\\.)*"|/\*.*?\*/|//[^\n]*|,(?=\s*[}\]])', re.S)
+
+
+def _without_comments(text: str) -> str:
+    """JSON without comments and trailing commas, strings left alone; twice, for a comment may hide a trailing comma."""
+    for _ in range(2):
+        text = _STRING_OR_COMMENT.sub(lambda match: match[0] if match[0].startswith('"') else "", text)
+    return text
 
 
 def _nodes(value: Any) -> Iterator[dict[str, Any]]:
@@ -87,12 +143,12 @@ def _pictures(value: Any, by_id: dict[str, dict[str, Any]]) -> list[str]:
     for one in _as_list(value):
         node = by_id.get(one["@id"], one) if isinstance(one, dict) and isinstance(one.get("@id"), str) else one
         if isinstance(node, str):
-            found.append(node)
+            found.append(html.unescape(node))
         elif isinstance(node, dict):
             addresses = [a for key in ("contentUrl", "url") for a in _as_list(node.get(key)) if isinstance(a, str)]
             if not addresses and set(node) == {"@id"}:
                 addresses = [str(node["@id"])]
-            found += addresses[:1]
+            found += [html.unescape(address) for address in addresses[:1]]
     return found
 
 

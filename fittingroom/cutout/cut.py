@@ -10,6 +10,7 @@ import numpy as np
 
 from fittingroom.boxes import Box
 from fittingroom.cutout.judge import Refused, check_garment
+from fittingroom.cutout.people import covered_share, is_figure
 from fittingroom.cutout.plain import PlainMask, find_on_plain
 from fittingroom.cutout.settings import CutoutSettings
 from fittingroom.garment import Garment, GarmentFinder
@@ -54,6 +55,9 @@ def cut_out(
     image, scale = _limit(image_rgb, settings.maximum_side)
     mask, method, sure, category = _choose(image, settings, finder)
     box = check_garment(image, mask, scale, settings)
+    covered = covered_share(image, mask, outline=method == "model")
+    if covered > settings.maximum_covered:
+        raise Refused("covered", f"skin or hair across {covered:.0%}, expected {settings.maximum_covered:.0%} or less")
     if accept is not None and (why := accept(image, mask)):
         raise Refused("not_the_style", why)
     source_box = Box(*(round(value * scale) for value in box)).clip(*image_rgb.shape[:2])
@@ -102,10 +106,19 @@ def _choose(image: RGB, settings: CutoutSettings, finder: GarmentFinder | None) 
     if found:
         best = max(found, key=lambda garment: garment.area)
         if iou(best.mask, plain.mask) >= settings.agreement:
+            if settings.people == "refuse":
+                _refuse_figure(image, plain.mask)
             return plain.mask, "plain", max(plain.confidence, best.score), best.category
         return _from_finder(found, settings)
     _check_plain(plain, settings)
+    if settings.minimum_confidence:  # 0 where a person has chosen the picture
+        _refuse_figure(image, plain.mask)
     return plain.mask, "plain", plain.confidence, ""
+
+
+def _refuse_figure(image: RGB, mask: Mask) -> None:
+    if is_figure(image, mask):
+        raise Refused("person", "what stands out is somebody wearing it")
 
 
 def _check_plain(plain: PlainMask, settings: CutoutSettings) -> None:

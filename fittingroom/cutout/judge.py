@@ -18,13 +18,15 @@ REFUSAL_REASONS = (
     "cropped_by_border",
     "too_small",
     "blurred",
+    "covered",
     "torn_mask",
     "doubtful_mask",
     "not_the_style",
     "dropped_by_hand",
 )
-"""doubtful_mask: the background is not plain enough to be sure, and no finder helped. not_the_style: the caller's own
-test turned it down. The others say themselves."""
+"""person: a figure where a garment should be. covered: by hands or hair. doubtful_mask: the background is not plain
+enough to be sure, and no finder helped. not_the_style: the caller's own test, such as of its colour, turned it down.
+The others say themselves."""
 
 _SHARPNESS_SIDE = 400
 _SHARPNESS_WINDOW = 17

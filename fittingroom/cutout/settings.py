@@ -22,7 +22,8 @@ class CutoutSettings:
 
     method: Method = "auto"
     people: People = "allow"
-    """``refuse`` when a style's sources should show garments only."""
+    """``refuse`` when a style's sources should show garments only. Where no finder tells garment from person, a figure
+    is refused in any case: what stands out from the background is then all of the person."""
     maximum_side: int = 1024
     """Longest side of the picture that is worked on, in pixels; larger pictures are shrunk first."""
     working_side: int = 128
@@ -47,6 +48,8 @@ class CutoutSettings:
     """See `judge.sharpness`. Real product photos have 0.17 and more; blurred by 3 px (sigma, at 400 px) about 0.115."""
     minimum_confidence: float = 0.8
     """How sure the plain-background mask must be (see `plain.confidence`)."""
+    maximum_covered: float = 0.12
+    """Skin and hair across the garment, of its area (see `people.covered_share`)."""
     finder_score: float = 0.5
     """Score a found garment must reach."""
     agreement: float = 0.75
@@ -69,6 +72,7 @@ class CutoutSettings:
             "maximum_second_area",
             "minimum_sharpness",
             "minimum_confidence",
+            "maximum_covered",
             "finder_score",
             "agreement",
         ):
@@ -98,6 +102,7 @@ class CutoutSettings:
             maximum_second_area=1.0,
             minimum_sharpness=0.0,
             minimum_confidence=0.0,
+            maximum_covered=1.0,
         )
 
     def digest(self) -> str:

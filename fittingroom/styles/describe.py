@@ -7,6 +7,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from fittingroom.errors import NoGarmentFound
 from fittingroom.images import RGB
@@ -47,14 +48,41 @@ def describe_garment(image_rgb: RGB, mask: Mask) -> StyleDescription:
     Raises:
         NoGarmentFound: the mask is empty.
     """
+    image, inside = _cropped(image_rgb, mask)
+    pattern, confidence = pattern_of(image, inside)
+    lab, names = _named_pixels(image, inside)
+    colours = _shares(names)
+    if pattern == "solid":
+        # Folds of one cloth wear several names; the middle one is its own.
+        middle = np.median(lab, axis=0)
+        colour = colour_name(middle)
+    else:
+        colour = colours[0][0]
+        middle = np.median(lab[names == colour], axis=0)
+    lightness, a, b = (round(float(value), 2) for value in middle)
+    return StyleDescription(colour, (lightness, a, b), pattern, confidence, colours)
+
+
+def colour_shares(image_rgb: RGB, mask: Mask) -> list[tuple[ColourName, float]]:
+    """The colours of the garment at ``mask`` (bool (H, W)), as in `StyleDescription.colours`, without its pattern.
+
+    Raises:
+        NoGarmentFound: the mask is empty.
+    """
+    return _shares(_named_pixels(*_cropped(image_rgb, mask))[1])
+
+
+def _cropped(image_rgb: RGB, mask: Mask) -> tuple[RGB, Mask]:
     if mask.shape != image_rgb.shape[:2]:
         raise ValueError(f"mask: expected shape {image_rgb.shape[:2]}, got {mask.shape}")
     box = bounding_box(mask)
     if box is None:
         raise NoGarmentFound("no garment to describe: the mask is empty")
-    image = image_rgb[box.y1 : box.y2, box.x1 : box.x2]
-    inside = mask[box.y1 : box.y2, box.x1 : box.x2]
-    pattern, confidence = pattern_of(image, inside)
+    return image_rgb[box.y1 : box.y2, box.x1 : box.x2], mask[box.y1 : box.y2, box.x1 : box.x2]
+
+
+def _named_pixels(image: RGB, inside: Mask) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
+    """L*a*b* (N, 3) of up to some `_SAMPLES` pixels of the garment, and their names."""
     scale = _SIDE / max(inside.shape)
     if scale < 1:
         size = (max(round(inside.shape[1] * scale), 1), max(round(inside.shape[0] * scale), 1))
@@ -65,18 +93,10 @@ def describe_garment(image_rgb: RGB, mask: Mask) -> StyleDescription:
     core = framed if np.count_nonzero(framed) >= 64 else inside
     lab = srgb_to_lab(image[core])
     lab = lab[:: max(len(lab) // _SAMPLES, 1)]
-    names = np.array([colour_name(value) for value in lab])
+    return lab, np.array([colour_name(value) for value in lab])
+
+
+def _shares(names: NDArray[np.str_]) -> list[tuple[ColourName, float]]:
     found, counts = np.unique(names, return_counts=True)
     order = np.argsort(-counts, kind="stable")
-    colours: list[tuple[ColourName, float]] = [
-        (found[i].item(), round(float(counts[i] / len(names)), 4)) for i in order
-    ]
-    if pattern == "solid":
-        # Folds of one cloth wear several names; the middle one is its own.
-        middle = np.median(lab, axis=0)
-        colour = colour_name(middle)
-    else:
-        colour = colours[0][0]
-        middle = np.median(lab[names == colour], axis=0)
-    lightness, a, b = (round(float(value), 2) for value in middle)
-    return StyleDescription(colour, (lightness, a, b), pattern, confidence, colours)
+    return [(found[i].item(), round(float(counts[i] / len(names)), 4)) for i in order]

@@ -108,6 +108,19 @@ def test_a_second_run_asks_only_for_what_may_have_healed(shop, quick, tmp_path: 
     assert (tmp_path / "manifest.jsonl").read_bytes() == before
 
 
+@pytest.mark.parametrize("asked", ["not_found", "failed"])
+def test_what_does_not_heal_is_tried_again_when_asked(shop, quick, tmp_path: Path, asked: str) -> None:
+    candidates = [Candidate(shop.url + "/a.jpg"), Candidate(shop.image("/b.jpg", b"no picture"))]
+    fetch(candidates, tmp_path, quick)
+    shop.image("/a.jpg", picture(1))
+    assert [row.reason for row in fetch(candidates, tmp_path, quick)] == ["not_found", "format_not_allowed"]
+    again = fetch(candidates, tmp_path, replace(quick, retry=(asked,)))
+    assert [row.status for row in again] == ["kept", "failed"]
+    assert shop.hits["/b.jpg"] == (2 if asked == "failed" else 1)
+    with pytest.raises(SettingError, match="nonsense"):
+        replace(quick, retry=("nonsense",))
+
+
 def test_a_lost_file_is_fetched_again(shop, quick, tmp_path: Path) -> None:
     url = shop.image("/a.jpg", picture(1))
     (row,) = fetch([Candidate(url)], tmp_path, quick)

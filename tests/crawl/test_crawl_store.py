@@ -13,8 +13,9 @@ from PIL import Image, ImageCms
 
 from fittingroom import images
 from fittingroom.crawl import CrawlSettings
-from fittingroom.crawl.clean import clean, strip
-from fittingroom.crawl.store import Store, TooSmall, check
+from fittingroom.crawl.check import TooSmall, checked
+from fittingroom.crawl.clean import strip
+from fittingroom.crawl.store import Store
 from fittingroom.errors import ImageRejected
 from fittingroom.manifest import ImageRow, Manifest
 from fittingroom.workspace import digest_file
@@ -41,7 +42,8 @@ def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
 
 
 def cleaned(data: bytes) -> tuple[bytes, str]:
-    return clean(data, images.read_rgba(data), images.probe(data))
+    with checked(data, CrawlSettings(min_side=1)) as picture:
+        return picture.data, picture.format
 
 
 @pytest.mark.parametrize(
@@ -130,7 +132,8 @@ def test_strip_of_damaged_bytes_never_raises(kind: str) -> None:
 
 
 def keep(store: Store, key: str, image: Image.Image, kind: str = "PNG", **options: object) -> ImageRow:
-    return store.keep(check(encoded(image, kind, **options), CrawlSettings()), ImageRow(key=key, status="kept"))
+    with checked(encoded(image, kind, **options), CrawlSettings()) as picture:
+        return store.keep(picture, ImageRow(key=key, status="kept"))
 
 
 def test_named_by_digest_and_kept_once(tmp_path: Path) -> None:
@@ -223,10 +226,16 @@ def test_a_note_that_says_nothing_new_is_not_written(tmp_path: Path) -> None:
     assert store.manifest_path.read_text().count("\n") == 1
 
 
-def test_checks() -> None:
+def test_what_is_refused() -> None:
+    def check(data: bytes, **settings: int) -> None:
+        with checked(data, CrawlSettings(**settings)):
+            pytest.fail("accepted")
+
     with pytest.raises(TooSmall, match="expected at least 32"):
-        check(encoded(picture(0, (200, 24)), "PNG"), CrawlSettings())
+        check(encoded(picture(0, (200, 24)), "PNG"))
     with pytest.raises(ImageRejected, match="pixels"):
-        check(encoded(Image.new("1", (20_000, 20_000)), "PNG"), CrawlSettings())
+        check(encoded(Image.new("1", (20_000, 20_000)), "PNG"))
     with pytest.raises(ImageRejected, match="bytes"):
-        check(encoded(picture(), "PNG"), CrawlSettings(max_image_bytes=100))
+        check(encoded(picture(), "PNG"), max_image_bytes=100)
+    with pytest.raises(ImageRejected, match="of a WEBP such as this"):
+        check(encoded(Image.new("RGB", (5000, 4000)), "WEBP", lossless=True, method=0))

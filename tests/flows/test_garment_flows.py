@@ -7,12 +7,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from prefect.blocks.system import Secret
 
+from fittingroom.catalog import SearchSource, Style
 from fittingroom.errors import InputError, NothingProduced
 from fittingroom.images import encode_jpeg
+from fittingroom.manifest import Manifest
+from fittingroom.workspace import Workspace
 from flows.crawl_garments import crawl_garments
 from flows.parameters import CrawlParameters, PrepareParameters
 from flows.prepare_garments import prepare_garments
+from tasks.crawling import crawled_pictures, search_keys
 from tasks.pictures import PreparedStyle
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -113,3 +118,38 @@ def test_an_unknown_style_is_refused(tmp_path: Path) -> None:
     catalog = write_catalog(tmp_path, 1)
     with pytest.raises(InputError, match="expected names out of red-solid"):
         crawl_garments(CrawlParameters(workspace=tmp_path / "w", catalog=catalog, styles=["blue"]))
+
+
+def test_a_persons_word_overrules_and_the_sheet_shows_it(tmp_path: Path) -> None:
+    catalog = write_catalog(tmp_path, 4)
+    crawl(tmp_path, catalog)
+    prepare(tmp_path)
+    assert len(names(tmp_path)) == 8
+    assert (tmp_path / "w" / "reports" / f"cutouts-{STYLE}.jpg").is_file()
+    dropped = crawled_pictures(Workspace(tmp_path / "w"), STYLE).popitem()[1]
+    (tmp_path / "w" / "cutouts" / STYLE / "overrides.yaml").write_text(f"drop: ['{dropped[:12]}']\n")
+    prepare(tmp_path)
+    assert len(names(tmp_path)) == 6
+    fates = {
+        row.source_sha256: row for row in Manifest.read(tmp_path / "w" / "cutouts" / STYLE / "manifest.jsonl").rows
+    }
+    assert (fates[dropped].status, fates[dropped].reason) == ("refused", "dropped_by_hand")
+
+
+def test_garments_of_another_colour_are_refused(tmp_path: Path) -> None:
+    catalog = write_catalog(tmp_path, 3)
+    catalog.write_text(catalog.read_text().replace("colour: red", "colour: dark green"))
+    crawl(tmp_path, catalog)
+    with pytest.raises(NothingProduced, match="not_the_style"):
+        prepare(tmp_path)
+
+
+def test_keys_come_from_secret_blocks_and_stay_out_of_sight() -> None:
+    Secret(value="from the block").save("fittingroom-google-api-key", overwrite=True)
+    source = SearchSource(query="shirt", provider="google")
+    style = Style(name="red", category="vest", colour="red", pattern="solid", sources=[source])
+    keys = search_keys(style)
+    assert keys.google_api_key == "from the block"
+    assert "block" not in repr(keys)
+    free = style.model_copy(update={"sources": [SearchSource(query="shirt")]})
+    assert search_keys(free).google_api_key == ""

@@ -1,0 +1,241 @@
+"""What an HTML parser meets on a page, looked at once and no tree built: the page's author may mean harm."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping
+
+from fittingroom.crawl.decoration import is_decoration
+from fittingroom.crawl.written import backgrounds, in_url, parse_srcset
+
+MAX_PICTURES = 5000
+"""Pictures taken from one page."""
+MAX_ELEMENTS = 300_000
+MAX_SECONDS = 10.0
+"""Beyond these a page is read no further; what was found until then counts."""
+
+_OPT_OUT = frozenset({"noai", "noimageai", "noimageindex"})
+_CARDS = frozenset({"og:image", "og:image:url", "og:image:secure_url", "twitter:image", "twitter:image:src"})
+_LARGE = (
+    "data-zoom-image",
+    "data-old-hires",
+    "data-large_image",
+    "data-large-image",
+    "data-src-zoom-image",
+    "data-zoom-src",
+    "data-zoom",
+    "data-full-src",
+    "data-full",
+    "data-hires",
+    "data-highres",
+)
+_LAZY = ("data-src", "data-lazy-src", "data-original", "data-lazy", "data-image", "data-defer-src", "data-url")
+_SETS = ("data-srcset", "data-lazy-srcset", "data-original-set", "imagesrcset", "srcset")
+_LAZY_BACKGROUNDS = ("data-bg", "data-background", "data-background-image", "data-bg-src")
+_TYPES = ("image/jpeg", "image/jpg", "image/png", "image/webp", "image/avif", "image/gif")
+_PRODUCT = ("Product", "IndividualProduct", "SomeProducts")
+_DATA = ("application/json", "text/x-magento-init")
+_CHROME = frozenset({"nav", "footer", "header"})
+_PICTURE_FILE = re.compile(r"\.(?:jpe?g|png|webp|avif|gif)(?:\?|$)", re.I)
+_DRAWING = re.compile(r"\.svgz?(?:[?#]|$)", re.I)
+_WIDTH = re.compile(r"%7Bwidth%7D|\{width\}", re.I)
+_WIDEST = 2048
+
+
+class Enough(Exception):
+    """The page is too large or takes too long."""
+
+
+class Page:
+    """A parser's target; addresses as written, in the page's order."""
+
+    def __init__(self) -> None:
+        self.base = self.next = ""
+        self.json_ld: list[str] = []
+        """Contents of JSON-LD scripts."""
+        self.data: list[str] = []
+        """Contents of scripts that hold a page's data as JSON."""
+        self.structured: list[str] = []
+        """Pictures that microdata call a product's."""
+        self.cards: list[str] = []
+        self.pictures: list[str] = []
+        self.chrome: list[str] = []
+        """Pictures in the page's header, footer and navigation, and drawings."""
+        self.frames: list[str] = []
+        self.opted_out = False
+        self._elements, self._until = 0, time.monotonic() + MAX_SECONDS
+        self._depth = 0
+        self._scopes: list[tuple[int, str]] = []
+        """Open microdata scopes: depth and kind, "product", "picture" (of a product) or nothing of interest."""
+        self._choice: list[tuple[str, float]] | None = None
+        """What the open ``<picture>`` offers; None outside of one."""
+        self._choice_depth = 0
+        self._fallback: Mapping[str, str] = {}
+        self._chrome_depths: list[int] = []
+        self._amp_depth = 0
+        self._links: list[tuple[int, str]] = []
+        """Open ``<a>`` elements that lead to a picture: depth and address."""
+        self._text: list[str] | None = None
+        self._text_goes_to: list[str] | None = None
+
+    # What the parser calls.
+
+    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        """An element opens."""
+        self._elements += 1
+        if self._elements > MAX_ELEMENTS or (self._elements % 256 == 0 and time.monotonic() > self._until):
+            raise Enough
+        self._depth += 1
+        got = {name: value.strip() for name, value in attributes.items()}
+        if "itemprop" in got or "itemscope" in got:
+            self._microdata(tag, got)
+        if tag == "img" and not self._amp_depth:  # what stands inside is its fallback
+            self._image(got)
+        elif tag in ("amp-img", "amp-anim"):
+            self._amp_depth = self._amp_depth or self._depth
+            self._image({name: value for name, value in got.items() if name not in ("width", "height")})  # a ratio
+        elif tag == "picture" and self._choice is None:
+            self._choice, self._choice_depth, self._fallback = [], self._depth, {}
+        elif tag == "source" and self._choice is not None:
+            if got.get("type", "").lower() in ("", *_TYPES):
+                self._choice += offered(got)
+        elif tag == "meta":
+            self._meta(got)
+        elif tag in ("a", "link"):
+            self._link(tag, got)
+        elif tag == "base" and not self.base:
+            self.base = got.get("href", "")
+        elif tag == "frame" and got.get("src"):
+            self.frames.append(got["src"])
+        elif tag in ("script", "style"):
+            self._open_text(tag, got)
+        elif tag in _CHROME:
+            self._chrome_depths.append(self._depth)
+        if "style" in got:
+            self._take(backgrounds(got["style"][:5000]), got)
+        self._take([in_url(got[name]) for name in _LAZY_BACKGROUNDS if got.get(name)], got)
+
+    def data_met(self, text: str) -> None:
+        """Text, which matters inside scripts and styles only."""
+        if self._text is not None:
+            self._text.append(text)
+
+    def end(self, tag: str) -> None:
+        """An element closes."""
+        if tag in ("script", "style") and self._text is not None and self._text_goes_to is not None:
+            text = "".join(self._text)
+            if tag == "style":
+                self._take(backgrounds(text[:200_000]), {})
+            else:
+                self._text_goes_to.append(text)
+            self._text = None
+        if self._choice is not None and tag == "picture" and self._depth <= self._choice_depth:
+            best = max(self._choice, key=_size)[0] if self._choice else largest_of(self._fallback)
+            self._choice = None
+            self._take([self._linked() or best], self._fallback)
+        for opened in (self._scopes, self._links):
+            if opened and opened[-1][0] == self._depth:
+                opened.pop()
+        if self._chrome_depths and self._chrome_depths[-1] == self._depth:
+            self._chrome_depths.pop()
+        if self._amp_depth == self._depth:
+            self._amp_depth = 0
+        self._depth -= 1
+
+    def comment(self, text: str) -> None:
+        """A comment."""
+
+    def close(self) -> None:
+        """The page is over."""
+
+    # What the elements mean.
+
+    def _take(self, addresses: list[str], got: Mapping[str, str]) -> None:
+        for address in addresses:
+            if address and len(self.pictures) < MAX_PICTURES * 2 and not is_decoration(address, got):
+                self.pictures.append(address)
+                if self._chrome_depths or _DRAWING.search(address):
+                    self.chrome.append(address)
+
+    def _image(self, got: Mapping[str, str]) -> None:
+        if self._choice is not None:
+            self._choice += offered(got)
+            self._fallback = self._fallback or got
+        else:
+            self._take([self._linked() or largest_of(got)], got)
+
+    def _linked(self) -> str:
+        """The picture that the open link leads to: what is shown is its thumbnail."""
+        return self._links[-1][1] if self._links else ""
+
+    def _link(self, tag: str, got: Mapping[str, str]) -> None:
+        relations, address = got.get("rel", "").lower().split(), got.get("href", "")
+        if "next" in relations and not self.next:
+            self.next = address
+        if tag == "a" and _PICTURE_FILE.search(address):
+            self._links.append((self._depth, address))
+        elif tag == "link" and "image_src" in relations:
+            self.cards.append(address)
+        elif tag == "link" and "preload" in relations and got.get("as", "").lower() == "image":
+            self._take([largest_of(got) or address], got)
+
+    def _open_text(self, tag: str, got: Mapping[str, str]) -> None:
+        kind = got.get("type", "").partition(";")[0].strip().lower()
+        if tag == "style":
+            self._text, self._text_goes_to = [], []
+        elif kind == "application/ld+json":
+            self._text, self._text_goes_to = [], self.json_ld
+        elif kind in _DATA:
+            self._text, self._text_goes_to = [], self.data
+
+    def _meta(self, got: Mapping[str, str]) -> None:
+        name, content = (got.get("property") or got.get("name", "")).lower(), got.get("content", "")
+        if name in _CARDS:
+            self.cards.append(content)
+        elif name in ("robots", "fittingroombot") and _OPT_OUT & set(re.split(r"[\s,]+", content[:5000].lower())):
+            self.opted_out = True
+
+    def _microdata(self, tag: str, got: Mapping[str, str]) -> None:
+        """``itemprop=image`` of a schema.org Product (https://schema.org/Product; HTML's microdata section)."""
+        properties = got.get("itemprop", "").lower().split()
+        scope = self._scopes[-1][1] if self._scopes else ""
+        address = largest_of(got) if tag == "img" else got.get("content") or got.get("href") or got.get("src") or ""
+        is_picture = "image" in properties and scope == "product"
+        if "itemscope" in got:
+            kind = got.get("itemtype", "").rstrip("/").rpartition("/")[2]
+            self._scopes.append(
+                (self._depth, "product" if kind.startswith(_PRODUCT) else "picture" if is_picture else "")
+            )
+        elif is_picture or (scope == "picture" and {"contenturl", "url"} & set(properties)):
+            self.structured.append(address)
+
+
+def _size(offer: tuple[str, float]) -> float:
+    return offer[1]
+
+
+def offered(got: Mapping[str, str]) -> list[tuple[str, float]]:
+    """Every address and size that an element's sets of sources offer."""
+    found = [offer for name in _SETS if name in got for offer in parse_srcset(got[name])]
+    if "data-a-dynamic-image" in got:
+        try:
+            sizes = json.loads(got["data-a-dynamic-image"])
+            found += [(str(address), float(max(size))) for address, size in sizes.items()]
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            pass
+    return [(address, size) for address, size in found if not address.startswith("data:")]
+
+
+def largest_of(got: Mapping[str, str]) -> str:
+    """The largest picture that an element offers, or the empty string."""
+    for name in _LARGE:
+        if "." in got.get(name, ""):
+            return got[name]
+    sets = offered(got)
+    if sets:
+        return max(sets, key=_size)[0]  # the first of equals
+    address = next((got[name] for name in (*_LAZY, "src") if got.get(name)), "")
+    widths = [int(width) for width in re.findall(r"\d{2,4}", got.get("data-widths", "")[:500])]
+    return _WIDTH.sub(str(max(widths, default=_WIDEST)), address)

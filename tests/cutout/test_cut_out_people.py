@@ -1,0 +1,79 @@
+"""A figure is no garment, hands across one are seen, and a person's word overrules."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from fittingroom.cutout import CutoutSettings, Refused, cut_out
+from fittingroom.cutout.people import covered_share, is_figure, skin
+from fittingroom.cutout.sheet import SheetCell, contact_sheet
+from fittingroom.images import write_png
+
+SKIN = (224, 172, 140)
+
+
+def figure() -> tuple[np.ndarray, np.ndarray]:
+    """Somebody in a blue dress before a grey wall: face, arms, legs."""
+    image = np.full((600, 320, 3), 200, np.uint8)
+    cv2.ellipse(image, (160, 90), (32, 42), 0, 0, 360, SKIN, -1)
+    cv2.rectangle(image, (145, 125), (175, 150), SKIN, -1)
+    cv2.fillPoly(image, [np.array([[110, 145], [210, 145], [230, 400], [90, 400]], np.int32)], (30, 50, 140))
+    for x in (95, 205):
+        cv2.rectangle(image, (x, 150), (x + 18, 330), SKIN, -1)
+    for x in (125, 170):
+        cv2.rectangle(image, (x, 400), (x + 25, 560), SKIN, -1)
+    mask = (image != 200).any(axis=2)
+    return cv2.GaussianBlur(image, (0, 0), 0.7), mask
+
+
+def dress() -> tuple[np.ndarray, np.ndarray]:
+    image = np.full((600, 400, 3), 200, np.uint8)
+    cv2.fillPoly(image, [np.array([[130, 80], [270, 80], [330, 520], [70, 520]], np.int32)], (30, 50, 140))
+    return image, (image != 200).any(axis=2)
+
+
+def test_skin_of_many_shades_is_skin_and_cloth_is_not() -> None:
+    shades = [(255, 219, 190), SKIN, (198, 134, 96), (141, 85, 54)]
+    assert skin(np.array([shades], np.uint8)).all()
+    assert not skin(np.array([[(30, 50, 140), (250, 250, 250), (20, 20, 20), (40, 120, 60)]], np.uint8)).any()
+
+
+def test_a_figure_is_told_from_a_garment() -> None:
+    assert is_figure(*figure())
+    assert not is_figure(*dress())
+
+
+def test_a_figure_is_refused_where_no_finder_tells_them_apart_unless_chosen_by_hand() -> None:
+    image, _ = figure()
+    with pytest.raises(Refused) as caught:
+        cut_out(image)
+    assert caught.value.reason == "person"
+    assert cut_out(image, CutoutSettings().without_tests()).method == "plain"
+
+
+def test_a_hand_across_the_garment_covers_it() -> None:
+    image, mask = dress()
+    assert covered_share(image, mask) == 0
+    cv2.ellipse(image, (200, 300), (60, 75), 0, 0, 360, SKIN, -1)
+    assert covered_share(image, mask) > 0.12
+    with pytest.raises(Refused) as caught:
+        cut_out(image)
+    assert caught.value.reason == "covered"
+
+
+def test_a_garment_of_skins_colour_is_not_covered_by_itself() -> None:
+    image, mask = dress()
+    image[mask] = SKIN
+    assert covered_share(image, mask) == 0
+
+
+def test_the_contact_sheet_shows_kept_and_refused(tmp_path) -> None:
+    write_png(tmp_path / "a.png", dress()[0])
+    cells = [SheetCell(tmp_path / "a.png", "0" * 64), SheetCell(tmp_path / "gone.png", "1" * 64, "blurred")]
+    sheet = contact_sheet("red", cells)
+    assert sheet.ndim == 3
+    assert contact_sheet("red", cells[:1]).shape[0] < sheet.shape[0]
+    assert (sheet == (30, 50, 140)).all(axis=2).sum() > 1000, "the garment is on it"
+    assert contact_sheet("none", []).size
