@@ -40,8 +40,9 @@ class CycleGan:
         self.discriminator_a = build_discriminator(settings).to(memory_format=layout)
         self.discriminator_b = build_discriminator(settings).to(memory_format=layout)
         self.average = MovingAverage(self.generator_a_to_b, settings.ema_decay)
-        self.pool_a = ImagePool(settings.pool_size, settings.seed)
-        self.pool_b = ImagePool(settings.pool_size, settings.seed + 1)
+        seed = settings.seed + 2 * accelerator.process_index
+        self.pool_a = ImagePool(settings.pool_size, seed)
+        self.pool_b = ImagePool(settings.pool_size, seed + 1)
         self._prepare()
 
     def _prepare(self) -> None:
@@ -64,7 +65,12 @@ class CycleGan:
             torch.optim.Adam(self.discriminators.parameters(), lr=discriminator_rate, **adam)
         )
         self.average.to(accelerator.device)
-        accelerator.register_for_checkpointing(self.pool_a, self.pool_b, self.average)
+        accelerator.register_for_checkpointing(self.average)
+
+    @property
+    def of_process(self) -> dict[str, ImagePool]:
+        """What is each process's own, for checkpoints."""
+        return {"pool_a": self.pool_a, "pool_b": self.pool_b}
 
     @property
     def served(self) -> Generator:
