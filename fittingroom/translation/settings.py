@@ -98,7 +98,7 @@ class StyleSettings:
     """At most so many pictures of each domain, chosen by digest; all are decoded once and kept in memory."""
     min_pictures: int = 4
     """Fewer pictures than this in either domain are refused."""
-    min_cover: float = 0.05
+    min_cover: float = 0.1
     """A garment must cover at least this share of its picture: slivers teach noise."""
     min_solidity: float = 0.5
     """A garment must fill at least this share of its convex hull: torn masks teach noise."""
