@@ -15,8 +15,8 @@ SMALLEST_SHARE = 0.01
 def palette(pixels: NDArray[np.uint8], count: int) -> NDArray[np.float32]:
     """``count`` colours (count, 3), sRGB 0..1, dark to light, of ``pixels`` (N, 3).
 
-    Clusters are found in CIELAB, starting from equal shares of lightness; those too small stand for the largest, so
-    that a plain style has some colours more than once.
+    Clusters are found in CIELAB, starting from equal shares of lightness; each gives its median. One too small stands
+    for the largest, so that a plain style has some colours more than once.
 
     Raises:
         ValueError: no pixel.
@@ -33,7 +33,9 @@ def palette(pixels: NDArray[np.uint8], count: int) -> NDArray[np.float32]:
                 centres[number] = lab[nearest == number].mean(0)
     nearest = _nearest(lab, centres)
     sizes = np.bincount(nearest, minlength=count)
-    colours = [pixels[nearest == number].mean(0) / 255 if sizes[number] else np.zeros(3) for number in range(count)]
+    colours = [
+        np.median(pixels[nearest == number], axis=0) / 255 if sizes[number] else np.zeros(3) for number in range(count)
+    ]
     largest = colours[int(sizes.argmax())]
     kept = [
         colour if size >= SMALLEST_SHARE * len(pixels) else largest for colour, size in zip(colours, sizes, strict=True)
