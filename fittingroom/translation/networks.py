@@ -25,9 +25,11 @@ DARKEST = 0.15
 """Lightness added to both sides of the shading ratio, so that the noise of a black garment is not blown up."""
 PALETTE = 8
 """Colours a domain is painted with under skip="palette"."""
-SHADING_REACH = 0.5
-"""Folds and shadows move the logarithm of lightness by less than this; what goes further (a white print on black) is
-bent to it, or it would leave every colour of the style."""
+HIGHLIGHT_REACH, SHADOW_REACH = 0.35, 0.9
+"""Highlights and shadows of folds move the logarithm of lightness by less than these; what goes further (a white print
+on black) is bent to them, or it would leave every colour of the style."""
+BLACK = 0.1
+"""As `DARKEST`, where shading is bent and noise can do less."""
 SURROUNDS: dict[Surround, tuple[float, float, float]] = {
     "white": (1.0, 1.0, 1.0),
     "grey": (0.0, 0.0, 0.0),
@@ -238,9 +240,9 @@ def _shading(image: Tensor, mask: Tensor, kept: Tensor) -> Tensor:
 
 def _bent_shading(image: Tensor, mask: Tensor, kept_fine: Tensor, kept_coarse: Tensor) -> Tensor:
     """As `_shading`, over the garment's middle lightness instead of its mean, which a large print would move, and bent
-    to `SHADING_REACH`. How much of the fine and of the coarse part stays is given, (N, 1, H, W) in 0..1.
+    by `bent`. How much of the fine and of the coarse part stays is given, (N, 1, H, W) in 0..1.
     """
-    light = (luminance(image) + DARKEST).log()
+    light = (luminance(image) + BLACK).log()
     coarse = _coarse_part(light, mask)
     garment = F.avg_pool2d(mask, CELL, ceil_mode=True) > 0.5
     middle = F.avg_pool2d(light, CELL, ceil_mode=True).where(garment, math.nan).flatten(1).nanmedian(1).values
@@ -249,8 +251,12 @@ def _bent_shading(image: Tensor, mask: Tensor, kept_fine: Tensor, kept_coarse: T
 
 
 def bent(log_ratio: Tensor) -> Tensor:
-    """Small values as they are, large ones bent towards plus or minus `SHADING_REACH`."""
-    return SHADING_REACH * torch.tanh(log_ratio / SHADING_REACH)
+    """Small values as they are, large ones bent towards `HIGHLIGHT_REACH` and minus `SHADOW_REACH`."""
+    return torch.where(
+        log_ratio > 0,
+        HIGHLIGHT_REACH * torch.tanh(log_ratio / HIGHLIGHT_REACH),
+        SHADOW_REACH * torch.tanh(log_ratio / SHADOW_REACH),
+    )
 
 
 def _on(image: Tensor, mask: Tensor, colour: tuple[float, float, float]) -> Tensor:

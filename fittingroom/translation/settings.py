@@ -85,6 +85,12 @@ class StyleSettings:
     luminance_blur: int = 16
     """Side of the box blur in the structure loss: patterns finer than this are free to change."""
 
+    luminance_fine: float = 0.0
+    """Weight of the same loss at `luminance_fine_blur`, for plain styles only: they have no pattern of their own that
+    fine folds could hide in."""
+    luminance_fine_blur: int = 4
+    """Side of its box blur."""
+
     # --- data
     crop_size: int | None = None
     """Train on square crops of this side, mostly on the garment; None: the whole picture. The networks are fully
@@ -248,6 +254,8 @@ _RULES: dict[str, _Rule] = {
     "smooth_l1_beta": _real(1e-6, 10),
     "luminance_weight": _real(0, 1000),
     "luminance_blur": _whole(1, 128),
+    "luminance_fine": _real(0, 1000),
+    "luminance_fine_blur": _whole(1, 128),
     "crop_size": (
         _Number(int, 32, 1024, optional=True, also=lambda v: v % 4 == 0),
         "a multiple of 4 from 32 to 1024, or none",
@@ -290,7 +298,7 @@ _KNOWING_THE_MASK: dict[str, Any] = {
     "masked_losses": True,
 }
 
-_TIGHT: dict[str, Any] = {"target_spread": 18.0}
+_TIGHT: dict[str, Any] = {"target_spread": 12.0}
 
 _SMALL: dict[str, Any] = (
     _KNOWING_THE_MASK
@@ -310,6 +318,7 @@ _SMALL: dict[str, Any] = (
         "cycle_weight": 0.5,
         "cycle_chroma": 0.1,
         "luminance_weight": 4.0,
+        "luminance_fine": 2.0,
         "luminance_blur": 32,
         "crop_cover": 0.5,
         "crop_size": 96,
@@ -329,7 +338,9 @@ _SMALL: dict[str, Any] = (
 
 PRESETS: dict[str, dict[str, Any]] = {
     "recipe": {},
-    "standard": _KNOWING_THE_MASK | _TIGHT | {"resize_convolution": True, "ema_decay": 0.999, "luminance_weight": 2.0},
+    "standard": _KNOWING_THE_MASK
+    | _TIGHT
+    | {"resize_convolution": True, "ema_decay": 0.999, "luminance_weight": 2.0, "luminance_fine": 1.0},
     "cpu": _SMALL
     | {
         "filters": 24,

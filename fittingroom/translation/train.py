@@ -239,7 +239,7 @@ class _Training:
             1,
         )
         self.total_steps = settings.epochs * self.steps_per_epoch
-        self.model = CycleGan(settings, accelerator)
+        self.model = CycleGan(settings, accelerator, plain=self.style_target.pattern == "solid")
         if warm_start is not None:
             self._warm_start(warm_start)
         for generator, painted in (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from fittingroom.translation.networks import PALETTE, SHADING_REACH, Generator, bent
+from fittingroom.translation.networks import HIGHLIGHT_REACH, PALETTE, SHADOW_REACH, Generator, bent
 from fittingroom.translation.palette import palette
 
 
@@ -52,15 +52,16 @@ def test_whatever_the_input_and_the_weights_only_the_styles_hue_comes_out(base: 
         out = (generator(image, torch.ones(1, 1, 64, 64)) + 1) / 2
     red, others = out[:, 0], out[:, 1:].amax(1)
     assert (red > 2 * others).all()
-    low, high = 0.7 * np.exp(-SHADING_REACH), 0.7 * np.exp(SHADING_REACH)
+    low, high = 0.7 * np.exp(-SHADOW_REACH), 0.7 * np.exp(HIGHLIGHT_REACH)
     assert float(red.min()) >= low - 0.03
     assert float(red.max()) <= min(high, 1.0) + 0.03
 
 
 def test_bending_leaves_small_values_and_stops_large_ones() -> None:
     values = torch.tensor([-5.0, -0.1, 0.0, 0.1, 5.0])
-    torch.testing.assert_close(bent(values)[1:4], values[1:4], rtol=0.02, atol=1e-6)
-    assert float(bent(values).abs().max()) <= SHADING_REACH
+    torch.testing.assert_close(bent(values)[1:4], values[1:4], rtol=0.03, atol=1e-6)
+    assert float(bent(values)[-1]) == pytest.approx(HIGHLIGHT_REACH)
+    assert float(bent(values)[0]) == pytest.approx(-SHADOW_REACH, abs=1e-4)
 
 
 def test_an_empty_mask_gives_no_nan() -> None:
