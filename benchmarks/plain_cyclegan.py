@@ -104,7 +104,7 @@ class PlainCycleGan:
         ):
             (0.5 * (_to(judge(real), 1.0) + _to(judge(fake), 0.0))).backward()
         self.optimizer_d.step()
-        return float(loss)
+        return float(loss.detach())
 
     def _judges_learn(self, learn: bool) -> None:
         self.judge_a.requires_grad_(learn)
