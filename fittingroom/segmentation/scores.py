@@ -49,8 +49,7 @@ def iou_matrix(found: Sequence[masks.Mask], there: Sequence[masks.Mask]) -> NDAr
     if not ious.size:
         return ious
     # Eight pixels a byte: counting bits is thirty times as quick as multiplying pixels.
-    a, b = (np.packbits(np.stack([mask.reshape(-1) for mask in several]), axis=1) for several in (found, there))
-    a, b = _as_words(a), _as_words(b)
+    a, b = _packed(found), _packed(there)
     areas_a, areas_b = (np.bitwise_count(packed).sum(1, dtype=np.int64) for packed in (a, b))
     for j, garment in enumerate(b):
         shared = np.bitwise_count(a & garment).sum(1, dtype=np.int64)
@@ -58,9 +57,10 @@ def iou_matrix(found: Sequence[masks.Mask], there: Sequence[masks.Mask]) -> NDAr
     return ious
 
 
-def _as_words(packed: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    spare = -packed.shape[1] % 8
-    return np.ascontiguousarray(np.pad(packed, ((0, 0), (0, spare)))).view(np.uint64)
+def _packed(several: Sequence[masks.Mask]) -> NDArray[np.uint64]:
+    bits = np.packbits(np.stack([mask.reshape(-1) for mask in several]), axis=1)
+    spare = -bits.shape[1] % 8
+    return np.ascontiguousarray(np.pad(bits, ((0, 0), (0, spare)))).view(np.uint64)
 
 
 def box_iou_matrix(found: Sequence[Box], there: Sequence[Box]) -> NDArray[np.float64]:
