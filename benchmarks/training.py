@@ -207,7 +207,7 @@ def plain_evaluation(segmenter: Any, photos: list[Any]) -> float:
             boxes = detection["boxes"] * ratio
             pasted = paste_masks_in_image(detection["masks"], boxes, (image.shape[0], image.shape[1])) > 0.5
         for mask, box, score in zip(pasted, boxes.tolist(), detection["scores"].tolist(), strict=True):
-            encoded = coder.encode(np.array(mask[0, :, :, np.newaxis], dtype=np.uint8, order="F"))[0]
+            encoded = coder.encode(np.asfortranarray(mask[0].numpy().astype(np.uint8)))
             result = {"image_id": photo.image_id, "category_id": 1, "score": score}
             results.append(result | {"bbox": list(xyxy_to_xywh(tuple(box))), "segmentation": encoded})
     coco = COCO()
