@@ -85,6 +85,7 @@ def train_style_command(
     pattern: Annotated[str | None, typer.Option(help="Its pattern; described from the pictures if left out.")] = None,
     preset: PresetOption = "standard",
     settings: SetOption = None,
+    warm_start: Annotated[Path | None, typer.Option(help="Weights of another style to start from.")] = None,
     out: OutOption = None,
     into_registry: Annotated[
         bool, typer.Option("--register/--no-register", help="Register and gate the result.")
@@ -106,7 +107,7 @@ def train_style_command(
     chosen = style_preset(preset).with_overrides(**parse_settings(settings or []))
     folder = out or Workspace(installation.workspace).training(f"style-{name}")
     with own_folder(folder, remark), progress_bar(name, quiet=as_json) as listener:
-        training = train_style(name, source, target, folder, chosen, listener, device=installation.device)
+        training = train_style(name, source, target, folder, chosen, listener, warm_start, installation.device)
     if not into_registry:
         return _finish(training.weights, training.metrics, None, as_json)
     style = measured_style(name, list_images(target), category or "", pattern or "")
@@ -121,17 +122,23 @@ def train_style_command(
 def evaluate_segmenter_command(
     dataset: Annotated[Path, typer.Option(help="A DeepFashion2 folder, or a dataset made from one.")],
     weights: Annotated[Path | None, typer.Option(help="Segmenter weights instead of the champion.")] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Write the 20 worst photos and what is found on them (PNG).")
+    ] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """COCO AP and AP50, IoU of the largest garment, DeepFashion2's difficulty table."""
+    """COCO AP, AP50 and AP75, IoU of the largest garment, DeepFashion2's difficulty table."""
     from fittingroom.errors import MissingInputError
-    from fittingroom.segmentation.evaluate import evaluate_segmenter
+    from fittingroom.images import write_png
+    from fittingroom.segmentation.evaluate import evaluate_segmenter, worst_sheet
     from fittingroom.settings import get_settings
 
     path = segmenter_weights(weights)
     if path is None:
         raise MissingInputError("segmenter", "no champion in the registry", "name a file with --weights")
     report = evaluate_segmenter(path, dataset_folder(dataset), device=get_settings().device)
+    if sheet is not None:
+        write_png(sheet, worst_sheet(report, get_settings().device))
     if as_json:
         print_json(report.to_json())
         return 0
@@ -148,6 +155,7 @@ def evaluate_style_command(
     images: Annotated[Path, typer.Option(help="Prepared pictures of garments to change.")],
     target: Annotated[Path | None, typer.Option(help="Prepared pictures of the style, to compare with.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Style weights instead of the champion.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="Write a before/after sheet (PNG).")] = None,
     as_json: JsonOption = False,
 ) -> int:
     """Colour difference, structure, leak and pattern of a style on given garments."""
@@ -164,7 +172,8 @@ def evaluate_style_command(
         if champion is None:
             raise MissingInputError("style", name, "no champion in the registry; name a file with --weights")
         weights = registry.weights_path(champion)
-    report = evaluate_style(weights, files, StyleTarget.of_pictures(list_images(target)) if target else None)
+    style_target = StyleTarget.of_pictures(list_images(target)) if target else None
+    report = evaluate_style(weights, files, style_target, sheet)
     if as_json:
         print_json(report.to_json())
     else:
@@ -216,7 +225,7 @@ def _print_figures(metrics: Mapping[str, float]) -> None:
 
 
 def _figures_table(title: str, rows: Mapping[str, Mapping[str, float]]) -> Table:
-    """One row a category or degree: how many garments, AP and AP50 of their masks."""
+    """One row a category or degree: how many garments, AP, AP50 and AP75 of their masks."""
     from rich.table import Table
 
     columns = list(dict.fromkeys(name for figures in rows.values() for name in figures))

@@ -1,35 +1,38 @@
 """How good a segmenter is: COCO's figures, with categories and without, DeepFashion2's difficulty table, worst photos.
 
-Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014 (by pycocotools, its reference code); the
+Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014 (see `fittingroom.segmentation.scores`); the
 difficulty table follows DeepFashion2 (Ge et al., CVPR 2019), table 4: AP over the garments of one degree of scale,
 occlusion, zoom-in or viewpoint, the others being neither asked for nor counted as wrong.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fittingroom import masks
-from fittingroom.boxes import xyxy_to_xywh
+from fittingroom.boxes import Box
 from fittingroom.categories import CATEGORY_NAMES
-from fittingroom.errors import FittingroomError, NothingProduced
+from fittingroom.errors import NothingProduced
 from fittingroom.garment import Garment
 from fittingroom.images import RGB, read_rgb
 from fittingroom.segmentation.dataset import LabelledPhoto, read_split
 from fittingroom.segmentation.overlay import garment_overlay, sheet
 from fittingroom.segmentation.predict import Segmenter
-from fittingroom.segmentation.scores import largest_garment_iou
+from fittingroom.segmentation.scores import PhotoMatch, average_precisions, box_iou_matrix, iou_matrix
 
 LEAST_SCORE = 0.05
 """Garments of lower score are not looked at: what AP takes them for hardly moves it."""
+
+WORST = 20
+"""Photos on the contact sheet."""
 
 DIFFICULTIES: dict[str, dict[int, str]] = {
     "scale": {1: "small", 2: "moderate", 3: "large"},
@@ -71,9 +74,9 @@ class SegmenterReport:
     """Photos with a labelled garment on which nothing is found at the serving threshold."""
     score_threshold: float
     categories: dict[str, dict[str, float]]
-    """Category: ``garments``, and ``ap`` and ``ap50`` of its masks."""
+    """Category: ``garments``, and ``ap``, ``ap50`` and ``ap75`` of its masks."""
     difficulty: dict[str, dict[str, dict[str, float]]]
-    """Field: degree: ``garments``, and ``ap`` and ``ap50`` of masks whatever their category."""
+    """Field: degree: ``garments``, and ``ap``, ``ap50`` and ``ap75`` of masks whatever their category."""
     worst: tuple[tuple[str, float], ...]
     seconds_per_photo: float
 
@@ -87,10 +90,16 @@ class SegmenterReport:
             "mask_ap": self.mask_any_category.ap,
             "mask_ap50": self.mask_any_category.ap50,
             "mask_ap75": self.mask_any_category.ap75,
+            "box_ap": self.box_any_category.ap,
             "box_ap50": self.box_any_category.ap50,
+            "box_ap75": self.box_any_category.ap75,
             "largest_iou": self.largest_garment_iou,
             "category_mask_ap": self.mask.ap,
             "category_mask_ap50": self.mask.ap50,
+            "category_mask_ap75": self.mask.ap75,
+            "category_box_ap": self.box.ap,
+            "category_box_ap50": self.box.ap50,
+            "category_box_ap75": self.box.ap75,
         }
 
 
@@ -116,47 +125,35 @@ def evaluate_segmenter(
     Raises:
         MissingInputError, AnnotationError, WeightsRejected: what is given cannot be used.
         NothingProduced: the split has no garment.
-        FittingroomError: pycocotools is not installed.
     """
     segmenter = Segmenter.load(weights, device)
     threshold = segmenter.settings.score_threshold if score_threshold is None else score_threshold
     photos = read_split(Path(dataset), split)
     if not any(photo.garments for photo in photos):
         raise NothingProduced(f"{dataset}: expected garments to evaluate on in {split}, got none")
-    _pycocotools()
-    truth, results, ious = _Truth(photos), [], {}
-    unseen, seconds = 0, 0.0
-    for number, photo in enumerate(photos):
-        image = read_rgb(photo.path)
-        begun = time.perf_counter()
-        found = segmenter.find(image, LEAST_SCORE)
-        seconds += time.perf_counter() - begun
-        results += [_result(photo, garment) for garment in found]
-        served = [garment.mask for garment in found if garment.score >= threshold]
-        iou = largest_garment_iou(served, truth.masks_of(photo))
-        if iou is not None:
-            ious[photo.path.name] = iou
-            unseen += not served
-        if listener is not None:
-            listener(number + 1, len(photos))
-    any_category = [result | {"category_id": 1} for result in results]
+    begun = time.perf_counter()
+    compared = list(compare_photos(segmenter, photos, listener))
+    seconds = time.perf_counter() - begun
+    ious = {each.photo.path.name: each.largest_iou(threshold) for each in compared if each.categories.size}
     worst = sorted(ious.items(), key=lambda pair: (pair[1], pair[0]))
     return SegmenterReport(
         weights=str(weights),
         dataset=str(dataset),
         split=split,
         photos=len(photos),
-        garments=len(truth.annotations),
-        mask=_figures(truth.coco(), results, "segm"),
-        box=_figures(truth.coco(), results, "bbox"),
-        mask_any_category=_figures(truth.coco(any_category=True), any_category, "segm"),
-        box_any_category=_figures(truth.coco(any_category=True), any_category, "bbox"),
+        garments=sum(each.categories.size for each in compared),
+        mask=_over_categories(compared, "mask_ious"),
+        box=_over_categories(compared, "box_ious"),
+        mask_any_category=_figures([each.match() for each in compared]),
+        box_any_category=_figures([each.match("box_ious") for each in compared]),
         largest_garment_iou=float(np.mean(list(ious.values()))) if ious else 0.0,
-        photos_without_garment=unseen,
+        photos_without_garment=sum(
+            bool(each.categories.size) and not (each.scores >= threshold).any() for each in compared
+        ),
         score_threshold=threshold,
-        categories=_by_category(truth, results),
-        difficulty=_by_difficulty(truth, any_category),
-        worst=tuple(worst[:20]),
+        categories=_by_category(compared),
+        difficulty=_by_difficulty(compared),
+        worst=tuple(worst[:WORST]),
         seconds_per_photo=seconds / len(photos),
     )
 
@@ -169,142 +166,120 @@ def worst_sheet(report: SegmenterReport, device: str = "auto") -> RGB:
     return sheet([garment_overlay(image, segmenter.find(image, report.score_threshold)) for image in images])
 
 
-def _pycocotools() -> tuple[Any, Any, Any]:
-    try:
-        from pycocotools import mask
-        from pycocotools.coco import COCO
-        from pycocotools.cocoeval import COCOeval
-    except ImportError:
-        raise FittingroomError("pycocotools is not installed, and COCO's figures need it") from None
-    return mask, COCO, COCOeval
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """What was found on a photo (D garments, best first) beside what is labelled there (G): figures, no masks.
+
+    ``scores`` and ``found_categories`` are (D,), ``categories`` and ``areas`` (G,), ``mask_ious`` and ``box_ious``
+    (D, G). ``fields`` are the labelled garments' own annotations.
+    """
+
+    photo: LabelledPhoto
+    scores: NDArray[np.float64]
+    found_categories: NDArray[np.int64]
+    categories: NDArray[np.int64]
+    areas: NDArray[np.int64]
+    mask_ious: NDArray[np.float64]
+    box_ious: NDArray[np.float64]
+    fields: list[dict[str, Any]]
+
+    def match(self, ious: str = "mask_ious", ignored: NDArray[np.bool_] | None = None) -> PhotoMatch:
+        """For average precision whatever the category."""
+        return PhotoMatch(self.scores, getattr(self, ious), ignored)
+
+    def match_of(self, category: int, ious: str = "mask_ious") -> PhotoMatch:
+        """The same among the garments of one category."""
+        found, there = self.found_categories == category, self.categories == category
+        return PhotoMatch(self.scores[found], getattr(self, ious)[found][:, there])
+
+    def largest_iou(self, threshold: float) -> float:
+        """IoU of the largest labelled garment with the mask that covers it best of those that would be served."""
+        served = self.mask_ious[self.scores >= threshold, int(self.areas.argmax())]
+        return float(served.max(initial=0.0))
 
 
-def _encode(mask: masks.Mask) -> Any:
-    encode = _pycocotools()[0].encode
-    return encode(np.asfortranarray(mask.astype(np.uint8)))
+_Labelled = list[tuple[masks.Mask, Box, int, dict[str, Any]]]
 
 
-def _result(photo: LabelledPhoto, garment: Garment) -> dict[str, Any]:
+def compare_photos(
+    segmenter: Segmenter, photos: Sequence[LabelledPhoto], listener: Progress | None = None
+) -> Iterator[Compared]:
+    """Run the segmenter over ``photos``. Reading the next photo and comparing the last one go on beside the network."""
+    with ThreadPoolExecutor(2) as beside:
+        read = beside.submit(_read, photos[0])
+        comparison = None
+        for number, photo in enumerate(photos):
+            image, labelled = read.result()
+            if number + 1 < len(photos):
+                read = beside.submit(_read, photos[number + 1])
+            found = segmenter.find(image, LEAST_SCORE)
+            if comparison is not None:
+                yield comparison.result()
+            comparison = beside.submit(_compare, photo, found, labelled)
+            if listener is not None:
+                listener(number + 1, len(photos))
+        if comparison is not None:
+            yield comparison.result()
+
+
+def _read(photo: LabelledPhoto) -> tuple[RGB, _Labelled]:
+    labelled: _Labelled = []
+    for garment in photo.garments:
+        mask = masks.from_polygons(garment.polygons, photo.height, photo.width)
+        box = masks.bounding_box(mask)
+        if box is not None:
+            labelled.append((mask, box, garment.category_id, garment.annotation))
+    return read_rgb(photo.path), labelled
+
+
+def _compare(photo: LabelledPhoto, found: Sequence[Garment], labelled: _Labelled) -> Compared:
+    return Compared(
+        photo,
+        np.array([garment.score for garment in found], np.float64),
+        np.array([garment.category_id for garment in found], np.int64),
+        np.array([category for _, _, category, _ in labelled], np.int64),
+        np.array([masks.area(mask) for mask, _, _, _ in labelled], np.int64),
+        iou_matrix([garment.mask for garment in found], [mask for mask, _, _, _ in labelled]),
+        box_iou_matrix([garment.box_xyxy for garment in found], [box for _, box, _, _ in labelled]),
+        [annotation for _, _, _, annotation in labelled],
+    )
+
+
+def _figures(matches: Sequence[PhotoMatch]) -> PrecisionFigures:
+    precisions = average_precisions(matches)
+    return PrecisionFigures(float(precisions.mean()), float(precisions[0]), float(precisions[5]))
+
+
+def _over_categories(compared: Sequence[Compared], ious: str) -> PrecisionFigures:
+    """The mean over the categories that are labelled at all."""
+    each = [_figures([one.match_of(number, ious) for one in compared]) for number in _counts(compared)]
+    return PrecisionFigures(*(float(np.mean([getattr(f, name) for f in each])) for name in ("ap", "ap50", "ap75")))
+
+
+def _counts(compared: Sequence[Compared]) -> dict[int, int]:
+    """Labelled garments of each category that has any."""
+    counts = np.bincount(np.concatenate([each.categories for each in compared]), minlength=len(CATEGORY_NAMES) + 1)
+    return {number: int(counts[number]) for number in CATEGORY_NAMES if counts[number]}
+
+
+def _by_category(compared: Sequence[Compared]) -> dict[str, dict[str, float]]:
     return {
-        "image_id": photo.image_id,
-        "category_id": garment.category_id,
-        "score": garment.score,
-        "segmentation": _encode(garment.mask),
-        "bbox": [float(value) for value in xyxy_to_xywh(garment.box_xyxy)],
+        CATEGORY_NAMES[number]: _row(count, _figures([each.match_of(number) for each in compared]))
+        for number, count in _counts(compared).items()
     }
 
 
-class _Truth:
-    """What is labelled, as COCO annotations whose masks are drawn and encoded once."""
-
-    def __init__(self, photos: Sequence[LabelledPhoto]) -> None:
-        self.images = [{"id": p.image_id, "height": p.height, "width": p.width} for p in photos]
-        self.annotations: list[dict[str, Any]] = []
-        self._masks: dict[int, list[masks.Mask]] = {photo.image_id: [] for photo in photos}
-        for photo in photos:
-            for garment in photo.garments:
-                mask = masks.from_polygons(garment.polygons, photo.height, photo.width)
-                box = masks.bounding_box(mask)
-                if box is None:
-                    continue
-                self._masks[photo.image_id].append(mask)
-                annotation = {
-                    "id": len(self.annotations) + 1,
-                    "image_id": photo.image_id,
-                    "category_id": garment.category_id,
-                    "segmentation": _encode(mask),
-                    "bbox": [float(value) for value in xyxy_to_xywh(box)],
-                    "area": float(masks.area(mask)),
-                    "iscrowd": 0,
-                }
-                annotation |= {field: garment.annotation.get(field) for field in DIFFICULTIES}
-                self.annotations.append(annotation)
-
-    def masks_of(self, photo: LabelledPhoto) -> list[masks.Mask]:
-        return self._masks[photo.image_id]
-
-    def coco(self, any_category: bool = False, asked_for: Callable[[dict[str, Any]], bool] = lambda _: True) -> Any:
-        """A pycocotools COCO; garments not asked for may be found, and do not count."""
-        _, coco_class, _ = _pycocotools()
-        coco = coco_class()
-        annotations = [dict(a, ignore=0 if asked_for(a) else 1) for a in self.annotations]
-        if any_category:
-            annotations = [annotation | {"category_id": 1} for annotation in annotations]
-        names = {1: "garment"} if any_category else dict(CATEGORY_NAMES)
-        coco.dataset = {
-            "images": self.images,
-            "annotations": annotations,
-            "categories": [{"id": number, "name": name} for number, name in names.items()],
-        }
-        with contextlib.redirect_stdout(io.StringIO()):
-            coco.createIndex()
-        return coco
-
-
-def _precision(truth: Any, results: list[dict[str, Any]], kind: str) -> Any:
-    """COCOeval's precision (IoU thresholds, recalls, categories, areas, limits); -1 where nothing is asked for."""
-    _, _, evaluation_class = _pycocotools()
-    with contextlib.redirect_stdout(io.StringIO()):
-        shown = [{k: v for k, v in r.items() if k != ("bbox" if kind == "segm" else "segmentation")} for r in results]
-        evaluation = evaluation_class(truth, truth.loadRes(shown), kind)
-        if any(annotation["ignore"] for annotation in truth.dataset["annotations"]):
-            _respect_ignore(evaluation)
-        evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
-        evaluation.evaluate()
-        evaluation.accumulate()
-    return evaluation.eval["precision"][:, :, :, 0, -1]
-
-
-def _respect_ignore(evaluation: Any) -> None:
-    """COCOeval sets ``ignore`` from ``iscrowd``, and crowds match any number of results: neither is meant here."""
-    prepare = evaluation._prepare
-
-    def prepare_and_restore() -> None:
-        wanted = {a["id"]: a["ignore"] for a in evaluation.cocoGt.dataset["annotations"]}
-        prepare()
-        for group in evaluation._gts.values():
-            for annotation in group:
-                annotation["ignore"] = wanted[annotation["id"]]
-
-    evaluation._prepare = prepare_and_restore
-
-
-def _mean(precision: Any) -> float:
-    known = precision[precision > -1]
-    return float(known.mean()) if known.size else 0.0
-
-
-def _figures(truth: Any, results: list[dict[str, Any]], kind: str) -> PrecisionFigures:
-    if not results:
-        return PrecisionFigures(0.0, 0.0, 0.0)
-    precision = _precision(truth, results, kind)
-    return PrecisionFigures(_mean(precision), _mean(precision[0]), _mean(precision[5]))
-
-
-def _by_category(truth: _Truth, results: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    precision = _precision(truth.coco(), results, "segm") if results else None
-    table = {}
-    for index, (number, name) in enumerate(CATEGORY_NAMES.items()):
-        count = sum(annotation["category_id"] == number for annotation in truth.annotations)
-        if count:
-            own = precision[:, :, index] if precision is not None else None
-            ap, ap50 = (_mean(own), _mean(own[0])) if own is not None else (0.0, 0.0)
-            table[name] = {"garments": float(count), "ap": ap, "ap50": ap50}
-    return table
-
-
-def _by_difficulty(truth: _Truth, any_category: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, float]]]:
+def _by_difficulty(compared: Sequence[Compared]) -> dict[str, dict[str, dict[str, float]]]:
     tables: dict[str, dict[str, dict[str, float]]] = {}
     for field, degrees in DIFFICULTIES.items():
         for degree, name in degrees.items():
-            count = sum(annotation[field] == degree for annotation in truth.annotations)
+            others = [np.array([f.get(field) != degree for f in each.fields], bool) for each in compared]
+            count = sum(int(np.count_nonzero(~other)) for other in others)
             if count:
-                asked = _has(field, degree)
-                figures = _figures(truth.coco(any_category=True, asked_for=asked), any_category, "segm")
-                row = {"garments": float(count), "ap": figures.ap, "ap50": figures.ap50}
-                tables.setdefault(field, {})[name] = row
+                matches = [each.match(ignored=other) for each, other in zip(compared, others, strict=True)]
+                tables.setdefault(field, {})[name] = _row(count, _figures(matches))
     return tables
 
 
-def _has(field: str, degree: int) -> Callable[[dict[str, Any]], bool]:
-    return lambda annotation: annotation[field] == degree
+def _row(count: int, figures: PrecisionFigures) -> dict[str, float]:
+    return {"garments": float(count)} | asdict(figures)

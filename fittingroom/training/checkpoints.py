@@ -1,7 +1,8 @@
 """Atomic checkpoints around Accelerate's ``save_state``: a killed training goes on exactly where it was.
 
-A checkpoint holds networks, optimizers, schedulers, every random state, and whatever was registered with
-``Accelerator.register_for_checkpointing`` (image pools, the place in the epoch, averages of the best figures).
+A checkpoint holds networks, optimizers, schedulers, every process's random states, whatever was registered with
+``Accelerator.register_for_checkpointing`` (the place in the epoch, the moving average: the same in every process), and
+what each process has of its own (image pools).
 """
 
 from __future__ import annotations
@@ -24,15 +25,11 @@ _DONE = "complete.json"
 
 
 class Stateful(Protocol):
-    """What a checkpoint can hold."""
+    """What can be kept in a checkpoint: tensors, numbers, and lists and dictionaries of these."""
 
-    def state_dict(self) -> dict[str, Any]:
-        """Its state: numbers, tensors, lists of them."""
-        ...
+    def state_dict(self) -> dict[str, Any]: ...
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from that state."""
-        ...
+    def load_state_dict(self, state: dict[str, Any], /) -> None: ...
 
 
 class CheckpointFolder:
@@ -41,12 +38,14 @@ class CheckpointFolder:
     A folder counts only when its ``complete.json`` is there, which is written last and before the rename, so a kill
     at any moment leaves the previous checkpoint in force.
 
-    Accelerate saves what is registered with it by the main process only. What each process has of its own (an image
-    pool) is named in ``own`` too, and saved for every further process.
+    Args:
+        root: the folder.
+        keep: how many stay.
+        of_process: by name, what differs between the processes of one training; each keeps its own.
     """
 
-    def __init__(self, root: Path, keep: int = 2, own: Mapping[str, Stateful] | None = None) -> None:
-        self.root, self.keep, self.own = Path(root), keep, dict(own or {})
+    def __init__(self, root: Path, keep: int = 2, of_process: Mapping[str, Stateful] | None = None) -> None:
+        self.root, self.keep, self.of_process = Path(root), keep, of_process or {}
 
     def all(self) -> list[Path]:
         """Complete checkpoints, oldest first."""
@@ -60,7 +59,7 @@ class CheckpointFolder:
         return found[-1] if found else None
 
     def save(self, accelerator: Accelerator, step: int) -> Path:
-        """Save the state after ``step`` steps; called by every process, written once."""
+        """Save the state after ``step`` steps; called by every process."""
         final = self.root / f"step-{step:09d}"
         temporary = self.root / f".step-{step:09d}.tmp"
         if accelerator.is_main_process:
@@ -68,9 +67,9 @@ class CheckpointFolder:
             temporary.mkdir(parents=True)
         accelerator.wait_for_everyone()
         accelerator.save_state(str(temporary))
-        if self.own and not accelerator.is_main_process:
-            states = {name: thing.state_dict() for name, thing in self.own.items()}
-            torch.save(states, temporary / _own_name(accelerator))
+        if self.of_process:
+            states = {name: part.state_dict() for name, part in self.of_process.items()}
+            torch.save(states, temporary / _own_file(accelerator))
         accelerator.wait_for_everyone()
         if accelerator.is_main_process:
             write_json(temporary / _DONE, {"step": step})
@@ -87,12 +86,13 @@ class CheckpointFolder:
         if latest is None:
             return 0
         accelerator.load_state(str(latest))
-        own = latest / _own_name(accelerator)
-        if own.is_file():
-            for name, state in torch.load(own, weights_only=True).items():
-                self.own[name].load_state_dict(state)
+        own = latest / _own_file(accelerator)
+        if own.is_file():  # else there were fewer processes then, and this one begins with what it has
+            states = torch.load(own, map_location="cpu", weights_only=True)
+            for name, part in self.of_process.items():
+                part.load_state_dict(states[name])
         return int(latest.name.removeprefix("step-"))
 
 
-def _own_name(accelerator: Accelerator) -> str:
+def _own_file(accelerator: Accelerator) -> str:
     return f"process-{accelerator.process_index}.pt"

@@ -16,14 +16,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fittingroom.errors import ImageRejected, InputError, MissingInputError
+from fittingroom.errors import InputError, MissingInputError
 from fittingroom.images import RGB, flatten_on_white, list_images, read_rgba, resize
-from fittingroom.masks import Mask, area, from_white_surround
+from fittingroom.masks import Mask, from_white_surround
+from fittingroom.translation.networks import PALETTE
+from fittingroom.translation.palette import palette
 from fittingroom.workspace import digest_file
 
 FLIPPED = "_flip"
-MINIMUM_SHARE = 0.01
-"""A picture with less garment than this share of its pixels is left out."""
+PALETTE_PIXELS = 50_000
+"""Pixels of a domain whose colours make its palette."""
 _CROP_STRIDE = 8
 
 
@@ -104,32 +106,20 @@ class Domain:
 
     Attributes:
         pictures: uint8 (count, 4, size, size): RGB and mask (0 or 1).
-        skipped: why pictures were left out, one line each.
     """
 
-    def __init__(self, paths: Sequence[Path], size: int, crop: int | None, cover: float, device: torch.device) -> None:
-        self.size, self.crop, self.device = size, crop or size, device
-        self.skipped: list[str] = []
-        kept: list[NDArray[np.uint8]] = []
-        self._corners: list[NDArray[np.int64]] = []
-        for path in paths:
-            try:
-                image, mask = read_prepared(path, size)
-            except ImageRejected as error:
-                self.skipped.append(str(error))
-                continue
-            if area(mask) < MINIMUM_SHARE * size * size:
-                self.skipped.append(f"{path}: hardly any garment in it")
-                continue
-            kept.append(np.concatenate([image.transpose(2, 0, 1), mask[None].astype(np.uint8)]))
-            self._corners.append(_crop_corners(mask, self.crop, cover))
-        if not kept:
-            raise InputError(
-                f"expected pictures of garments, got none that can be used; the first: {self.skipped[0]}"
-                if self.skipped
-                else "expected pictures of garments, got none"
-            )
-        self.pictures = torch.from_numpy(np.stack(kept)).to(device)
+    def __init__(
+        self, pictures: Sequence[tuple[RGB, Mask]], crop: int | None, cover: float, device: torch.device
+    ) -> None:
+        if not pictures:
+            raise InputError("expected pictures of garments, got none that can be used")
+        self.size = len(pictures[0][1])
+        self.crop, self.device = crop or self.size, device
+        self._corners = [_crop_corners(mask, self.crop, cover) for _, mask in pictures]
+        stacked = np.empty((len(pictures), 4, self.size, self.size), np.uint8)
+        for place, (image, mask) in zip(stacked, pictures, strict=True):
+            place[:3], place[3] = image.transpose(2, 0, 1), mask
+        self.pictures = torch.from_numpy(stacked).to(device)
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -142,6 +132,12 @@ class Domain:
             total += (picture[:, :3].double() * mask).sum((0, 2, 3)).cpu()
             count += float(mask.sum())
         return (total / count / 255).float()
+
+    def palette(self) -> Tensor:
+        """The few colours its garments are made of, (`PALETTE`, 3) in 0..1, dark to light."""
+        step = max(int(self.pictures[:, 3].sum()) // PALETTE_PIXELS, 1)
+        pixels = self.pictures[:, :3].permute(0, 2, 3, 1)[self.pictures[:, 3] > 0][::step]
+        return torch.from_numpy(palette(pixels.cpu().numpy(), PALETTE))
 
     def batch(self, picks: Sequence[int], chance: np.random.Generator) -> Batch:
         """Crops of the pictures ``picks`` (any numbers; taken modulo the count), at places drawn from ``chance``."""

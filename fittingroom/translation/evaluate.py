@@ -24,6 +24,8 @@ from fittingroom.translation.predict import Translator
 from fittingroom.translation.sheets import write_sheet
 
 QUANTILES = 32
+FAR_COLOUR = 20.0
+"""CIEDE2000 from which a colour counts as missed altogether."""
 FOLD_BLUR = 1 / 12
 """Side of the box blur, as a share of the picture's, that leaves folds and takes patterns away."""
 
@@ -85,6 +87,11 @@ class StyleReport:
     rows: list[dict[str, Any]] = field(default_factory=list)
     sheet: Path | None = None
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def score(self) -> float:
+        """One figure for choosing between steps of a training, 0 to 1: see `score_of`."""
+        return score_of(self.metrics)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON value."""
@@ -162,6 +169,18 @@ def measure(image: RGB, mask: Mask, output: RGB, style_target: StyleTarget | Non
         if style_target.pattern is not None:
             row["pattern_recognised"] = float(describe_garment(output, mask).pattern == style_target.pattern)
     return row
+
+
+def score_of(metrics: Mapping[str, float]) -> float:
+    """The mean of what gates ask for, each 0 to 1: colour (1 at no difference, 0 from `FAR_COLOUR` on), structure and,
+    where it was measured, pattern.
+    """
+    parts = [max(0.0, metrics["luminance_ssim"])]
+    if "ciede2000_median" in metrics:
+        parts.append(max(0.0, 1.0 - metrics["ciede2000_median"] / FAR_COLOUR))
+    if "pattern_recognised" in metrics:
+        parts.append(metrics["pattern_recognised"])
+    return float(np.mean(parts))
 
 
 def _summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:

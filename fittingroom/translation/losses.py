@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fittingroom.translation.networks import luminance
+from fittingroom.translation.networks import bent, luminance
 
 EMPTY = 1e-6
 """Below this much weight a mean is 0: a crop without garment teaches nothing."""
@@ -54,11 +54,11 @@ def structure_loss(fake: Tensor, real: Tensor, blur: int, mask: Tensor) -> Tenso
     """Whether folds and shadows stayed: L1 between the blurred lightness of ``fake`` and ``real``.
 
     Both are divided by their mean over the garment, so that a dark garment may become light, and averaged over boxes
-    of ``blur`` pixels, so that a pattern finer than that may change. Box averages count the garment only.
+    of ``blur`` pixels, so that a pattern finer than that may change. Box averages count the garment only. Differences
+    in the real picture beyond any fold's are asked for only as far as a fold goes: a large print is not structure.
     """
-    return weighted_mean(
-        (_relative_lightness(fake, blur, mask) - _relative_lightness(real, blur, mask)).abs(), _coverage(mask, blur)
-    )
+    wanted = bent(_relative_lightness(real, blur, mask).log()).exp()
+    return weighted_mean((_relative_lightness(fake, blur, mask) - wanted).abs(), _coverage(mask, blur))
 
 
 def _coverage(mask: Tensor, blur: int) -> Tensor:
@@ -69,4 +69,4 @@ def _relative_lightness(image: Tensor, blur: int, mask: Tensor) -> Tensor:
     lightness = luminance(image)
     mean = (lightness * mask).sum((2, 3), keepdim=True) / mask.sum((2, 3), keepdim=True).clamp_min(1.0)
     blurred = _coverage(lightness * mask, blur) / _coverage(mask, blur).clamp_min(0.05)
-    return (blurred + 0.05) / (mean + 0.05)
+    return (blurred.clamp_min(0.0) + 0.05) / (mean + 0.05)

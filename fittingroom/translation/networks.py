@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from fittingroom.translation.settings import Border, DiscriminatorNorm, Skip, StyleSettings
+from fittingroom.translation.settings import Border, DiscriminatorNorm, Skip, StyleSettings, Surround
 
 EPSILON = 1e-5
 CELL, CELLS = 8, 5
@@ -23,6 +23,19 @@ KEPT_AT_FIRST = 2.0
 """First value of the kept share, before the sigmoid: nearly all."""
 DARKEST = 0.15
 """Lightness added to both sides of the shading ratio, so that the noise of a black garment is not blown up."""
+PALETTE = 8
+"""Colours a domain is painted with under skip="palette"."""
+HIGHLIGHT_REACH, SHADOW_REACH = 0.35, 0.9
+"""Highlights and shadows of folds move the logarithm of lightness by less than these; what goes further (a white print
+on black) is bent to them, or it would leave every colour of the style."""
+BLACK = 0.1
+"""As `DARKEST`, where shading is bent and noise can do less."""
+SURROUNDS: dict[Surround, tuple[float, float, float]] = {
+    "white": (1.0, 1.0, 1.0),
+    "grey": (0.0, 0.0, 0.0),
+    "green": (-1.0, 1.0, -1.0),
+}
+"""Colours in -1..1. Green is a film studio's: hardly a garment has it."""
 
 
 class GarmentNorm(nn.Module):
@@ -107,15 +120,18 @@ class Generator(nn.Module):
     """c7s1-f, d2f, d4f, residual blocks, u2f, uf, c7s1-3 with tanh; and, by setting, knowledge of the mask.
 
     Args:
-        filters, blocks, outer_kernel, mask_channel, masked_norm, resize, composite, border: see `StyleSettings`.
+        filters, blocks, outer_kernel, mask_channel, masked_norm, resize, composite, border, surround: see
+            `StyleSettings`.
         periods: periods in pixels of the position waves; empty for none.
         skip: see `StyleSettings.skip`; "recolour" adds the output to ``domain_colour``, a buffer that
             `set_domain_colour` fills, and multiplies by the input's shading: the network paints cloth and the light
             stays. A fourth output channel says how much of the shading's fine part is kept: all of it on a plain
-            garment, none where it is the old pattern.
+            garment, none where it is the old pattern. "palette" mixes the colours of ``palette``, a buffer that
+            `set_palette` fills, and two channels say how much of the shading's fine and coarse part is kept.
     """
 
     domain_colour: Tensor
+    palette: Tensor
     turns: Tensor
 
     def __init__(
@@ -131,11 +147,13 @@ class Generator(nn.Module):
         skip: Skip = "none",
         composite: bool = False,
         border: Border = "reflect",
+        surround: Surround = "white",
     ) -> None:
         super().__init__()
         self.mask_channel, self.masked_norm, self.periods = mask_channel, masked_norm, periods
         self.skip: Skip = skip
         self.composite = composite
+        self.surround: Surround = surround
         channels = 3 + int(mask_channel)
         around = outer_kernel // 2
         self.enter = nn.Conv2d(channels, filters, outer_kernel, padding=around, padding_mode=border)
@@ -147,21 +165,28 @@ class Generator(nn.Module):
         self.blocks = nn.ModuleList(ResidualBlock(4 * filters, border) for _ in range(blocks))
         self.up_1 = Upsample(4 * filters, 2 * filters, resize)
         self.up_2 = Upsample(2 * filters, filters, resize)
-        painted = 4 if skip == "recolour" else 3
+        painted = {"recolour": 3 + 1, "palette": PALETTE + 2}.get(skip, 3)
         self.leave = nn.Conv2d(filters, painted, outer_kernel, padding=around, padding_mode=border)
         self.norm = GarmentNorm()
         if skip == "recolour":
             self.register_buffer("domain_colour", torch.full((3,), 0.5))
+        if skip == "palette":
+            self.register_buffer("palette", torch.full((PALETTE, 3), 0.5))
         _initialise(self)
         if skip != "none":  # start as the skip alone
             nn.init.zeros_(self.leave.weight)
-        if skip == "recolour" and self.leave.bias is not None:
-            nn.init.constant_(self.leave.bias[3:], KEPT_AT_FIRST)
+        if skip in ("recolour", "palette") and self.leave.bias is not None:
+            nn.init.constant_(self.leave.bias[PALETTE if skip == "palette" else 3 :], KEPT_AT_FIRST)
 
     def set_domain_colour(self, colour: Tensor) -> None:
         """Fill in the mean colour (3 values, 0..1) of the domain this generator paints."""
         if self.skip == "recolour":
             self.domain_colour.copy_(colour)
+
+    def set_palette(self, colours: Tensor) -> None:
+        """Fill in the colours (`PALETTE`, 3), 0..1, of the domain this generator paints."""
+        if self.skip == "palette":
+            self.palette.copy_(colours)
 
     def forward(self, image: Tensor, mask: Tensor, origin: Tensor | None = None) -> Tensor:
         """Translate ``image``.
@@ -174,8 +199,8 @@ class Generator(nn.Module):
         full = mask if self.masked_norm else None
         half = F.avg_pool2d(mask, 2) if self.masked_norm else None
         quarter = F.avg_pool2d(mask, 4) if self.masked_norm else None
-        given = torch.cat([image, mask], 1) if self.mask_channel else image
-        features = self.enter(given)
+        given = image if self.surround == "white" else _on(image, mask, SURROUNDS[self.surround])
+        features = self.enter(torch.cat([given, mask], 1) if self.mask_channel else given)
         if self.position is not None:
             features = features + self.position(_waves(image, origin, self.turns))
         features = F.relu(self.norm(features, full))
@@ -190,9 +215,14 @@ class Generator(nn.Module):
             out = torch.tanh(painted)
         elif self.skip == "image":
             out = _soft_clip(image + painted)
-        else:
+        elif self.skip == "recolour":
             cloth = self.domain_colour.view(1, 3, 1, 1) + 0.5 * painted[:, :3]
             out = _soft_clip(2.0 * cloth * _shading(image, mask, torch.sigmoid(painted[:, 3:])) - 1.0)
+        else:
+            shares, kept = painted[:, :PALETTE].softmax(1), torch.sigmoid(painted[:, PALETTE:])
+            with torch.autocast(image.device.type, enabled=False):
+                cloth = torch.einsum("nphw,pc->nchw", shares, self.palette)
+            out = _soft_clip(2.0 * cloth * _bent_shading(image, mask, kept[:, :1], kept[:, 1:]) - 1.0)
         return torch.lerp(image, out, mask) if self.composite else out
 
 
@@ -206,6 +236,32 @@ def _shading(image: Tensor, mask: Tensor, kept: Tensor) -> Tensor:
     lightness = coarse + kept * (lightness - coarse)
     mean = (lightness * mask).sum((2, 3), keepdim=True) / mask.sum((2, 3), keepdim=True).clamp_min(1.0)
     return ((lightness + DARKEST) / (mean + DARKEST)).clamp_max(2.0)
+
+
+def _bent_shading(image: Tensor, mask: Tensor, kept_fine: Tensor, kept_coarse: Tensor) -> Tensor:
+    """As `_shading`, over the garment's middle lightness instead of its mean, which a large print would move, and bent
+    by `bent`. How much of the fine and of the coarse part stays is given, (N, 1, H, W) in 0..1.
+    """
+    light = (luminance(image) + BLACK).log()
+    coarse = _coarse_part(light, mask)
+    garment = F.avg_pool2d(mask, CELL, ceil_mode=True) > 0.5
+    middle = F.avg_pool2d(light, CELL, ceil_mode=True).where(garment, math.nan).flatten(1).nanmedian(1).values
+    middle = middle.nan_to_num(0.0).view(-1, 1, 1, 1)  # no cell is half full: a sliver, whatever comes out
+    return bent(kept_coarse * (coarse - middle) + kept_fine * (light - coarse)).exp()
+
+
+def bent(log_ratio: Tensor) -> Tensor:
+    """Small values as they are, large ones bent towards `HIGHLIGHT_REACH` and minus `SHADOW_REACH`."""
+    return torch.where(
+        log_ratio > 0,
+        HIGHLIGHT_REACH * torch.tanh(log_ratio / HIGHLIGHT_REACH),
+        SHADOW_REACH * torch.tanh(log_ratio / SHADOW_REACH),
+    )
+
+
+def _on(image: Tensor, mask: Tensor, colour: tuple[float, float, float]) -> Tensor:
+    """``image`` with ``colour`` outside the mask."""
+    return torch.lerp(image.new_tensor(colour).view(1, 3, 1, 1).expand_as(image), image, mask)
 
 
 def _coarse_part(values: Tensor, mask: Tensor) -> Tensor:
@@ -308,6 +364,7 @@ def build_generator(settings: StyleSettings, direction: Literal["a_to_b", "b_to_
         skip=settings.skip,
         composite=settings.composite,
         border=settings.border,
+        surround=settings.surround,
     )
 
 

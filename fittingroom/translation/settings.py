@@ -13,7 +13,8 @@ from typing import Any, Literal, get_args
 
 from fittingroom.errors import SettingError
 
-Skip = Literal["none", "image", "recolour"]
+Skip = Literal["none", "image", "recolour", "palette"]
+Surround = Literal["white", "grey", "green"]
 Border = Literal["reflect", "zeros"]
 DiscriminatorNorm = Literal["instance", "spectral", "none"]
 
@@ -58,7 +59,10 @@ class StyleSettings:
     checkerboard."""
     skip: Skip = "none"
     """What the generator's output is added to: nothing ("none"), the input picture ("image"), or the mean colour of the
-    domain it paints, under the input's own light and shadow ("recolour")."""
+    domain it paints, under the input's own light and shadow ("recolour"). With "palette" it only chooses among the
+    colours of that domain, and how much of the input's light and shadow they keep: no other colour can come out."""
+    surround: Surround = "white"
+    """What the generators see around the garment; white on white is lost to one that is not told the mask otherwise."""
     composite: bool = False
     """Put the output over the input by the mask, inside the network, so that nothing outside can change."""
 
@@ -81,6 +85,12 @@ class StyleSettings:
     luminance_blur: int = 16
     """Side of the box blur in the structure loss: patterns finer than this are free to change."""
 
+    luminance_fine: float = 0.0
+    """Weight of the same loss at `luminance_fine_blur`, for plain styles only: they have no pattern of their own that
+    fine folds could hide in."""
+    luminance_fine_blur: int = 4
+    """Side of its box blur."""
+
     # --- data
     crop_size: int | None = None
     """Train on square crops of this side, mostly on the garment; None: the whole picture. The networks are fully
@@ -94,6 +104,13 @@ class StyleSettings:
     """At most so many pictures of each domain, chosen by digest; all are decoded once and kept in memory."""
     min_pictures: int = 4
     """Fewer pictures than this in either domain are refused."""
+    min_cover: float = 0.1
+    """A garment must cover at least this share of its picture: slivers teach noise."""
+    min_solidity: float = 0.5
+    """A garment must fill at least this share of its convex hull: torn masks teach noise."""
+    target_spread: float = 0.0
+    """Target pictures whose colour is further than this (CIEDE2000) from the most typical one are left out: a style
+    that mixes red and pink would come out pink. 0: all are taken."""
     held_out: int = 16
     """Source pictures kept from training, for the figures (at most a tenth of the source)."""
 
@@ -251,6 +268,7 @@ _RULES: dict[str, _Rule] = {
     "discriminator_norm": _one_of(*get_args(DiscriminatorNorm)),
     "border": _one_of(*get_args(Border)),
     "skip": _one_of(*get_args(Skip)),
+    "surround": _one_of(*get_args(Surround)),
     "coordinate_periods": (_are_periods, "a list of periods from 2 to 1024 pixels"),
     "cycle_weight": _real(0, 1000),
     "cycle_chroma": _real(0, 1),
@@ -259,6 +277,8 @@ _RULES: dict[str, _Rule] = {
     "smooth_l1_beta": _real(1e-6, 10),
     "luminance_weight": _real(0, 1000),
     "luminance_blur": _whole(1, 128),
+    "luminance_fine": _real(0, 1000),
+    "luminance_fine_blur": _whole(1, 128),
     "crop_size": (
         _Number(int, 32, 1024, optional=True, also=lambda v: v % 4 == 0),
         "a multiple of 4 from 32 to 1024, or none",
@@ -266,6 +286,9 @@ _RULES: dict[str, _Rule] = {
     "crop_cover": _real(0, 1),
     "max_pictures": _whole(2, 1_000_000),
     "min_pictures": _whole(1, 1_000_000),
+    "min_cover": _real(0, 1),
+    "min_solidity": _real(0, 1),
+    "target_spread": _real(0, 200),
     "held_out": _whole(0, 1000),
     "epochs": _whole(1, 100_000),
     "steps_per_epoch": _whole(1, 10_000_000, optional=True),
@@ -298,40 +321,49 @@ _KNOWING_THE_MASK: dict[str, Any] = {
     "masked_losses": True,
 }
 
-_SMALL: dict[str, Any] = _KNOWING_THE_MASK | {
-    "filters": 16,
-    "blocks": 4,
-    "reverse_filters": 12,
-    "reverse_blocks": 2,
-    "outer_kernel": 5,
-    "border": "zeros",
-    "discriminator_filters": 24,
-    "discriminator_norm": "spectral",
-    "resize_convolution": True,
-    "skip": "recolour",
-    "coordinates": True,
-    "cycle_weight": 0.5,
-    "cycle_chroma": 0.1,
-    "luminance_weight": 4.0,
-    "luminance_blur": 32,
-    "crop_cover": 0.5,
-    "crop_size": 96,
-    "batch_size": 2,
-    "learning_rate": 5e-4,
-    "adam_betas": (0.5, 0.99),
-    "rate_decay": 0.4,
-    "ema_decay": 0.995,
-    "channels_last": True,
-    "steps_per_epoch": 100,
-    "epochs": 8,
-    "checkpoint_steps": 100,
-    "sample_steps": 400,
-    "report_steps": 10,
-}
+_TIGHT: dict[str, Any] = {"target_spread": 12.0}
+
+_SMALL: dict[str, Any] = (
+    _KNOWING_THE_MASK
+    | _TIGHT
+    | {
+        "filters": 16,
+        "blocks": 4,
+        "reverse_filters": 12,
+        "reverse_blocks": 2,
+        "outer_kernel": 5,
+        "border": "zeros",
+        "discriminator_filters": 24,
+        "discriminator_norm": "spectral",
+        "resize_convolution": True,
+        "skip": "palette",
+        "coordinates": True,
+        "cycle_weight": 0.5,
+        "cycle_chroma": 0.1,
+        "luminance_weight": 4.0,
+        "luminance_fine": 2.0,
+        "luminance_blur": 32,
+        "crop_cover": 0.5,
+        "crop_size": 96,
+        "batch_size": 2,
+        "learning_rate": 5e-4,
+        "adam_betas": (0.5, 0.99),
+        "rate_decay": 0.4,
+        "ema_decay": 0.995,
+        "channels_last": True,
+        "steps_per_epoch": 100,
+        "epochs": 8,
+        "checkpoint_steps": 100,
+        "sample_steps": 400,
+        "report_steps": 10,
+    }
+)
 
 PRESETS: dict[str, dict[str, Any]] = {
     "recipe": {},
-    "standard": _KNOWING_THE_MASK | {"resize_convolution": True, "ema_decay": 0.999, "luminance_weight": 2.0},
+    "standard": _KNOWING_THE_MASK
+    | _TIGHT
+    | {"resize_convolution": True, "ema_decay": 0.999, "luminance_weight": 2.0, "luminance_fine": 1.0},
     "cpu": _SMALL
     | {
         "filters": 24,

@@ -30,18 +30,24 @@ class CycleGan:
 
     One forward pass of the generators serves both updates: the discriminators are shown the fakes that the generators
     were just judged by. Nothing in `step` waits for the device.
+
+    Args:
+        settings: the recipe.
+        accelerator: where and how exactly to compute.
+        plain: whether the style has no pattern (see ``luminance_fine``).
     """
 
-    def __init__(self, settings: StyleSettings, accelerator: Accelerator) -> None:
-        self.settings, self.accelerator = settings, accelerator
+    def __init__(self, settings: StyleSettings, accelerator: Accelerator, plain: bool = False) -> None:
+        self.settings, self.accelerator, self.plain = settings, accelerator, plain
         layout = torch.channels_last if settings.channels_last else torch.contiguous_format
         self.generator_a_to_b = build_generator(settings).to(memory_format=layout)
         self.generator_b_to_a = build_generator(settings, "b_to_a").to(memory_format=layout)
         self.discriminator_a = build_discriminator(settings).to(memory_format=layout)
         self.discriminator_b = build_discriminator(settings).to(memory_format=layout)
         self.average = MovingAverage(self.generator_a_to_b, settings.ema_decay)
-        self.pool_a = ImagePool(settings.pool_size, settings.seed)
-        self.pool_b = ImagePool(settings.pool_size, settings.seed + 1)
+        seed = settings.seed + 2 * accelerator.process_index
+        self.pool_a = ImagePool(settings.pool_size, seed)
+        self.pool_b = ImagePool(settings.pool_size, seed + 1)
         self._prepare()
 
     def _prepare(self) -> None:
@@ -64,7 +70,12 @@ class CycleGan:
             torch.optim.Adam(self.discriminators.parameters(), lr=discriminator_rate, **adam)
         )
         self.average.to(accelerator.device)
-        accelerator.register_for_checkpointing(self.pool_a, self.pool_b, self.average)
+        accelerator.register_for_checkpointing(self.average)
+
+    @property
+    def of_process(self) -> dict[str, ImagePool]:
+        """What is each process's own, for checkpoints."""
+        return {"pool_a": self.pool_a, "pool_b": self.pool_b}
 
     @property
     def served(self) -> Generator:
@@ -118,9 +129,14 @@ class CycleGan:
         cycle = cycle + cycle_loss(reconstructed_b, b.image, beta, settings.cycle_chroma, mask_b)
         total = adversarial + settings.cycle_weight * cycle
         identity = structure = torch.zeros_like(total)
-        if settings.luminance_weight:
-            structure = structure_loss(fake_b, a.image, settings.luminance_blur, a.mask)
-            total = total + settings.luminance_weight * structure
+        fine = settings.luminance_fine if self.plain else 0.0
+        for weight, blur in (
+            (settings.luminance_weight, settings.luminance_blur),
+            (fine, settings.luminance_fine_blur),
+        ):
+            if weight:
+                structure = structure + weight * structure_loss(fake_b, a.image, blur, a.mask)
+        total = total + structure
         if with_identity:
             identity = smooth_l1(self._generator_a_to_b(b.image, b.mask, b.origin), b.image, beta, mask_b)
             identity = identity + smooth_l1(self._generator_b_to_a(a.image, a.mask, a.origin), a.image, beta, mask_a)

@@ -29,17 +29,17 @@ from fittingroom.translation.dataset import (
     digests,
     hold_out,
     list_pictures,
-    read_prepared,
 )
 from fittingroom.translation.evaluate import StyleTarget, evaluate_translator
 from fittingroom.translation.predict import KIND, Translator
 from fittingroom.translation.schedule import has_identity_loss, learning_rate
+from fittingroom.translation.selection import of_one_colour, read_whole_garments
 from fittingroom.translation.settings import StyleSettings, preset
 from fittingroom.translation.sheets import write_sheet
 from fittingroom.translation.step import LOSS_NAMES, CycleGan
 from fittingroom.workspace import check_name, digest_file, digest_value, write_json
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """Raised when the same settings and data would no longer give the same weights."""
 SETBACK_RATE = 0.5
 SAMPLES = 6
@@ -85,12 +85,13 @@ class _Place:
 
     step: int = 0
     rate_scale: float = 1.0
+    best_score: float = -1.0
 
     def state_dict(self) -> dict[str, Any]:
-        return {"step": self.step, "rate_scale": self.rate_scale}
+        return dict(vars(self))
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.step, self.rate_scale = int(state["step"]), float(state["rate_scale"])
+        vars(self).update(state)
 
 
 @dataclass(frozen=True)
@@ -205,7 +206,7 @@ def _clear_other_training(out: Path, identity: str) -> None:
             log.warning("%s holds a training with other settings or pictures; starting anew", out)
         for folder in ("checkpoints", "samples"):
             shutil.rmtree(out / folder, ignore_errors=True)
-        for file in ("weights.safetensors", "progress.jsonl"):
+        for file in ("weights.safetensors", "best.safetensors", "progress.jsonl"):
             (out / file).unlink(missing_ok=True)
         write_json(marker, {"identity": identity})
 
@@ -228,22 +229,18 @@ class _Training:
         warm_start: Path | None,
     ) -> None:
         self.name, self.out, self.settings, self.accelerator = name, out, settings, accelerator
-        self.files, self.progress_file = data, ProgressFile(out / "progress.jsonl")
+        self.digests, self.progress_file = data.digests, ProgressFile(out / "progress.jsonl")
         told_twice = isinstance(listener, ProgressFile) and listener.path == self.progress_file.path  # a job in `out`
         self.listener = None if told_twice else listener
         torch.manual_seed(settings.seed)
-        device = accelerator.device
-        shape = (settings.image_size, settings.crop_size, settings.crop_cover, device)
-        domain_a, domain_b = Domain(data.source, *shape), Domain(data.target, *shape)
-        for line in domain_a.skipped + domain_b.skipped:
-            log.warning("left out: %s", line)
+        domain_a, domain_b = self._read(data)
         self.data = Unpaired(domain_a, domain_b, settings.batch_size, settings.seed)
         self.steps_per_epoch = settings.steps_per_epoch or max(
             math.ceil(max(len(domain_a), len(domain_b)) / (settings.batch_size * accelerator.num_processes)),
             1,
         )
         self.total_steps = settings.epochs * self.steps_per_epoch
-        self.model = CycleGan(settings, accelerator)
+        self.model = CycleGan(settings, accelerator, plain=self.style_target.pattern == "solid")
         if warm_start is not None:
             self._warm_start(warm_start)
         for generator, painted in (
@@ -252,21 +249,38 @@ class _Training:
             (self.model.average.generator, domain_b),
         ):
             generator.set_domain_colour(painted.mean_colour())
+            generator.set_palette(painted.palette())
         self.place = _Place()
         accelerator.register_for_checkpointing(self.place)
-        pools = {"pool_a": self.model.pool_a, "pool_b": self.model.pool_b}
-        self.checkpoints = CheckpointFolder(out / "checkpoints", own=pools)
-        self._samples = [read_prepared(path, settings.image_size) for path in self._sample_paths()]
-        self._targets = [read_prepared(path, settings.image_size)[0] for path in data.target[:SAMPLES]]
+        self.checkpoints = CheckpointFolder(out / "checkpoints", of_process=self.model.of_process)
+
+    def _read(self, data: _Data) -> tuple[Domain, Domain]:
+        """Decode all pictures; leave out what is not worth learning from, and say so in the log."""
+        settings = self.settings
+        whole = (settings.image_size, settings.min_cover, settings.min_solidity)
+        source, faults = read_whole_garments(data.source, *whole)
+        held_out, _ = read_whole_garments(data.held_out, *whole)
+        target, target_faults = read_whole_garments(data.target, *whole)
+        if settings.target_spread:
+            target, other_colours = of_one_colour(target, settings.target_spread, settings.min_pictures)
+            target_faults += other_colours
+        for line in faults + target_faults:
+            log.warning("left out: %s", line)
+        self.held_out = [picture.path for picture in held_out or source[: settings.held_out]]
+        shown = held_out or source
+        self._samples = shown[:: max(len(shown) // SAMPLES, 1)][:SAMPLES]
+        self._targets = [picture.image for picture in target[:SAMPLES]]
+        self.style_target = StyleTarget.of_pictures([picture.path for picture in target], settings.image_size)
+        place = (settings.crop_size, settings.crop_cover, self.accelerator.device)
+        return (
+            Domain([(picture.image, picture.mask) for picture in source], *place),
+            Domain([(picture.image, picture.mask) for picture in target], *place),
+        )
 
     def _warm_start(self, path: Path) -> None:
         weights = read_weights(path, KIND)
         for generator in (self.model.generator_a_to_b, self.model.average.generator):
             load_into(generator, weights, path)
-
-    def _sample_paths(self) -> list[Path]:
-        paths = self.files.held_out or self.files.source
-        return paths[:: max(len(paths) // SAMPLES, 1)][:SAMPLES]
 
     def run(self) -> None:
         """Train to the end, from the last checkpoint when there is one."""
@@ -293,18 +307,18 @@ class _Training:
             summed += 1
             place.step = number
             last = number == self.total_steps
+            validates = last or number % settings.sample_steps == 0
             saves = last or number % settings.checkpoint_steps == 0
-            if saves or number % settings.report_steps == 0:
+            if saves or validates or number % settings.report_steps == 0:
                 losses = self.accelerator.reduce(sums / summed, "mean").tolist()
                 if not all(map(math.isfinite, losses)):
                     return False
-                self._report(epoch, dict(zip(LOSS_NAMES, losses, strict=True)))
+                figures = self._validate() if validates else {}
+                self._report(epoch, dict(zip(LOSS_NAMES, losses, strict=True)) | figures)
                 sums.zero_()
                 summed = 0
             if saves:
                 self.checkpoints.save(self.accelerator, number)
-            if last or number % settings.sample_steps == 0:
-                self._write_samples()
         return True
 
     def _go_back(self) -> None:
@@ -341,32 +355,45 @@ class _Training:
         """The generator as it would be served now."""
         return Translator(self.model.served, self.settings, self.accelerator.device)
 
-    def _write_samples(self) -> None:
+    def _validate(self) -> dict[str, float]:
+        """A sheet and figures of the generator as it would be served now; the best so far goes to a file."""
         if not self.accelerator.is_main_process:
-            return
-        images, masks = [image for image, _ in self._samples], [mask for _, mask in self._samples]
+            return {}
         was_training = self.model.served.training
-        after = self.translator().translate_batch(images, masks)
-        self.model.served.train(was_training)
+        translator = self.translator()
+        images = [picture.image for picture in self._samples]
+        after = translator.translate_batch(images, [picture.mask for picture in self._samples])
         write_sheet(self.out / "samples" / f"step-{self.place.step:09d}.png", images, after, self._targets, SAMPLES)
+        report = evaluate_translator(translator, self.held_out, self.style_target)
+        self.model.served.train(was_training)
+        if report.score > self.place.best_score:
+            self.place.best_score = report.score
+            self._save(self.out / "best.safetensors", report.metrics | {"best_step": float(self.place.step)})
+        return report.metrics | {"score": report.score}
 
-    def finish(self, identity: str) -> dict[str, float]:
-        """Measure on the held-out pictures and write the weights."""
-        paths = self.files.held_out or self.files.source[: self.settings.held_out]
-        target = StyleTarget.of_pictures(self.files.target, self.settings.image_size)
-        report = evaluate_translator(self.translator(), paths, target)
+    def _save(self, path: Path, metrics: Mapping[str, float]) -> None:
         info = {
             "name": self.name,
-            "identity": identity,
-            "steps": self.place.step,
-            "metrics": report.metrics,
-            "target": target.to_json(),
-            "digests": {key: digest_value(value) for key, value in self.files.digests.items()},
+            "steps": self.total_steps,
+            "metrics": metrics,
+            "target": self.style_target.to_json(),
+            "digests": {key: digest_value(value) for key, value in self.digests.items()},
         }
+        save_weights(path, KIND, self.model.served.state_dict(), self.settings.to_json(), info)
+
+    def finish(self, identity: str) -> dict[str, float]:
+        """Make the best weights the ones to serve; returns their figures on held-out pictures."""
+        best = self.out / "best.safetensors"
+        weights = read_weights(best, KIND)
         save_weights(
-            self.out / "weights.safetensors", KIND, self.model.served.state_dict(), self.settings.to_json(), info
+            self.out / "weights.safetensors",
+            KIND,
+            weights.tensors,
+            weights.settings,
+            weights.info | {"identity": identity},
         )
-        return report.metrics
+        best.unlink()
+        return dict(weights.info["metrics"])
 
 
 def run_job(job: Mapping[str, Any], listener: Listener) -> dict[str, Any]:

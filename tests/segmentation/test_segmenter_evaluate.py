@@ -66,8 +66,13 @@ def test_one_who_knows_all_is_perfect(tiny_dataset: Path, knowing: Knowing) -> N
     assert report.largest_garment_iou == 1
     assert report.photos_without_garment == 0
     assert report.categories == {
-        "short sleeve top": {"garments": 2.0, "ap": pytest.approx(1), "ap50": pytest.approx(1)},
-        "trousers": {"garments": 2.0, "ap": pytest.approx(1), "ap50": pytest.approx(1)},
+        "short sleeve top": {
+            "garments": 2.0,
+            "ap": pytest.approx(1),
+            "ap50": pytest.approx(1),
+            "ap75": pytest.approx(1),
+        },
+        "trousers": {"garments": 2.0, "ap": pytest.approx(1), "ap50": pytest.approx(1), "ap75": pytest.approx(1)},
     }
     json.dumps(report.to_json(), allow_nan=False)
     assert report.metrics()["mask_ap50"] == pytest.approx(1)
@@ -125,8 +130,9 @@ def test_the_difficulty_table_asks_for_one_degree_at_a_time(tiny_dataset: Path, 
     (tiny_dataset / "validation.json").write_text(json.dumps(coco))
     knowing.left_out = {8}
     difficulty = evaluated(tiny_dataset).difficulty
-    assert difficulty["occlusion"]["slight"] == {"garments": 2.0, "ap": pytest.approx(1), "ap50": pytest.approx(1)}
-    assert difficulty["occlusion"]["heavy"] == {"garments": 2.0, "ap": 0.0, "ap50": 0.0}
+    slight, heavy = difficulty["occlusion"]["slight"], difficulty["occlusion"]["heavy"]
+    assert slight == {"garments": 2.0, "ap": pytest.approx(1), "ap50": pytest.approx(1), "ap75": pytest.approx(1)}
+    assert heavy == {"garments": 2.0, "ap": 0.0, "ap50": 0.0, "ap75": 0.0}
     assert difficulty["scale"]["moderate"]["ap50"] == pytest.approx(51 / 101)
     assert set(difficulty["scale"]) == {"moderate"}
     assert set(difficulty["viewpoint"]) == {"frontal"}

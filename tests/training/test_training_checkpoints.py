@@ -36,11 +36,10 @@ def pool(value: float) -> ImagePool:
 def test_the_second_process_gets_its_own_pool_back(tmp_path: Path) -> None:
     barrier = threading.Barrier(2, timeout=30)
     processes = [cast(Accelerator, Process(index, barrier)) for index in (0, 1)]
-    folders = [CheckpointFolder(tmp_path, own={"pool": pool(value)}) for value in (1.0, 2.0)]
+    folders = [CheckpointFolder(tmp_path, of_process={"pool": pool(value)}) for value in (1.0, 2.0)]
     with ThreadPoolExecutor(2) as threads:
         list(threads.map(lambda folder, process: folder.save(process, 7), folders, processes))
     empty = ImagePool(4, seed=1)
-    assert CheckpointFolder(tmp_path, own={"pool": empty}).restore(processes[1]) == 7
+    assert CheckpointFolder(tmp_path, of_process={"pool": empty}).restore(processes[1]) == 7
     assert empty.seen == 3
     assert all((picture == 2.0).all() for picture in empty.pictures)
-    assert not list(tmp_path.glob("step-*/process-0.pt")), "the main process's are kept by Accelerate itself"

@@ -45,16 +45,13 @@ def test_a_missing_or_poor_folder_is_refused_before_any_work(tmp_path: Path) -> 
     assert len(list_pictures([tmp_path / "few", tmp_path / "empty"], "target", 3)) == 3
 
 
-def test_a_bad_picture_is_left_out_and_named(tmp_path: Path) -> None:
-    paths = write_garments(tmp_path, 4, REDS)
-    paths[1].write_bytes(b"not a picture")
-    write_png(paths[2], np.zeros((64, 64, 4), np.uint8))  # nothing but surround
-    domain = Domain(paths, 64, None, 0.7, CPU)
-    assert len(domain) == 2
-    assert len(domain.skipped) == 2
-    assert paths[1].name in domain.skipped[0]
+def domain_of(paths: list[Path], size: int, crop: int | None = None, cover: float = 0.7) -> Domain:
+    return Domain([read_prepared(path, size) for path in paths], crop, cover, CPU)
+
+
+def test_a_domain_without_pictures_is_refused() -> None:
     with pytest.raises(InputError, match="none that can be used"):
-        Domain(paths[1:3], 64, None, 0.7, CPU)
+        Domain([], None, 0.7, CPU)
 
 
 def test_twins_are_not_parted_by_holding_out(tmp_path: Path) -> None:
@@ -78,7 +75,7 @@ def test_at_most_so_many_pictures(tmp_path: Path) -> None:
 
 def test_crops_lie_on_the_garment_and_know_where_they_began(tmp_path: Path) -> None:
     paths = write_garments(tmp_path, 4, GREYS, size=128)
-    domain = Domain(paths, 128, 48, 0.8, CPU)
+    domain = domain_of(paths, 128, 48, 0.8)
     for seed in range(20):
         batch = domain.batch([0, 1, 2, 3], np.random.default_rng(seed))
         assert batch.image.shape == (4, 3, 48, 48)
@@ -93,8 +90,8 @@ def test_crops_lie_on_the_garment_and_know_where_they_began(tmp_path: Path) -> N
 
 
 def test_batches_follow_from_seed_epoch_and_step_alone(tmp_path: Path) -> None:
-    a = Domain(write_garments(tmp_path / "a", 7, GREYS), 64, 32, 0.7, CPU)
-    b = Domain(write_garments(tmp_path / "b", 5, REDS), 64, 32, 0.7, CPU)
+    a = domain_of(write_garments(tmp_path / "a", 7, GREYS), 64, 32)
+    b = domain_of(write_garments(tmp_path / "b", 5, REDS), 64, 32)
     first, again, other = Unpaired(a, b, 2, 1), Unpaired(a, b, 2, 1), Unpaired(a, b, 2, 2)
     first.batches(0, 0)  # what was drawn before does not matter
     for epoch, step in ((3, 4), (0, 0), (3, 5)):
@@ -107,7 +104,7 @@ def test_batches_follow_from_seed_epoch_and_step_alone(tmp_path: Path) -> None:
 
 
 def test_every_picture_is_shown_once_a_round_and_processes_share_it(tmp_path: Path) -> None:
-    a = Domain(write_garments(tmp_path / "a", 8, GREYS), 64, None, 0.7, CPU)
+    a = domain_of(write_garments(tmp_path / "a", 8, GREYS), 64)
     data = Unpaired(a, a, 2, 0)
     picks = [data._pick(a, 0, 0, (step * 2 + rank) * 2 + i) for step in range(2) for rank in range(2) for i in range(2)]
     assert sorted(picks) == list(range(8))
@@ -118,5 +115,5 @@ def test_mean_colour_counts_the_garment_only(tmp_path: Path) -> None:
     image[..., 3] = 0
     image[10:30, 10:30] = (200, 40, 60, 255)
     write_png(tmp_path / "a.png", image)
-    domain = Domain([tmp_path / "a.png"], 64, None, 0.7, CPU)
+    domain = domain_of([tmp_path / "a.png"], 64)
     assert (domain.mean_colour() * 255).round().tolist() == [200, 40, 60]

@@ -1,0 +1,88 @@
+"""Pictures worth learning from: whole garments, and, of a style, those of one colour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fittingroom.errors import ImageRejected, NoGarmentFound
+from fittingroom.images import RGB
+from fittingroom.masks import Mask, area, solidity
+from fittingroom.styles.colours import ciede2000
+from fittingroom.styles.describe import describe_garment
+from fittingroom.translation.dataset import original_name, read_prepared
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A prepared picture: RGB on white (S, S, 3) and its mask (S, S)."""
+
+    path: Path
+    image: RGB
+    mask: Mask
+
+
+def fault_of(mask: Mask, min_cover: float, min_solidity: float) -> str | None:
+    """Why a garment's mask is not worth learning from (a sliver, torn), or None."""
+    cover = area(mask) / mask.size
+    if cover == 0 or cover < min_cover:
+        return f"covers {cover:.1%} of the picture, expected {min_cover:.1%} or more"
+    whole = solidity(mask)
+    if whole < min_solidity:
+        return f"solidity {whole:.2f}, expected {min_solidity:.2f} or more"
+    return None
+
+
+def read_whole_garments(
+    paths: Sequence[Path], size: int, min_cover: float = 0.0, min_solidity: float = 0.0
+) -> tuple[list[Picture], list[str]]:
+    """Decode ``paths``; returns the pictures of whole garments, and why each other one was left out."""
+    pictures, left_out = [], []
+    for path in paths:
+        try:
+            image, mask = read_prepared(path, size)
+        except ImageRejected as error:
+            left_out.append(str(error))
+            continue
+        fault = fault_of(mask, min_cover, min_solidity)
+        if fault:
+            left_out.append(f"{path}: {fault}")
+        else:
+            pictures.append(Picture(path, image, mask))
+    return pictures, left_out
+
+
+def of_one_colour(pictures: Sequence[Picture], spread: float, at_least: int = 1) -> tuple[list[Picture], list[str]]:
+    """The pictures whose main colour is that of the most typical one, and why each other one was left out.
+
+    The most typical picture has the most others within ``spread`` (CIEDE2000) of its colour; what lies within that
+    stays, and in any case the ``at_least`` nearest ones. A mirrored twin goes with its original.
+    """
+    labs: dict[str, tuple[float, float, float]] = {}
+    for picture in pictures:
+        name = original_name(picture.path)
+        if name not in labs:
+            try:
+                labs[name] = describe_garment(picture.image, picture.mask).lab
+            except NoGarmentFound:
+                continue
+    names = list(labs)
+    if not names:
+        return list(pictures), []
+    colours = np.array([labs[name] for name in names])
+    distances = ciede2000(colours[:, None], colours[None])
+    neighbours = (distances <= spread).sum(1) - distances.sum(1) / (1 + distances.sum(1).max())
+    typical = distances[int(neighbours.argmax())]
+    order = np.argsort(typical, kind="stable")
+    near = {names[i] for rank, i in enumerate(order) if typical[i] <= spread or rank < at_least}
+    kept = [picture for picture in pictures if original_name(picture.path) in near]
+    distance = dict(zip(names, typical.tolist(), strict=True))
+    left_out = [
+        f"{picture.path}: its colour is {distance[original_name(picture.path)]:.0f} (CIEDE2000) from the style's"
+        for picture in pictures
+        if original_name(picture.path) not in near
+    ]
+    return kept, left_out
