@@ -49,12 +49,13 @@ def test_a_wrong_address_is_refused_in_one_line(server: str, prepared: World) ->
 
 
 def launch(module: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """``accelerate launch`` with two processes on the CPU (gloo)."""
-    options = ["--cpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no"]
-    options += ["--dynamo_backend", "no", "--main_process_port", "0"]
-    command = [sys.executable, "-m", "accelerate.commands.launch", *options, "-m", module, str(folder / "job.json")]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280, check=False)
+    """Two processes on the CPU (gloo). ``accelerate launch --cpu`` would start one only; torchrun starts both."""
+    options = ["--standalone", "--nproc-per-node", "2", "-m", module, str(folder / "job.json")]
+    own = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "ACCELERATE_USE_CPU": "true"}
+    return subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", *options],
+        env={**os.environ, **own}, capture_output=True, text=True, timeout=280, check=False,
+    )  # fmt: skip
 
 
 def write_style_job(world: World, out: Path, steps: int) -> None:

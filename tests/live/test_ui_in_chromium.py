@@ -70,7 +70,7 @@ def test_a_try_on_from_the_form_to_the_picture(ui: tuple[str, World], tmp_path: 
 
         run = wait_for_run(address)
         page.goto(f"{address}/runs/flow-run/{run}")
-        page.get_by_role("tab", name="Artifacts").click()
+        page.get_by_text("Artifacts", exact=True).first.click()
         page.get_by_text(f"Try-on: {STYLE}").first.wait_for()
         page.screenshot(path=shots / "artifacts.png", full_page=True)
         page.goto(f"{address}/artifacts/artifact/{try_on_artifact(address)}")
