@@ -352,9 +352,9 @@ _SMALL: dict[str, Any] = (
         "ema_decay": 0.995,
         "channels_last": True,
         "steps_per_epoch": 100,
-        "epochs": 8,
+        "epochs": 5,
         "checkpoint_steps": 100,
-        "sample_steps": 400,
+        "sample_steps": 250,
         "report_steps": 10,
     }
 )
@@ -384,7 +384,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 def preset(name: str) -> StyleSettings:
     """The settings of a preset: ``recipe`` (the bare recipe), ``standard`` (the recipe that knows the mask), ``cpu``
-    (about ten minutes on two cores) or ``demo`` (about two and a half minutes on one).
+    (about ten minutes on two cores) or ``demo`` (about two minutes on one).
 
     Raises:
         SettingError: unknown name.

@@ -12,7 +12,7 @@ import pytest
 from fittingroom.crawl.memory import Budget
 from tests.crawl.crawl_pictures import picture
 
-HOSTILE = """
+HOSTILE = r"""
 import re, sys
 from pathlib import Path
 from fittingroom.crawl import Candidate, CrawlSettings, fetch
