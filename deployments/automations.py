@@ -13,7 +13,7 @@ from deployments.definitions import DEFINITIONS
 from deployments.environment import HEARTBEAT_SECONDS, quiet
 
 if TYPE_CHECKING:
-    from prefect.automations import AutomationCore
+    from prefect.automations import AutomationCore, EventTrigger
     from prefect.client.orchestration import SyncPrefectClient
 
 RUN_AGAIN = "run-again"
@@ -63,20 +63,13 @@ def _crash_zombies(heartbeat_seconds: float) -> AutomationCore:
 
 
 def _run_crashed_again(run_again: UUID) -> AutomationCore:
-    from prefect.automations import AutomationCore, EventTrigger, Posture
+    from prefect.automations import AutomationCore
     from prefect.events.actions import RunDeployment
 
     return AutomationCore(
         name="Fittingroom: run crashed runs once more",
         description="Steps that were complete come from the cache, trainings go on from their last checkpoint.",
-        trigger=EventTrigger(
-            expect={"prefect.flow-run.Crashed"},
-            match={"prefect.resource.id": _FLOW_RUN},
-            match_related=_of_our_deployments(),
-            for_each={"prefect.resource.id"},
-            posture=Posture.Reactive,
-            threshold=1,
-        ),
+        trigger=_each_run_that_sent({"prefect.flow-run.Crashed"}),
         actions=[
             RunDeployment(
                 source="selected",
@@ -107,19 +100,12 @@ def _tell_failed_gate(alerts: UUID) -> AutomationCore:
 
 
 def _tell_failed_run(alerts: UUID) -> AutomationCore:
-    from prefect.automations import AutomationCore, EventTrigger, Posture
+    from prefect.automations import AutomationCore
     from prefect.events.actions import SendNotification
 
     return AutomationCore(
         name="Fittingroom: tell of a run that failed",
-        trigger=EventTrigger(
-            expect={"prefect.flow-run.Failed", "prefect.flow-run.TimedOut"},
-            match={"prefect.resource.id": _FLOW_RUN},
-            match_related=_of_our_deployments(),
-            for_each={"prefect.resource.id"},
-            posture=Posture.Reactive,
-            threshold=1,
-        ),
+        trigger=_each_run_that_sent({"prefect.flow-run.Failed", "prefect.flow-run.TimedOut"}),
         actions=[
             SendNotification(
                 block_document_id=alerts,
@@ -127,6 +113,20 @@ def _tell_failed_run(alerts: UUID) -> AutomationCore:
                 body="{{ flow_run.state.message }} {{ flow_run|ui_url }}",
             )
         ],
+    )
+
+
+def _each_run_that_sent(events: set[str]) -> EventTrigger:
+    """One action for each run of our deployments that comes to one of these states."""
+    from prefect.automations import EventTrigger, Posture
+
+    return EventTrigger(
+        expect=events,
+        match={"prefect.resource.id": _FLOW_RUN},
+        match_related=_of_our_deployments(),
+        for_each={"prefect.resource.id"},
+        posture=Posture.Reactive,
+        threshold=1,
     )
 
 

@@ -1,8 +1,8 @@
 """COCO and VIA documents of any size, opened without building them in memory.
 
-A parsed document takes some seven times its own bytes: 10 GB for all of DeepFashion2 in COCO. Here the text is scanned
-once, each row is kept as a view of its bytes, and is parsed when it is looked at and forgotten again. To a reader the
-result is a dictionary whose long lists (and VIA's dictionary of pictures) are sequences and mappings.
+Parsed as a whole, a document of a large set would take many times its own bytes in Python objects. Here the text is
+scanned once, each row is kept as a view of its bytes, and is parsed when it is looked at and forgotten again. To a
+reader the result is a dictionary whose long lists (and VIA's dictionary of pictures) are sequences and mappings.
 """
 
 from __future__ import annotations

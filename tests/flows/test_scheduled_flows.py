@@ -16,12 +16,9 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.states import Completed, Crashed
 
-from fittingroom.categories import CATEGORY_IDS
 from fittingroom.errors import MissingInputError
-from fittingroom.garment import Garment
-from fittingroom.images import RGB, write_png
+from fittingroom.images import write_png
 from fittingroom.manifest import Manifest
-from fittingroom.masks import Mask
 from fittingroom.styles.registry import SEGMENTER, Registry, style_model
 from fittingroom.training.weights import save_weights
 from fittingroom.workspace import Workspace
@@ -30,25 +27,9 @@ from flows.parameters import CleanUpParameters, RunAgainParameters, TryOnBatchPa
 from flows.run_again import run_again
 from flows.try_on_batch import try_on_batch
 from tasks.rerunning import AGAIN
+from tests.tryon.stand_ins import Finder, Painter
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
-
-
-class Finder:
-    """Finds a garment wherever the photo is not black."""
-
-    def find(self, image: RGB, score_threshold: float | None = None) -> list[Garment]:
-        assert score_threshold is None
-        mask = np.zeros(image.shape[:2], bool)
-        mask[20:60, 20:50] = True
-        return [Garment(CATEGORY_IDS["vest"], 0.9, mask)] if image.any() else []
-
-
-class Painter:
-    size = 32
-
-    def translate(self, image_rgb: RGB, mask: Mask) -> RGB:
-        return np.where(mask[..., None], np.uint8([200, 30, 40]), image_rgb)
 
 
 @pytest.fixture

@@ -7,28 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fittingroom.categories import CATEGORY_IDS
 from fittingroom.errors import MissingInputError
-from fittingroom.garment import Garment
 from fittingroom.images import read_rgb, write_png
 from fittingroom.tryon.batch import PICTURES, try_on_photos
-
-
-class Finder:
-    """Finds a garment wherever the photo is not black."""
-
-    def find(self, image: np.ndarray, score_threshold: float | None = None) -> list[Garment]:
-        assert score_threshold is None
-        mask = np.zeros(image.shape[:2], bool)
-        mask[20:60, 20:50] = True
-        return [Garment(CATEGORY_IDS["vest"], 0.9, mask)] if image.any() else []
-
-
-class Painter:
-    size = 32
-
-    def translate(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        return np.where(mask[..., None], np.uint8([200, 30, 40]), image)
+from tests.tryon.stand_ins import Finder, Painter
 
 
 def test_every_photo_has_its_row_in_order(tmp_path: Path) -> None:
