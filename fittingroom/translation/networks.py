@@ -232,7 +232,7 @@ def _shading(image: Tensor, mask: Tensor, kept: Tensor) -> Tensor:
     ``kept`` (N, 1, H, W) in 0..1 is the share of the fine part that stays: a fold should, an old pattern should not.
     """
     lightness = luminance(image)
-    coarse = _coarse_part(lightness, mask)
+    coarse = coarse_part(lightness, mask)
     lightness = coarse + kept * (lightness - coarse)
     mean = (lightness * mask).sum((2, 3), keepdim=True) / mask.sum((2, 3), keepdim=True).clamp_min(1.0)
     return ((lightness + DARKEST) / (mean + DARKEST)).clamp_max(2.0)
@@ -243,7 +243,7 @@ def _bent_shading(image: Tensor, mask: Tensor, kept_fine: Tensor, kept_coarse: T
     by `bent`. How much of the fine and of the coarse part stays is given, (N, 1, H, W) in 0..1.
     """
     light = (luminance(image) + BLACK).log()
-    coarse = _coarse_part(light, mask)
+    coarse = coarse_part(light, mask)
     garment = F.avg_pool2d(mask, CELL, ceil_mode=True) > 0.5
     middle = F.avg_pool2d(light, CELL, ceil_mode=True).where(garment, math.nan).flatten(1).nanmedian(1).values
     middle = middle.nan_to_num(0.0).view(-1, 1, 1, 1)  # no cell is half full: a sliver, whatever comes out
@@ -264,8 +264,8 @@ def _on(image: Tensor, mask: Tensor, colour: tuple[float, float, float]) -> Tens
     return torch.lerp(image.new_tensor(colour).view(1, 3, 1, 1).expand_as(image), image, mask)
 
 
-def _coarse_part(values: Tensor, mask: Tensor) -> Tensor:
-    """``values`` (N, 1, H, W) averaged over the garment's part of boxes of `CELLS` cells, smoothly in between."""
+def coarse_part(values: Tensor, mask: Tensor) -> Tensor:
+    """``values`` (N, C, H, W) averaged over the garment's part of boxes of `CELLS` cells, smoothly in between."""
     count = _cells(mask)
     means = _cells(values * mask) / count.clamp_min(1e-3)
     return F.interpolate(means, size=(values.shape[2], values.shape[3]), mode="bilinear", align_corners=False)

@@ -90,6 +90,9 @@ class StyleSettings:
     fine folds could hide in."""
     luminance_fine_blur: int = 4
     """Side of its box blur."""
+    luminance_patterns: bool = True
+    """Whether the structure losses of a plain style keep the source's pattern with its folds. False: what differs in
+    chromaticity from the cloth around it is dye, not light, and need not stay."""
 
     # --- data
     crop_size: int | None = None
@@ -310,6 +313,7 @@ _RULES: dict[str, _Rule] = {
     "resize_convolution": _FLAG,
     "composite": _FLAG,
     "masked_losses": _FLAG,
+    "luminance_patterns": _FLAG,
     "augment_discriminators": _FLAG,
     "channels_last": _FLAG,
 }
@@ -343,6 +347,7 @@ _SMALL: dict[str, Any] = (
         "luminance_weight": 4.0,
         "luminance_fine": 2.0,
         "luminance_blur": 32,
+        "luminance_patterns": False,
         "crop_cover": 0.5,
         "crop_size": 96,
         "batch_size": 2,

@@ -130,12 +130,13 @@ class CycleGan:
         total = adversarial + settings.cycle_weight * cycle
         identity = structure = torch.zeros_like(total)
         fine = settings.luminance_fine if self.plain else 0.0
+        patterns = settings.luminance_patterns or not self.plain
         for weight, blur in (
             (settings.luminance_weight, settings.luminance_blur),
             (fine, settings.luminance_fine_blur),
         ):
             if weight:
-                structure = structure + weight * structure_loss(fake_b, a.image, blur, a.mask)
+                structure = structure + weight * structure_loss(fake_b, a.image, blur, a.mask, patterns)
         total = total + structure
         if with_identity:
             identity = smooth_l1(self._generator_a_to_b(b.image, b.mask, b.origin), b.image, beta, mask_b)

@@ -9,6 +9,7 @@ from fittingroom.translation.losses import (
     adversarial_loss,
     cycle_loss,
     patch_weight,
+    pattern_share,
     smooth_l1,
     structure_loss,
     weighted_mean,
@@ -100,6 +101,30 @@ def test_structure_loss_allows_another_colour_and_a_fine_pattern_but_no_lost_fol
     assert float(structure_loss(darker, garment, 16, mask)) < 0.01
     assert float(structure_loss(garment + stripes, garment, 16, mask)) < 0.01
     assert float(structure_loss(flat, garment, 16, mask)) > 0.1
+
+
+def test_structure_loss_without_patterns_asks_for_folds_but_not_for_prints() -> None:
+    mask = torch.ones(1, 1, 96, 96)
+    place = torch.arange(96)
+    fold = (0.8 + 0.15 * torch.sin(place / 20)).view(1, 1, 1, 96)
+    dots = ((place % 12 < 6).view(-1, 1) & (place % 12 < 6).view(1, -1)).view(1, 1, 96, 96)
+    pink, white, red = (
+        torch.tensor(colour).view(1, 3, 1, 1) for colour in ([0.8, 0.3, 0.45], [0.95, 0.95, 0.9], [0.7, 0.1, 0.1])
+    )
+    plain_pink, plain_red = 2 * fold * pink - 1, 2 * fold * red - 1
+    dotted = 2 * fold * torch.where(dots, white, pink) - 1
+    dotted_red = 2 * fold * torch.where(dots, 1.4 * red, red) - 1
+    without_fold = (2 * fold.mean() * red - 1).expand(1, 3, 96, 96)
+
+    def loss(fake: torch.Tensor, real: torch.Tensor, patterns: bool) -> float:
+        return float(structure_loss(fake, real, 4, mask, patterns))
+
+    assert float(pattern_share(dotted, mask)[dots].min()) == 1.0
+    assert float(pattern_share(plain_pink, mask).mean()) < 0.05
+    assert loss(dotted_red, dotted, True) < loss(plain_red, dotted, True)
+    assert loss(plain_red, dotted, False) < 0.5 * loss(dotted_red, dotted, False)
+    assert loss(plain_red, plain_pink, False) < 0.1 * loss(without_fold, plain_pink, False)
+    assert loss(plain_red, plain_pink, False) == pytest.approx(loss(plain_red, plain_pink, True), abs=0.01)
 
 
 def test_structure_loss_looks_at_the_garment_only() -> None:
