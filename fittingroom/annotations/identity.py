@@ -12,6 +12,7 @@ from fittingroom.categories import CATEGORY_IDS, CATEGORY_NAMES
 
 _SEPARATORS = re.compile(r"[\s_\-]+")
 _DIGITS = re.compile(r"[0-9]+")
+_COMMON_ITEMS = {f"item{number}": number for number in range(1, 100)}
 _SIX_DIGITS = re.compile(r"(?:.*/)?([0-9]{6})(?:\.[^./]+)?", re.DOTALL)
 _HASHED = 10**12
 """Ids made from a name's digest lie in 10**12 .. 2 * 10**12: above any number taken from a name, and so sparse that two
@@ -115,9 +116,13 @@ def garment_ids(image: int, items: Iterable[str]) -> list[int]:
     taken: set[int] = {0}
     chosen: list[int | None] = []
     for key in keys:
-        digits = _DIGITS.findall(key)
-        number = int(digits[0]) if len(digits) == 1 and len(digits[0]) <= 3 else 0
+        number = _COMMON_ITEMS.get(key)
+        if number is None:
+            digits = _DIGITS.findall(key)
+            number = int(digits[0]) if len(digits) == 1 and len(digits[0]) <= 3 else 0
         chosen.append(None if number in taken else number)
         taken.add(number)
+    if None not in chosen:
+        return [image * 1000 + number for number in chosen if number is not None]
     free = (number for number in range(999, 0, -1) if number not in taken)
     return [image * 1000 + (next(free) if number is None else number) for number in chosen]

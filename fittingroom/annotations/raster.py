@@ -19,6 +19,8 @@ Whole = NDArray[np.integer]
 
 _FINER = 5
 """Grid lines a pixel. The middle of column x lies between the lines 5 x + 2 and 5 x + 3."""
+_CLOSE = 1e-6
+"""Steps. Far more than the rounding of sums of some thousand steps, far less than a step."""
 
 
 class Outlines(NamedTuple):
@@ -60,9 +62,11 @@ def _before(lengths: Whole) -> Whole:
 
 def _sums(values: Whole, lengths: Whole) -> Whole:
     """Sums of consecutive runs of ``values``."""
-    totals = np.concatenate(([0], np.cumsum(values, dtype=np.int64)))
-    ends = np.cumsum(lengths)
-    return np.asarray(totals[ends] - totals[ends - lengths])
+    sums = np.zeros(len(lengths), np.int64)
+    filled = lengths > 0
+    if len(values):
+        sums[filled] = np.add.reduceat(values, _before(lengths)[filled], dtype=np.int64)
+    return sums
 
 
 class _Edges(NamedTuple):
@@ -90,20 +94,25 @@ def _crossings(outlines: Outlines, rows: int) -> tuple[Whole, Whole]:
     first = np.maximum((np.minimum(x0, x1) + 2) // _FINER, 0)
     limits = np.repeat(outlines.widths.astype(np.int32) - 1, counts)
     columns = np.maximum(np.minimum((np.maximum(x0, x1) - 3) // _FINER, limits) - first + 1, 0)
-    keys = rows * (np.repeat(_before(outlines.widths), counts) + first)
+    # The narrow kind halves what is moved about and sorts twice as fast; both counts that rows multiply must fit.
+    widest = max(int(outlines.widths.sum()), int(columns.sum(dtype=np.int64)))
+    kind = np.int32 if (rows + _FINER) * widest < 2**31 else np.int64
+    keys = (rows * (np.repeat(_before(outlines.widths), counts) + first)).astype(kind)
     edges = _Edges(x0, y0, x1, y1, first, columns, keys)
     steep = np.abs(x1 - x0) < np.abs(y1 - y0)
     crossed = columns > 0
     heights = np.repeat(outlines.heights, counts)
     inside = outlines.ys.min() >= 0 and bool((outlines.ys <= heights).all())
-    kind = np.int32 if rows * int(outlines.widths.sum()) < 2**31 else np.int64  # the narrow ones sort twice as fast
     found = []
     for rule, chosen in ((_flat, np.flatnonzero(crossed & ~steep)), (_steep, np.flatnonzero(crossed & steep))):
         columns_keys, fine_rows = rule(edges.take(chosen), rows)
-        row = (fine_rows.astype(np.int32) + 2) // _FINER
+        row = fine_rows.astype(np.int32)
+        row += 2
+        row //= _FINER
         if not inside:
             row = np.clip(row, 0, np.repeat(heights.take(chosen), columns.take(chosen)))
-        found.append(columns_keys.astype(kind) + row.astype(kind))
+        columns_keys += row.astype(kind, copy=False)
+        found.append(columns_keys)
     return np.concatenate(found), _sums(columns, counts)
 
 
@@ -113,8 +122,11 @@ def _flat(edges: _Edges, rows: int) -> tuple[Whole, Floats]:
     start, end = np.where(flip, edges.y1, edges.y0), np.where(flip, edges.y0, edges.y1)
     slope = (end - start) / np.abs(edges.x1 - edges.x0)
     step = _FINER * edges.first + 2 - np.minimum(edges.x0, edges.x1) + (slope < 0)
-    key, steps, starts, slopes = _spread(edges, rows, step, start, slope)
-    return key, starts + slopes * steps + 0.5
+    key, steps, starts, fine_rows = _spread(edges, rows, step, start, slope)
+    fine_rows *= steps
+    fine_rows += starts
+    fine_rows += 0.5
+    return key, fine_rows
 
 
 def _steep(edges: _Edges, rows: int) -> tuple[Whole, Floats]:
@@ -124,24 +136,32 @@ def _steep(edges: _Edges, rows: int) -> tuple[Whole, Floats]:
     slope = (end - start) / np.abs(edges.y1 - edges.y0)
     top = np.minimum(edges.y0, edges.y1) - 1
     key, middle, starts, slopes, tops = _spread(edges, rows, _FINER * edges.first + 3, start, slope, top)
-    falling = slopes < 0
+    exact = (middle - starts - 0.5) / slopes
+    steps = np.ceil(exact)
+    # Next to a whole number the division may round where the original's sum does not: there the sum decides.
+    close = np.flatnonzero(np.abs(exact - np.rint(exact)) < _CLOSE)
+    near, starts, slopes, middle = (values.take(close) for values in (steps, starts, slopes, middle))
 
-    def passed(steps: Floats) -> NDArray[np.bool_]:
-        return (starts + slopes * steps + 0.5 >= middle) ^ falling
+    def passed(step: Floats) -> NDArray[np.bool_]:
+        return (starts + slopes * step + 0.5 >= middle) ^ (slopes < 0)
 
-    steps = np.ceil((middle - 0.5 - starts) / slopes)
-    steps -= passed(steps - 1)  # the division rounds where the original's sum does not
-    steps += ~passed(steps)
-    return key, tops + steps
+    near -= passed(near - 1)
+    near += ~passed(near)
+    steps[close] = near
+    steps += tops
+    return key, steps
 
 
 def _spread(edges: _Edges, rows: int, line: Whole, *shared: NDArray[Any]) -> Iterator[NDArray[Any]]:
     """For each column that an edge crosses: its key, ``line`` and _FINER more a column, and what all columns share."""
-    before = _before(edges.columns)
+    kind = edges.keys.dtype
+    before = _before(edges.columns).astype(kind)
+    place = np.arange(int(edges.columns.sum(dtype=np.int64)), dtype=kind)
     edge = np.repeat(np.arange(len(before)), edges.columns)
-    place = np.arange(len(edge))
-    yield (edges.keys - rows * before).take(edge) + rows * place
-    yield (line - _FINER * before).take(edge) + _FINER * place
+    for start, step in ((edges.keys, rows), (line, _FINER)):
+        spread = (start - step * before).take(edge)
+        spread += step * place
+        yield spread
     yield from (values.take(edge) for values in shared)
 
 
@@ -154,11 +174,15 @@ def _add_unions(
     opens = np.concatenate(([True], garment[1:] != garment[:-1]))
     # From columns of its own each polygon moves to those of its garment's first one.
     own = _before(outlines.widths)[several]
-    move = np.repeat(rows * (own[opens][np.cumsum(opens) - 1] - own), counts)
+    move = np.repeat((rows * (own[opens][np.cumsum(opens) - 1] - own)).astype(starts.dtype), counts)
     # The lowest bit says start (0) or end (1), so that runs that touch stay one.
-    events = np.concatenate((2 * (starts.take(chosen) + move), 2 * (ends.take(chosen) + move) + 1))
+    events = np.concatenate((starts.take(chosen) + move, ends.take(chosen) + move))
+    if len(events) and int(events.max()) >= 2**30:
+        events = events.astype(np.int64)
+    events *= 2
+    events[len(chosen) :] += 1
     events.sort()
-    depth = np.cumsum(1 - 2 * (events & 1))
+    depth = np.cumsum(1 - 2 * (events & 1), dtype=np.int32)
     places = events >> 1
     covered = np.append(np.diff(places) * (depth[:-1] > 0), 0)
     areas[garment[opens]] = _sums(covered, np.add.reduceat(2 * counts, np.flatnonzero(opens)))

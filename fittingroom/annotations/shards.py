@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -128,12 +128,13 @@ def write_parts(
     with ExitStack() as stack:
         files = {kind: stack.enter_context(path.open("wb")) for kind, path in paths.items()}
         for batch in batches(_apply(image, settings, findings) for image in images):
-            for image in batch:
-                image_ids.append(image.image_id)
-                totals["garments"] += len(image.garments)
-                totals["polygons"] += sum(len(garment.segmentation) for garment in image.garments)
+            garments = [garment for image in batch for garment in image.garments]
+            image_ids += [image.image_id for image in batch]
+            totals["garments"] += len(garments)
+            totals["polygons"] += sum([len(garment.segmentation) for garment in garments])
             for kind, row in _encode(batch, to, images_dir):
-                files[kind].write(row + b",\n")
+                files[kind].write(row)
+                files[kind].write(b",\n")
             _flush(findings, files["findings"], few)
         _flush(findings, files["findings"], few)
     return ShardResult(
@@ -157,10 +158,10 @@ def _flush(findings: Findings, file: BinaryIO, few: Findings) -> None:
 
 def _encode(images: Sequence[AnnotatedImage], to: Format, images_dir: Path | None) -> Iterator[tuple[str, bytes]]:
     if to == "coco":
-        for image, records in zip(images, coco.annotation_records(images), strict=True):
-            yield "images", orjson.dumps(coco.image_record(image))
-            if records:
-                yield "annotations", b",\n".join(map(orjson.dumps, records))
+        yield "images", b",\n".join([orjson.dumps(coco.image_record(image)) for image in images])
+        records = chain.from_iterable(coco.annotation_records(images))
+        if rows := b",\n".join(map(orjson.dumps, records)):
+            yield "annotations", rows
         return
     for image in images:
         if to == "deepfashion2":
