@@ -2,8 +2,10 @@
 
     python -m benchmarks.annotations.compare speed [--files 20000] [--rounds 3] [--workers 2]
     python -m benchmarks.annotations.compare memory [--files 20000,200000] [--workers 2]
+    python -m benchmarks.annotations.compare document [--files 20000] [--copies 20]
 
-Both make the files they need in a temporary folder (``--folder`` keeps them) and print JSON. Every conversion is a
+``document`` reads one COCO document that lists the same pictures ``copies`` times under new numbers, and writes VIA.
+All make the files they need in a temporary folder (``--folder`` keeps them) and print JSON. Every conversion is a
 process of its own, from start to end, start of Python and imports included; sides take turns, and figures are medians
 of the rounds. ``same`` is checked to be the same document. Memory is what all processes of a conversion hold together
 (proportional set size), sampled every 20 ms on Linux.
@@ -30,7 +32,7 @@ from benchmarks.annotations.generate import make
 OURS = (
     "import sys; from pathlib import Path; from fittingroom.annotations import convert\n"
     "if __name__ == '__main__':\n"
-    "    convert(Path(sys.argv[1]), Path(sys.argv[2]), 'coco', workers=int(sys.argv[3]))"
+    "    convert(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[4], workers=int(sys.argv[3]))"
 )
 
 
@@ -42,10 +44,10 @@ class Run(NamedTuple):
     megabytes: float
 
 
-def run(side: str, folder: Path, target: Path, workers: int, watch_memory: bool = False) -> Run:
+def run(side: str, folder: Path, target: Path, workers: int, watch_memory: bool = False, to: str = "coco") -> Run:
     """One conversion as a process of its own; ``side`` is ours, same or script."""
     if side == "ours":
-        command = [sys.executable, "-c", OURS, str(folder), str(target), str(workers)]
+        command = [sys.executable, "-c", OURS, str(folder), str(target), str(workers), to]
     else:
         command = [sys.executable, "-m", "benchmarks.annotations.plain", side, str(folder), str(target)]
     before = os.times()
@@ -120,17 +122,46 @@ def memory(folder: Path, workers: int) -> dict[str, float]:
     return {"peak_mb": round(found.megabytes), "output_mb": round(target.stat().st_size / 1e6)}
 
 
+def document(folder: Path, copies: int, workers: int) -> dict[str, float]:
+    """Seconds and the most memory that reading one large document takes, and the sizes of input and output, in MB."""
+    once, large, target = folder / "ours.json", folder / "large.json", folder / "via.json"
+    run("ours", folder, once, workers)
+    _repeat(orjson.loads(once.read_bytes()), copies, large)
+    found = run("ours", large, target, workers, watch_memory=True, to="via")
+    sizes = {"input_mb": round(large.stat().st_size / 1e6), "output_mb": round(target.stat().st_size / 1e6)}
+    return {"seconds": round(found.seconds, 1), "peak_mb": round(found.megabytes), **sizes}
+
+
+def _repeat(value: dict[str, Any], copies: int, target: Path) -> None:
+    """``value``'s pictures and garments ``copies`` times, each time under new numbers and names."""
+    step = 1_000_000
+    with target.open("wb") as file:
+        file.write(b'{"categories":' + orjson.dumps(value["categories"]))
+        for key in ("images", "annotations"):
+            file.write(b',"%s":[' % key.encode())
+            for copy in range(copies):
+                for index, row in enumerate(value[key]):
+                    number = row["id" if key == "images" else "image_id"] + copy * step
+                    new = {"id": number, "file_name": f"{number:08d}.jpg"} if key == "images" else {"image_id": number}
+                    if key == "annotations":
+                        new["id"] = row["id"] + copy * step * 1000
+                    file.write((b",\n" if copy or index else b"") + orjson.dumps(row | new))
+            file.write(b"]")
+        file.write(b"}")
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("speed", "memory"))
+    parser.add_argument("what", choices=("speed", "memory", "document"))
     parser.add_argument("--files", default="")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--copies", type=int, default=20)
     parser.add_argument("--folder", type=Path, help="where the files are made and kept")
     options = parser.parse_args()
     counts = [
-        int(count) for count in (options.files or ("20000" if options.what == "speed" else "20000,200000")).split(",")
+        int(count) for count in (options.files or ("20000,200000" if options.what == "memory" else "20000")).split(",")
     ]
     with ExitStack() as stack:
         parent = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="annotations-")))
@@ -141,6 +172,8 @@ def main() -> None:
                 make(folder, count)
             if options.what == "speed":
                 found[str(count)] = speed(folder, count, options.rounds, options.workers)
+            elif options.what == "document":
+                found[str(count)] = document(folder, options.copies, options.workers)
             else:
                 found[str(count)] = memory(folder, options.workers)
     print(json.dumps(found, indent=2))

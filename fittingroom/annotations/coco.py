@@ -33,6 +33,7 @@ _GARMENT_FIELDS = frozenset(
 )
 _RLE = "coco_rle"
 """Where a garment's ``extra`` keeps a run-length mask that came in, so that it goes out again as it was."""
+_ALL_LANDMARKS = sum(LANDMARK_COUNTS.values())
 
 
 def categories() -> list[dict[str, Any]]:
@@ -189,6 +190,9 @@ def read(
         rows = [value["annotations"][index] for index in by_image.pop(image.image_id, ())]
         if not rows:
             here.note("no_garments", "no annotation names this picture")
+        if image.pair_id is None and (pair := _shared_pair(rows)) is not None:
+            image = replace(image, pair_id=pair)
+            rows = [{key: value for key, value in row.items() if key != "pair_id"} for row in rows]
         taken: set[str] = {row["item"] for row in rows if isinstance(row.get("item"), str)}
         garments = tuple(
             garment
@@ -318,12 +322,33 @@ def _read_garment(
         item=item,
         category_id=category_id,
         segmentation=segmentation,
-        landmarks=fields.landmarks(row.get("keypoints"), place),
+        landmarks=fields.landmarks(_own_keypoints(row.get("keypoints"), category_id, place), place),
         box_xyxy=_stated_box(row, place),
         style=fields.integer(row.get("style"), "style", place),
         **fields.difficulty(((key, row.get(key)) for key in DIFFICULTY), place),
         extra=extra,
     )
+
+
+def _own_keypoints(value: object, category_id: int, place: Place) -> object:
+    """A category's own part of a row of all categories' landmarks, as the dataset's conversion script writes it."""
+    if not isinstance(value, list) or len(value) != 3 * _ALL_LANDMARKS:
+        return value
+    start = 3 * sum(count for category, count in LANDMARK_COUNTS.items() if category < category_id)
+    end = start + 3 * LANDMARK_COUNTS[category_id]
+    if any(value[:start]) or any(value[end:]):
+        return value  # not that script's: its rows are 0 but for the category's own part
+    place.note(
+        "shared_landmarks", f"{_ALL_LANDMARKS} landmarks, expected {LANDMARK_COUNTS[category_id]}", "own part read"
+    )
+    return value[start:end]
+
+
+def _shared_pair(rows: Sequence[Mapping[str, Any]]) -> int | None:
+    """The ``pair_id`` on which all of a picture's annotations agree: the dataset's conversion script puts it there."""
+    stated = {None if "item" in row else row.get("pair_id") for row in rows}  # with an item it is not that script's
+    pair = stated.pop() if len(stated) == 1 else None
+    return pair if type(pair) is int else None
 
 
 def _stated_box(row: Mapping[str, Any], place: Place) -> BoxFloats | None:

@@ -52,6 +52,7 @@ KINDS: MappingProxyType[str, tuple[Severity, str]] = MappingProxyType(
         "left_out": ("warning", "a garment left out, as the settings ask"),
         "deleted_garment": ("warning", "all of a garment's regions were deleted in VIA; so is the garment"),
         "rle_segmentation": ("note", "a run-length mask; outlined as polygons, the original kept"),
+        "shared_landmarks": ("note", "all categories' 294 landmarks in one row; the category's own are read"),
         "category_spelling": ("note", "a category in another spelling; read as the README's"),
         "byte_order_mark": ("note", "a UTF-8 byte-order mark; skipped"),
         "item_gap": ("note", "item numbers with a gap; kept"),
