@@ -10,8 +10,8 @@ import numpy as np
 
 from fittingroom.boxes import Box
 from fittingroom.cutout.judge import Refused, check_garment
-from fittingroom.cutout.people import covered_share, is_figure
-from fittingroom.cutout.plain import PlainMask, find_on_plain
+from fittingroom.cutout.people import covered_share, is_figure, is_worn
+from fittingroom.cutout.plain import PlainMask, edge_support, find_on_plain
 from fittingroom.cutout.settings import CutoutSettings
 from fittingroom.garment import Garment, GarmentFinder
 from fittingroom.images import RGB, resize
@@ -19,6 +19,9 @@ from fittingroom.masks import Mask, area, iou
 
 _SAME_GARMENT = 0.5
 """Two found garments that overlap more than this are two readings of one."""
+
+_TOUCHING = 7
+"""Pixels: masks of one garment seen in pieces lie closer than this."""
 
 Accept = Callable[[RGB, Mask], str | None]
 """The caller's own test on (picture, mask): None, or why the garment is not wanted."""
@@ -101,19 +104,23 @@ def _choose(image: RGB, settings: CutoutSettings, finder: GarmentFinder | None) 
     if finder is not None and settings.method != "plain":
         found = [g for g in finder.find(image, settings.finder_score) if area(g.mask)]
     if settings.method == "model":
-        return _from_finder(found, settings)
+        return _from_finder(image, found, settings)
     plain = find_on_plain(image, settings)
-    if found:
-        best = max(found, key=lambda garment: garment.area)
-        if iou(best.mask, plain.mask) >= settings.agreement:
-            if settings.people == "refuse":
-                _refuse_figure(image, plain.mask)
-            return plain.mask, "plain", max(plain.confidence, best.score), best.category
-        return _from_finder(found, settings)
-    _check_plain(plain, settings)
-    if settings.minimum_confidence:  # 0 where a person has chosen the picture
-        _refuse_figure(image, plain.mask)
-    return plain.mask, "plain", plain.confidence, ""
+    doubt = _why_doubtful(plain, settings)
+    if not found:
+        if doubt:
+            raise doubt
+        if finder is None and settings.minimum_confidence:  # 0 where a person has chosen the picture
+            _refuse_figure(image, plain.mask)
+        return plain.mask, "plain", plain.confidence, ""
+    best = max(found, key=lambda garment: garment.area)
+    worn = is_worn(image, plain.mask, found)
+    if worn and settings.people == "refuse":
+        raise Refused("person", "what stands out is more than the garments found on it, and partly skin")
+    if not worn and (doubt is None or iou(best.mask, plain.mask) >= settings.agreement):
+        # What stands out clearly is cut better by its own edges than by a finder that learnt from worn garments.
+        return plain.mask, "plain", max(plain.confidence, best.score), best.category
+    return _from_finder(image, found, settings)
 
 
 def _refuse_figure(image: RGB, mask: Mask) -> None:
@@ -121,23 +128,25 @@ def _refuse_figure(image: RGB, mask: Mask) -> None:
         raise Refused("person", "what stands out is somebody wearing it")
 
 
-def _check_plain(plain: PlainMask, settings: CutoutSettings) -> None:
+def _why_doubtful(plain: PlainMask, settings: CutoutSettings) -> Refused | None:
+    """Why a plain-background mask is not to be trusted by itself, or None."""
     if not area(plain.mask):
-        raise Refused("no_garment", "nothing stands out from the background")
+        return Refused("no_garment", "nothing stands out from the background")
     if plain.second_area > settings.maximum_second_area:
-        raise Refused(
+        return Refused(
             "several_garments",
             f"a second thing of {plain.second_area:.0%} of the first one's area,"
             f" expected {settings.maximum_second_area:.0%} or less",
         )
     if plain.confidence < settings.minimum_confidence:
-        raise Refused(
+        return Refused(
             "doubtful_mask",
             f"confidence {plain.confidence:.2f}, expected {settings.minimum_confidence:.2f} or more",
         )
+    return None
 
 
-def _from_finder(found: list[Garment], settings: CutoutSettings) -> tuple[Mask, str, float, str]:
+def _from_finder(image: RGB, found: list[Garment], settings: CutoutSettings) -> tuple[Mask, str, float, str]:
     if not found:
         raise Refused("no_garment", "the finder found none")
     ranked = sorted(found, key=lambda garment: -garment.area)
@@ -146,8 +155,18 @@ def _from_finder(found: list[Garment], settings: CutoutSettings) -> tuple[Mask, 
     worn = any(g.group != best.group for g in others)
     if worn and settings.people == "refuse":
         raise Refused("person", "garments of several body parts: somebody wears them")
+    near = cv2.dilate(best.mask.astype(np.uint8), np.ones((_TOUCHING, _TOUCHING), np.uint8)) > 0
     rival = max((g for g in others if g.group == best.group), key=lambda g: g.area, default=None)
     if rival is not None and rival.area > settings.maximum_second_area * best.area:
+        if rival.category_id == best.category_id and (near & rival.mask).any():
+            raise Refused("doubtful_mask", "the finder sees it in pieces, and its background is not plain")
         raise Refused("several_garments", f"{best.category} and {rival.category} of like size")
+    support = edge_support(image, best.mask, settings.working_side)
+    if support < settings.minimum_confidence:
+        raise Refused(
+            "doubtful_mask",
+            f"{support:.0%} of the outline that the finder gave follows an edge,"
+            f" expected {settings.minimum_confidence:.0%} or more",
+        )
     filled = cv2.morphologyEx(best.mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     return filled.astype(bool), "model", best.score, best.category

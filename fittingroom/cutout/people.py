@@ -6,10 +6,13 @@ away, seated) and take some garments for one (long, skin-coloured at the top): d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fittingroom.garment import Garment
 from fittingroom.images import RGB
 from fittingroom.masks import Mask, area, bounding_box
 
@@ -19,6 +22,12 @@ _FACES_WITHIN = 0.35
 """Part of a figure's height that its face lies in."""
 _SKIN_COLOURED = 0.25
 """A garment with more than this of skin's colours is of that colour itself."""
+_INSIDE = 0.7
+"""Part of a found garment that must lie in an outline to belong to it."""
+_BESIDE = 0.08
+"""Least part of a person that is beside the garments."""
+_BARE_BESIDE, _BARE_BESIDE_TWO = 0.3, 0.04
+"""Least part of that which is skin, beside one garment and beside garments of several parts of the body."""
 
 
 def skin(image: RGB) -> Mask:
@@ -43,6 +52,22 @@ def is_figure(image: RGB, mask: Mask) -> bool:
     head_width = np.count_nonzero(figure[: max(height // 10, 1)].any(axis=0)) / width
     has_head = bare_top > 0.1 and bare_share > 0.02 and head_width < 0.65
     return (tall > 1.4 and has_head) or (tall > 1.2 and _has_face(bare[: max(int(_FACES_WITHIN * height), 4)], figure))
+
+
+def is_worn(image: RGB, mask: Mask, garments: Sequence[Garment]) -> bool:
+    """Whether ``mask``, what stands out in the picture, is a person, given the garments a finder saw in the picture.
+
+    A person is garments with something beside them in the same outline (head, arms, legs) that is partly skin. Garments
+    of two parts of the body need less of it: a head with a hat, gloves.
+    """
+    inside = [garment for garment in garments if area(garment.mask & mask) > _INSIDE * garment.area]
+    if not inside:
+        return False
+    rest = mask & ~np.logical_or.reduce([garment.mask for garment in inside])
+    if area(rest) < _BESIDE * area(mask):
+        return False
+    bare = area(skin(image) & rest) / area(rest)
+    return bare > (_BARE_BESIDE_TWO if len({garment.group for garment in inside}) > 1 else _BARE_BESIDE)
 
 
 def covered_share(image: RGB, mask: Mask, outline: bool = False) -> float:

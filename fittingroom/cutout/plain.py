@@ -135,12 +135,30 @@ def _closed_seeds(coarse: Mask, seeds: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return bridged
 
 
+def edge_support(image: RGB, mask: Mask, working_side: int) -> float:
+    """The share, 0 to 1, of the outline of ``mask`` where the colours just inside and just outside differ visibly.
+
+    Low where a mask ends in the middle of the garment.
+    """
+    small = _shrink(image, working_side)
+    shrunk = cv2.resize(mask.astype(np.uint8), small.shape[1::-1], interpolation=cv2.INTER_AREA) > 0
+    lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    return _edge_support(np.asarray(lab, np.float32), shrunk)
+
+
 def confidence(lab: _Floats, mask: Mask, distance: _Floats) -> float:
     """How sure a mask is, 0 to 1: the lower of two findings.
 
-    Edge support: the share of the outline where the colours just inside and just outside differ visibly (5 in L*a*b*).
+    Edge support: see `edge_support`.
     Agreement: overlap of the mask with what the border's colours alone say, holes filled.
     """
+    wide = np.ones((7, 7), np.uint8)
+    alone = _fill_holes(cv2.morphologyEx((distance > 2.5).astype(np.uint8), cv2.MORPH_CLOSE, wide).astype(bool))
+    return min(_edge_support(lab, mask), 0.25 + iou(alone, mask))
+
+
+def _edge_support(lab: _Floats, mask: Mask) -> float:
+    """`edge_support` at the working size; visible are 5 in L*a*b*."""
     inner, outer = _rings(mask)
     kernel = (5, 5)
     inside = cv2.blur(lab * inner[..., None], kernel) / np.maximum(cv2.blur(inner, kernel), 1e-6)[..., None]
@@ -150,10 +168,7 @@ def confidence(lab: _Floats, mask: Mask, distance: _Floats) -> float:
     if not outline.any():
         return 0.0
     step = np.linalg.norm(inside - outside, axis=2)[outline]
-    support = float((step > 5.0).mean())
-    wide = np.ones((7, 7), np.uint8)
-    alone = _fill_holes(cv2.morphologyEx((distance > 2.5).astype(np.uint8), cv2.MORPH_CLOSE, wide).astype(bool))
-    return min(support, 0.25 + iou(alone, mask))
+    return float((step > 5.0).mean())
 
 
 def _rings(mask: Mask) -> tuple[_Floats, _Floats]:

@@ -17,7 +17,7 @@ class CutoutSettings:
     """How garments are cut out and what is refused. Shares are 0 to 1.
 
     ``method``: ``plain`` never asks the finder, ``model`` trusts only the finder, ``auto`` takes the plain-background
-    mask unless the finder contradicts it.
+    mask where it is sure or the finder agrees, unless what stands out is a person.
     """
 
     method: Method = "auto"
@@ -47,7 +47,8 @@ class CutoutSettings:
     minimum_sharpness: float = 0.12
     """See `judge.sharpness`. Real product photos have 0.17 and more; blurred by 3 px (sigma, at 400 px) about 0.115."""
     minimum_confidence: float = 0.8
-    """How sure the plain-background mask must be (see `plain.confidence`)."""
+    """How sure the plain-background mask must be (see `plain.confidence`), and how much of the outline of a finder's
+    mask must follow an edge in the picture (see `plain.edge_support`)."""
     maximum_covered: float = 0.12
     """Skin and hair across the garment, of its area (see `people.covered_share`)."""
     finder_score: float = 0.5

@@ -154,7 +154,8 @@ def test_a_torn_mask_is_refused():
     image, mask = photo()
     comb = mask & ((np.arange(400) // 12) % 3 == 0)[None]
     comb[345:360] = mask[345:360]
-    assert refusal(image, CutoutSettings(method="model"), Finder([Garment(1, 0.9, comb)])) == "torn_mask"
+    settings = CutoutSettings(method="model", minimum_confidence=0.0)
+    assert refusal(image, settings, Finder([Garment(1, 0.9, comb)])) == "torn_mask"
 
 
 def test_the_callers_own_test_is_heard():
@@ -162,14 +163,33 @@ def test_the_callers_own_test_is_heard():
     assert refusal(image, accept=lambda *_: "not blue") == "not_the_style"
 
 
-def test_the_finder_is_taken_where_it_contradicts_the_plain_mask():
+def test_a_sure_plain_mask_is_kept_where_the_finder_sees_only_a_part():
     image, whole = photo()
     part = whole.copy()
-    part[:220] = False  # what is found covers less than half of what stands out, as on a person
-    result = cut_out(image, CutoutSettings(minimum_side=10), Finder([Garment(9, 0.9, part)]))
-    assert (result.method, result.category) == ("model", "skirt")
-    agreed = cut_out(image, finder=Finder([Garment(1, 0.9, whole)]))
-    assert (agreed.method, agreed.category) == ("plain", "short sleeve top")
+    part[:220] = False
+    for mask in (part, whole):
+        result = cut_out(image, finder=Finder([Garment(1, 0.9, mask)]))
+        assert (result.method, result.category) == ("plain", "short sleeve top")
+        assert result.mask.sum() > 0.95 * whole.sum()
+
+
+def test_a_finders_mask_that_ends_in_the_middle_of_the_garment_is_doubtful():
+    image, whole = photo()
+    sleeve = whole.copy()
+    sleeve[:, :170] = False
+    assert refusal(image, CutoutSettings(method="model"), Finder([Garment(1, 0.9, sleeve)])) == "doubtful_mask"
+    assert cut_out(image, CutoutSettings(method="model"), Finder([Garment(1, 0.9, whole)])).method == "model"
+
+
+def test_one_garment_seen_in_pieces_is_doubtful_and_two_garments_are_several():
+    image, whole = photo()
+    left, right = whole.copy(), whole.copy()
+    left[:, 200:], right[:, :200] = False, False
+    settings = CutoutSettings(method="model")
+    assert refusal(image, settings, Finder([Garment(1, 0.9, left), Garment(1, 0.8, right)])) == "doubtful_mask"
+    assert refusal(image, settings, Finder([Garment(1, 0.9, left), Garment(3, 0.8, right)])) == "several_garments"
+    right[:, :230] = False
+    assert refusal(image, settings, Finder([Garment(1, 0.9, left), Garment(1, 0.8, right)])) == "several_garments"
 
 
 def test_a_low_score_is_not_heard():

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from fittingroom.cutout import CutoutSettings, Refused, cut_out
-from fittingroom.cutout.people import covered_share, is_figure, skin
+from fittingroom.cutout.people import covered_share, is_figure, is_worn, skin
 from fittingroom.cutout.sheet import SheetCell, contact_sheet
+from fittingroom.garment import Garment
 from fittingroom.images import write_png
 
 SKIN = (224, 172, 140)
@@ -51,6 +52,35 @@ def test_a_figure_is_refused_where_no_finder_tells_them_apart_unless_chosen_by_h
         cut_out(image)
     assert caught.value.reason == "person"
     assert cut_out(image, CutoutSettings().without_tests()).method == "plain"
+
+
+class Finder:
+    def __init__(self, *garments: Garment) -> None:
+        self.garments = garments
+
+    def find(self, _image: np.ndarray, _score: float | None = None) -> list[Garment]:
+        return list(self.garments)
+
+
+def test_the_garment_is_cut_off_a_person_and_a_person_is_refused_where_none_is_wanted() -> None:
+    image, person = figure()
+    worn = image[..., 2].astype(int) > image[..., 0].astype(int) + 60
+    finder = Finder(Garment(10, 0.9, worn))
+    assert is_worn(image, person, finder.garments)
+    result = cut_out(image, finder=finder)
+    assert (result.method, result.category) == ("model", "short sleeve dress")
+    assert not skin(result.rgba[..., :3][result.mask][None]).mean() > 0.02
+    with pytest.raises(Refused) as caught:
+        cut_out(image, CutoutSettings(people="refuse"), finder)
+    assert caught.value.reason == "person"
+
+
+def test_a_garment_found_only_in_part_is_no_person() -> None:
+    image, mask = dress()
+    half = mask.copy()
+    half[300:] = False
+    assert not is_worn(image, mask, [Garment(10, 0.9, half)])
+    assert not is_worn(image, mask, [])
 
 
 def test_a_hand_across_the_garment_covers_it() -> None:
