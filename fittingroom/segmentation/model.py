@@ -46,18 +46,21 @@ def build_segmenter(settings: SegmenterSettings, start: Mapping[str, Tensor] | N
     Args:
         settings: what to build.
         start: tensors by the name they have here to start from; those that are missing, or have another shape (the
-            class predictors of COCO's 91 classes), keep their random start.
+            class predictors of COCO's 91 classes), keep their random start. Batch norm may be folded already.
     """
     model = _resnet50(settings) if settings.backbone == "resnet50" else _light(settings)
     _extend_mask_head(model, settings)
     _start_masks_undecided(model)
     model.roi_heads.__class__ = GarmentHeads
     model.roi_heads.box_margin = settings.box_margin
+    folded = start is not None and is_folded(start)
+    if settings.norm == "frozen" and folded:
+        fold_batch_norm(model.backbone)
     if start is not None:
         own = model.state_dict()
         fitting = {k: v for k, v in start.items() if k in own and own[k].shape == v.shape}
         model.load_state_dict(fitting, strict=False)
-    if settings.norm == "frozen":
+    if settings.norm == "frozen" and not folded:
         fold_batch_norm(model.backbone)
     _freeze(model.backbone.body, settings.frozen_levels)
     return model.train()
@@ -269,6 +272,12 @@ def _freeze(body: IntermediateLayerGetter, levels: int) -> None:
         child.requires_grad_(False)
         if name == last:
             break
+
+
+def is_folded(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether the backbone among ``tensors`` has no batch norm left: `fold_batch_norm` made it part of the convolutions."""
+    body = [name for name in tensors if name.startswith("backbone.body.")]
+    return bool(body) and not any(name.endswith(".running_mean") for name in body)
 
 
 def fold_batch_norm(module: nn.Module) -> None:

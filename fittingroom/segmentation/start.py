@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 from torchvision.models import MobileNet_V2_Weights, MobileNet_V3_Large_Weights, ResNet50_Weights, WeightsEnum
 from torchvision.models.detection import MaskRCNN_ResNet50_FPN_V2_Weights
 
 from fittingroom.errors import MissingInputError, WeightsRejected
-from fittingroom.segmentation.model import build_segmenter
+from fittingroom.segmentation.model import build_segmenter, is_folded
 from fittingroom.segmentation.settings import SegmenterSettings
 
 DOWNLOAD_TIMEOUT_SECONDS = 20.0
@@ -36,11 +36,11 @@ class StartWeights:
 
 
 def find_start(settings: SegmenterSettings, file: Path | None = None) -> StartWeights:
-    """The best start that can be had: a download where there is a network, else ``file``, else nothing.
+    """The best start that can be had: a trained segmenter in ``file``, a download, a backbone in ``file``, or nothing.
 
     Args:
         settings: ``start`` says which weights to ask torchvision for; ``scratch`` asks for none and reads no file.
-        file: safetensors of the backbone, or of a whole detector, with torchvision's names.
+        file: safetensors of the backbone, or of a whole detector, with torchvision's names; or a segmenter of ours.
 
     Raises:
         MissingInputError: the file is needed and is not there.
@@ -48,6 +48,8 @@ def find_start(settings: SegmenterSettings, file: Path | None = None) -> StartWe
     """
     if settings.start == "scratch":
         return StartWeights(None, "weights start from scratch, as the settings say")
+    if file is not None and _is_ours(file):
+        return StartWeights(_read(file, settings), f"weights start from the segmenter {file}")
     wanted = MaskRCNN_ResNet50_FPN_V2_Weights.DEFAULT if settings.start == "coco" else _IMAGENET[settings.backbone]
     try:
         with _socket_timeout(DOWNLOAD_TIMEOUT_SECONDS):
@@ -59,6 +61,15 @@ def find_start(settings: SegmenterSettings, file: Path | None = None) -> StartWe
     if file is None:
         return StartWeights(None, f"{missing} and no weights file is named: weights start from scratch")
     return StartWeights(_read(file, settings), f"{missing}: weights start from {file}")
+
+
+def _is_ours(file: Path) -> bool:
+    """Whether ``file`` was written by a training of ours; anything wrong with it is found when it is read."""
+    try:
+        with safe_open(str(file), framework="pt") as opened:
+            return (opened.metadata() or {}).get("kind") == "segmenter"
+    except (SafetensorError, OSError):
+        return False
 
 
 @contextlib.contextmanager
@@ -93,7 +104,8 @@ def _named_as_ours(
             renamed["backbone.body." + name.removeprefix("features.")] = tensor
         else:
             renamed["backbone.body." + name] = tensor
-    plain = build_segmenter(settings.with_overrides({"norm": "trained", "frozen_levels": 0})).state_dict()
+    norm = settings.norm if is_folded(renamed) else "trained"
+    plain = build_segmenter(settings.with_overrides({"norm": norm, "frozen_levels": 0})).state_dict()
     body = {k: v.shape for k, v in plain.items() if k.startswith("backbone.body.") and v.is_floating_point()}
     for name, shape in body.items():
         if name not in renamed:

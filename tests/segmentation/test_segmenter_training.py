@@ -19,13 +19,14 @@ from torchvision.models import mobilenet_v2
 
 from fittingroom.errors import MissingInputError, NothingProduced, TrainingDiverged, WeightsRejected
 from fittingroom.segmentation import train as train_module
+from fittingroom.segmentation.model import build_segmenter
 from fittingroom.segmentation.predict import KIND, Segmenter
 from fittingroom.segmentation.settings import SegmenterSettings, preset
 from fittingroom.segmentation.start import find_start
 from fittingroom.segmentation.train import train_segmenter
 from fittingroom.training.jobs import run_job
 from fittingroom.training.progress import Progress
-from fittingroom.training.weights import read_weights
+from fittingroom.training.weights import read_weights, save_weights
 from fittingroom.workspace import write_json
 
 
@@ -253,6 +254,25 @@ def test_a_named_file_is_used_offline(tmp_path: Path) -> None:
     path.write_bytes(b"\x10\0\0\0\0\0\0\0nonsense")
     with pytest.raises(WeightsRejected, match="safetensors"):
         find_start(preset("cpu"), path)
+
+
+def test_a_trained_segmenter_is_gone_on_from_whatever_could_be_downloaded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", lambda *_, **__: pytest.fail("no download"))
+    settings = preset("cpu")
+    torch.manual_seed(4)
+    trained = build_segmenter(settings).state_dict()
+    path = tmp_path / "segmenter.safetensors"
+    save_weights(path, KIND, trained, settings.to_json(), {})
+    found = find_start(settings, path)
+    assert str(path) in found.message
+    torch.manual_seed(5)
+    started = build_segmenter(settings, found.tensors).state_dict()
+    assert started.keys() == trained.keys()
+    assert all(torch.equal(started[name], tensor) for name, tensor in trained.items())
+    with pytest.raises(WeightsRejected, match="resnet50"):
+        find_start(preset("standard"), path)
 
 
 def test_a_download_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
