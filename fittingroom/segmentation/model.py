@@ -275,7 +275,7 @@ def _freeze(body: IntermediateLayerGetter, levels: int) -> None:
 
 
 def is_folded(tensors: Mapping[str, Tensor]) -> bool:
-    """Whether the backbone among ``tensors`` has no batch norm left: `fold_batch_norm` made it part of the convolutions."""
+    """Whether the backbone among ``tensors`` has no batch norm left (see `fold_batch_norm`)."""
     body = [name for name in tensors if name.startswith("backbone.body.")]
     return bool(body) and not any(name.endswith(".running_mean") for name in body)
 
