@@ -47,6 +47,7 @@ STYLE_VARIANTS: dict[str, dict[str, Any]] = {
     "augmented-discriminators": {"augment_discriminators": True},
     "target-not-grouped": {"target_spread": 0.0},
     "slivers-kept": {"min_cover": 0.0, "min_solidity": 0.0},
+    "palette-of-many-hues": {"one_hue": False},
     "skip-none": {"skip": "none"},
     "skip-image": {"skip": "image"},
     "skip-recolour": {"skip": "recolour"},

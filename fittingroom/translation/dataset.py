@@ -133,11 +133,11 @@ class Domain:
             count += float(mask.sum())
         return (total / count / 255).float()
 
-    def palette(self) -> Tensor:
-        """The few colours its garments are made of, (`PALETTE`, 3) in 0..1, dark to light."""
+    def palette(self, one_hue: bool = False) -> Tensor:
+        """The few colours its garments are made of, (`PALETTE`, 3) in 0..1, dark to light; see `palette.palette`."""
         step = max(int(self.pictures[:, 3].sum()) // PALETTE_PIXELS, 1)
         pixels = self.pictures[:, :3].permute(0, 2, 3, 1)[self.pictures[:, 3] > 0][::step]
-        return torch.from_numpy(palette(pixels.cpu().numpy(), PALETTE))
+        return torch.from_numpy(palette(pixels.cpu().numpy(), PALETTE, one_hue))
 
     def batch(self, picks: Sequence[int], chance: np.random.Generator) -> Batch:
         """Crops of the pictures ``picks`` (any numbers; taken modulo the count), at places drawn from ``chance``."""

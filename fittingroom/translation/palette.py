@@ -5,18 +5,23 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fittingroom.styles.colours import srgb_to_lab
+from fittingroom.styles.colours import lab_to_srgb, srgb_to_lab
 
 ROUNDS = 20
 SMALLEST_SHARE = 0.01
 """Clusters of fewer pixels than this are stray background or a label, not the style's cloth."""
 
 
-def palette(pixels: NDArray[np.uint8], count: int) -> NDArray[np.float32]:
+NEUTRAL = 8.0
+"""Chroma in CIELAB below which a colour has no hue worth keeping to."""
+
+
+def palette(pixels: NDArray[np.uint8], count: int, one_hue: bool = False) -> NDArray[np.float32]:
     """``count`` colours (count, 3), sRGB 0..1, dark to light, of ``pixels`` (N, 3).
 
     Clusters are found in CIELAB, starting from equal shares of lightness; each gives its median. One too small stands
-    for the largest, so that a plain style has some colours more than once.
+    for the largest, so that a plain style has some colours more than once. With ``one_hue`` all get the hue of the
+    largest: a plain style's garments differ in hue, but each is of one; painted with all of them it would be blotched.
 
     Raises:
         ValueError: no pixel.
@@ -40,7 +45,17 @@ def palette(pixels: NDArray[np.uint8], count: int) -> NDArray[np.float32]:
     kept = [
         colour if size >= SMALLEST_SHARE * len(pixels) else largest for colour, size in zip(colours, sizes, strict=True)
     ]
+    if one_hue:
+        kept = list(_in_hue_of(np.array(kept), largest))
     return np.array(sorted(kept, key=lambda colour: float(colour.sum())), np.float32)
+
+
+def _in_hue_of(colours: NDArray[np.floating], main: NDArray[np.floating]) -> NDArray[np.float64]:
+    """``colours`` (count, 3), sRGB 0..1, turned to the hue of ``main``; each keeps its lightness and its chroma."""
+    lab, wanted = srgb_to_lab(colours), srgb_to_lab(main)[1:]
+    strength = float(np.hypot(*wanted))
+    lab[:, 1:] = wanted if strength < NEUTRAL else np.hypot(lab[:, 1], lab[:, 2])[:, None] * wanted / strength
+    return lab_to_srgb(lab)
 
 
 def _nearest(lab: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.int64]:

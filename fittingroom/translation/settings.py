@@ -61,6 +61,9 @@ class StyleSettings:
     """What the generator's output is added to: nothing ("none"), the input picture ("image"), or the mean colour of the
     domain it paints, under the input's own light and shadow ("recolour"). With "palette" it only chooses among the
     colours of that domain, and how much of the input's light and shadow they keep: no other colour can come out."""
+    one_hue: bool = False
+    """Under skip="palette", the colours of a plain style differ in lightness and chroma only: its garments differ in
+    hue, but each of them is of one."""
     surround: Surround = "white"
     """What the generators see around the garment; white on white is lost to one that is not told the mask otherwise."""
     composite: bool = False
@@ -313,6 +316,7 @@ _RULES: dict[str, _Rule] = {
     "resize_convolution": _FLAG,
     "composite": _FLAG,
     "masked_losses": _FLAG,
+    "one_hue": _FLAG,
     "luminance_patterns": _FLAG,
     "augment_discriminators": _FLAG,
     "channels_last": _FLAG,
@@ -341,6 +345,7 @@ _SMALL: dict[str, Any] = (
         "discriminator_norm": "spectral",
         "resize_convolution": True,
         "skip": "palette",
+        "one_hue": True,
         "coordinates": True,
         "cycle_weight": 0.5,
         "cycle_chroma": 0.1,

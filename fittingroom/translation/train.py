@@ -249,7 +249,7 @@ class _Training:
             (self.model.average.generator, domain_b),
         ):
             generator.set_domain_colour(painted.mean_colour())
-            generator.set_palette(painted.palette())
+            generator.set_palette(painted.palette(settings.one_hue and self.model.plain and painted is domain_b))
         self.place = _Place()
         accelerator.register_for_checkpointing(self.place)
         self.checkpoints = CheckpointFolder(out / "checkpoints", of_process=self.model.of_process)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from fittingroom.styles.colours import srgb_to_lab
 from fittingroom.translation.networks import HIGHLIGHT_REACH, PALETTE, SHADOW_REACH, Generator, bent
 from fittingroom.translation.palette import palette
 
@@ -18,6 +19,19 @@ def test_a_striped_domain_has_both_its_colours_and_no_stray_one() -> None:
     assert {tuple(row) for row in found.tolist()} == {navy, white}
     assert np.array_equal(palette(pixels, 4), palette(pixels, 4))
     assert found.sum(1).tolist() == sorted(found.sum(1).tolist())
+
+
+def test_a_plain_style_is_painted_in_the_hue_of_most_of_it() -> None:
+    pixels = np.array([(150, 20, 30)] * 500 + [(190, 40, 120)] * 300 + [(230, 90, 40)] * 200, np.uint8)
+    found = srgb_to_lab(palette(pixels, 6, one_hue=True))
+    hues = np.degrees(np.arctan2(found[:, 2], found[:, 1]))
+    main = srgb_to_lab(np.array([150, 20, 30], np.uint8))
+    assert np.allclose(hues, np.degrees(np.arctan2(main[2], main[1])), atol=1)
+    many = srgb_to_lab(palette(pixels, 6))
+    assert np.ptp(np.degrees(np.arctan2(many[:, 2], many[:, 1]))) > 30
+    assert np.allclose(np.sort(found[:, 0]), np.sort(many[:, 0]), atol=1)
+    grey = np.array([(120, 122, 121)] * 600 + [(60, 60, 90)] * 400, np.uint8)
+    assert np.hypot(*srgb_to_lab(palette(grey, 4, one_hue=True))[:, 1:].T).max() < 3
 
 
 def test_fewer_pixels_than_colours_are_enough_and_none_are_not() -> None:
