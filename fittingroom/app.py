@@ -144,12 +144,13 @@ def serve_app(workspace: Workspace | Path | str, host: str = "127.0.0.1", port: 
 
 
 def _champions(workspace: Workspace | Path | str) -> Models:
+    from fittingroom.starter import StarterModels
     from fittingroom.styles.registry import Registry
     from fittingroom.tryon.champions import Champions
 
     settings = get_settings()
     root = workspace if isinstance(workspace, Workspace) else Workspace(Path(workspace))
-    return Champions(Registry(root, settings.tracking_uri), settings.device)
+    return Champions(Registry(root, settings.tracking_uri), settings.device, starter=StarterModels())
 
 
 def _style_named(name: str, styles: Sequence[AvailableStyle]) -> AvailableStyle:

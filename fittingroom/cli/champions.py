@@ -37,19 +37,6 @@ def segmenter_weights(weights: Path | None) -> Path | None:
     return registry.weights_path(champion) if champion else None
 
 
-def find_segmenter(weights: Path | None) -> Segmenter:
-    """The segmenter to use.
-
-    Raises:
-        MissingInputError: there is none.
-    """
-    found = find_segmenter_if_any(weights)
-    if found is None:
-        hint = "train one: fittingroom train segmenter, or fittingroom demo"
-        raise MissingInputError("segmenter", "no champion in the registry", hint)
-    return found
-
-
 def find_segmenter_if_any(weights: Path | None) -> Segmenter | None:
     """The segmenter to use, or None when no file is named and no champion serves."""
     path = segmenter_weights(weights)

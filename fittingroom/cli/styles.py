@@ -25,6 +25,8 @@ def _model(name: str) -> str:
 @app.command("list")
 def list_styles(as_json: JsonOption = False) -> int:
     """Every registered model and its champion."""
+    from fittingroom.starter import StarterModels
+
     registry = open_registry()
     champions = {model: registry.champion(model) for model in registry.models()}
     if as_json:
@@ -32,6 +34,8 @@ def list_styles(as_json: JsonOption = False) -> int:
         return 0
     if not champions:
         print("no model is registered yet: fittingroom train style, or fittingroom demo")
+        for style in StarterModels().styles():
+            print(f"{style.words()}: starter model, until a style of your own serves")
     for model, champion in champions.items():
         serving = f"version {champion.version}" if champion else "no champion"
         print(f"{model.removeprefix('style-')}: {serving}")

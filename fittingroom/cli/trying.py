@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fittingroom.cli.champions import find_segmenter, open_registry
+from fittingroom.cli.champions import open_registry
+from fittingroom.errors import MissingInputError
+
+if TYPE_CHECKING:
+    from fittingroom.segmentation.predict import Segmenter
+    from fittingroom.tryon.champions import Champions
 
 
 @dataclass(frozen=True)
@@ -39,23 +44,24 @@ def try_on_files(
     """
     from fittingroom.images import read_rgb
     from fittingroom.settings import get_settings
+    from fittingroom.starter import MESSAGE, StarterModels
     from fittingroom.tryon.champions import Champions
     from fittingroom.tryon.photo import check_output, read_photo, try_on_photo, write_result
     from fittingroom.tryon.pipeline import find_style
 
     check_output(output)
     photo = read_photo(person)
-    champions = Champions(open_registry(), device=get_settings().device)
+    champions = Champions(open_registry(), device=get_settings().device, starter=StarterModels())
     available = champions.styles()
-    messages = []
+    messages = [MESSAGE] if champions.uses_starter() else []
     if Path(wanted).is_file():
         style_image = read_rgb(Path(wanted))
-        finder = find_segmenter(segmenter)
+        finder = _finder(segmenter, champions)
         choice = find_style(style_image, available, finder, exact)
         messages.append(choice.message)
     else:
         choice = find_style(wanted, available)  # a wrong name is said before a model is loaded
-        finder = find_segmenter(segmenter)
+        finder = _finder(segmenter, champions)
     translator = champions.translator(choice.style.name)
     result = try_on_photo(photo, finder, translator, target_category=choice.style.category or None)
     messages.append(result.message)
@@ -72,3 +78,14 @@ def try_on_files(
         messages=messages,
         seconds=result.seconds,
     )
+
+
+def _finder(weights: Path | None, champions: Champions) -> Segmenter:
+    """The segmenter in the file named, or the one that serves."""
+    if weights is None:
+        return champions.segmenter()
+    from fittingroom.segmentation.predict import Segmenter
+
+    if not weights.is_file():
+        raise MissingInputError("segmenter weights", weights)
+    return Segmenter.load(weights, champions.device)

@@ -1,0 +1,66 @@
+"""Makes the package's starter models out of trained weights, once they meet the bars.
+
+    python -m benchmarks.make_starter --segmenter SEG.safetensors --style red-solid=RED.safetensors \
+        --category red-solid='short sleeve top' ...
+
+Writes half-precision weights into ``fittingroom/starter``: the tensors, the settings that rebuild the network, figures,
+and a style's tags; nothing of the machine they were trained on. What they were trained on stands in MODEL_CARD.md.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+
+import fittingroom.starter as starter
+from fittingroom.segmentation.predict import KIND as SEGMENTER
+from fittingroom.styles.choose import AvailableStyle
+from fittingroom.styles.colours import colour_name
+from fittingroom.training.weights import read_weights, save_weights
+from fittingroom.translation.evaluate import StyleTarget
+from fittingroom.translation.predict import KIND as STYLE
+
+MOST_BYTES = 25_000_000
+FOLDER = Path(starter.__file__).parent
+app = typer.Typer(help=__doc__)
+
+
+@app.command()
+def make(
+    segmenter: Annotated[Path, typer.Option(help="A trained segmenter's weights.")],
+    style: Annotated[list[str], typer.Option(help="name=weights; may be repeated.")],
+    category: Annotated[list[str] | None, typer.Option(help="name=category; may be repeated.")] = None,
+) -> None:
+    """Write the files and say how large they are."""
+    categories = dict(pair.split("=", 1) for pair in category or ())
+    _halve(segmenter, SEGMENTER, FOLDER / "segmenter.safetensors", {})
+    for name, path in (pair.split("=", 1) for pair in style):
+        tags = _tags(name, Path(path), categories.get(name, ""))
+        _halve(Path(path), STYLE, FOLDER / f"style-{name}.safetensors", {starter.TAGS: tags})
+    sizes = {path.name: path.stat().st_size for path in sorted(FOLDER.glob("*.safetensors"))}
+    print(sizes, f"{sum(sizes.values()):,} bytes in all")
+    if sum(sizes.values()) > MOST_BYTES:
+        raise SystemExit(f"expected at most {MOST_BYTES:,} bytes")
+
+
+def _halve(path: Path, kind: str, target: Path, more: dict[str, Any]) -> None:
+    file = read_weights(path, kind)
+    halved = {name: t.half() if t.dtype == torch.float32 else t for name, t in file.tensors.items()}
+    kept = {key: file.info[key] for key in ("metrics", "name", "steps", "target") if key in file.info}
+    save_weights(target, kind, halved, file.settings, kept | more)
+    target.chmod(0o644)
+
+
+def _tags(name: str, path: Path, category: str) -> dict[str, str]:
+    """What a registered version of the style would be tagged with."""
+    target = StyleTarget.from_json(read_weights(path, STYLE).info["target"])
+    lab = tuple(float(value) for value in target.colours.mean(axis=0))
+    style = AvailableStyle(name, colour_name(lab), target.pattern or "", category, lab)  # type: ignore[arg-type]
+    return style.to_tags()
+
+
+if __name__ == "__main__":
+    app()
