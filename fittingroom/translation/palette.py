@@ -12,16 +12,13 @@ SMALLEST_SHARE = 0.01
 """Clusters of fewer pixels than this are stray background or a label, not the style's cloth."""
 
 
-NEUTRAL = 8.0
-"""Chroma in CIELAB below which a colour has no hue worth keeping to."""
-
-
 def palette(pixels: NDArray[np.uint8], count: int, one_hue: bool = False) -> NDArray[np.float32]:
     """``count`` colours (count, 3), sRGB 0..1, dark to light, of ``pixels`` (N, 3).
 
     Clusters are found in CIELAB, starting from equal shares of lightness; each gives its median. One too small stands
-    for the largest, so that a plain style has some colours more than once. With ``one_hue`` all get the hue of the
-    largest: a plain style's garments differ in hue, but each is of one; painted with all of them it would be blotched.
+    for the largest, so that a plain style has some colours more than once. With ``one_hue`` all are
+    the largest in more or less light: a plain style's garments differ in dye, but each has one, and painted with the
+    dyes of all it is blotched.
 
     Raises:
         ValueError: no pixel.
@@ -46,15 +43,14 @@ def palette(pixels: NDArray[np.uint8], count: int, one_hue: bool = False) -> NDA
         colour if size >= SMALLEST_SHARE * len(pixels) else largest for colour, size in zip(colours, sizes, strict=True)
     ]
     if one_hue:
-        kept = list(_in_hue_of(np.array(kept), largest))
+        kept = list(_of_one_dye(np.array(kept), largest))
     return np.array(sorted(kept, key=lambda colour: float(colour.sum())), np.float32)
 
 
-def _in_hue_of(colours: NDArray[np.floating], main: NDArray[np.floating]) -> NDArray[np.float64]:
-    """``colours`` (count, 3), sRGB 0..1, turned to the hue of ``main``; each keeps its lightness and its chroma."""
-    lab, wanted = srgb_to_lab(colours), srgb_to_lab(main)[1:]
-    strength = float(np.hypot(*wanted))
-    lab[:, 1:] = wanted if strength < NEUTRAL else np.hypot(lab[:, 1], lab[:, 2])[:, None] * wanted / strength
+def _of_one_dye(colours: NDArray[np.floating], main: NDArray[np.floating]) -> NDArray[np.float64]:
+    """``colours`` (count, 3), sRGB 0..1, as the cloth ``main`` has them in shadow and light; lightness is kept."""
+    lab, wanted = srgb_to_lab(colours), srgb_to_lab(main)
+    lab[:, 1:] = np.minimum(lab[:, :1] / max(wanted[0], 1.0), 1.0) * wanted[1:]  # in shadow a dye's chroma goes, too
     return lab_to_srgb(lab)
 
 

@@ -62,8 +62,8 @@ class StyleSettings:
     domain it paints, under the input's own light and shadow ("recolour"). With "palette" it only chooses among the
     colours of that domain, and how much of the input's light and shadow they keep: no other colour can come out."""
     one_hue: bool = False
-    """Under skip="palette", the colours of a plain style differ in lightness and chroma only: its garments differ in
-    hue, but each of them is of one."""
+    """Under skip="palette", the colours of a plain style are one dye in more or less light: its garments differ in dye,
+    but each of them has one."""
     surround: Surround = "white"
     """What the generators see around the garment; white on white is lost to one that is not told the mask otherwise."""
     composite: bool = False

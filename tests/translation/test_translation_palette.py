@@ -30,6 +30,9 @@ def test_a_plain_style_is_painted_in_the_hue_of_most_of_it() -> None:
     many = srgb_to_lab(palette(pixels, 6))
     assert np.ptp(np.degrees(np.arctan2(many[:, 2], many[:, 1]))) > 30
     assert np.allclose(np.sort(found[:, 0]), np.sort(many[:, 0]), atol=1)
+    assert (np.hypot(found[:, 1], found[:, 2]) > 0.9 * np.hypot(*main[1:])).all()  # none duller than the cloth in light
+    dark = srgb_to_lab(palette(np.array([(150, 20, 30)] * 600 + [(60, 10, 15)] * 400, np.uint8), 4, one_hue=True))
+    assert np.hypot(*dark[0, 1:]) < 0.7 * np.hypot(*dark[-1, 1:])
     grey = np.array([(120, 122, 121)] * 600 + [(60, 60, 90)] * 400, np.uint8)
     assert np.hypot(*srgb_to_lab(palette(grey, 4, one_hue=True))[:, 1:].T).max() < 3
 
