@@ -1,4 +1,4 @@
-"""More than one process, or machine: shards under Dask give the pictures they give without it; a training on two."""
+"""A training on two processes."""
 
 from __future__ import annotations
 
@@ -11,41 +11,13 @@ from pathlib import Path
 import pytest
 import torch
 from live_world import STYLE, TINY_SEGMENTER, TINY_STYLE, World, write_dataset
-from processes import ROOT, environment_of, run_flow
+from processes import ROOT
 
 from fittingroom.segmentation.settings import SegmenterSettings
 from fittingroom.training.weights import read_weights
 from fittingroom.workspace import write_json
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]  # not faults, but as long as those
-
-
-def test_shards_under_dask_give_the_same_pictures(server: str, prepared: World, tmp_path: Path) -> None:
-    world = prepared.copy(tmp_path / "copy")
-    pictures = world.workspace.prepared(STYLE)
-    wanted = {path.name: path.read_bytes() for path in pictures.glob("*.png")}
-    for record in world.workspace.cache.glob("*"):
-        if record.name.startswith(("cut-out", "prepare")):
-            record.unlink()
-    for path in (*world.workspace.cutouts(STYLE).glob("*"), *pictures.glob("*")):
-        path.unlink()
-    environment = environment_of(world.workspace, server, FITTINGROOM_DASK="local:2")
-    done = run_flow("prepare-garments", {"shard_size": 2}, environment)
-    assert done.returncode == 0, done.stderr
-    assert "dask" in done.stderr.lower() + done.stdout.lower()
-    assert {path.name: path.read_bytes() for path in pictures.glob("*.png")} == wanted
-    records = sorted(p.name for p in world.workspace.cache.glob("prepare-*"))
-    assert records, "records lie in the workspace, whichever process wrote them"
-    again = run_flow("prepare-garments", {"shard_size": 2}, environment_of(world.workspace, server))
-    assert again.returncode == 0
-    assert sorted(p.name for p in world.workspace.cache.glob("prepare-*")) == records, "done without Dask too"
-
-
-def test_a_wrong_address_is_refused_in_one_line(server: str, prepared: World) -> None:
-    environment = environment_of(prepared.workspace, server, FITTINGROOM_DASK="lots of machines")
-    done = run_flow("prepare-garments", {}, environment)
-    assert done.returncode == 2
-    assert "FITTINGROOM_DASK: expected a scheduler's address (tcp://host:8786) or local:N" in done.stderr
 
 
 def launch(module: str, folder: Path) -> subprocess.CompletedProcess[str]:
