@@ -93,4 +93,6 @@ def kill_flow_when(
 
 def records(workspace: Workspace) -> dict[str, int]:
     """The cached steps: name of each record -> its time of change."""
-    return {p.name: p.stat().st_mtime_ns for p in workspace.cache.glob("*") if p.name != "digests.json"}
+    return {
+        p.name: p.stat().st_mtime_ns for p in workspace.cache.glob("*") if p.name != "digests.json" and p.name[0] != "."
+    }
