@@ -24,6 +24,8 @@ _ENVELOPE = 4096
 class RecordFolder(LocalFileSystem):
     """Prefect's storage for a workspace's records."""
 
+    _block_type_name = "Fittingroom records"
+
     def write_path(self, path: str, content: bytes, **_: Any) -> str:  # type: ignore[override]  # never asynchronous here
         """Write a record whole: into its room where that was set aside, else anew."""
         final = self._resolve_path(path)
