@@ -25,6 +25,7 @@ from typing import Any
 from fittingroom import errors
 from fittingroom.errors import FittingroomError, StorageUnavailable
 from fittingroom.training.progress import Listener, Progress, ProgressFile
+from fittingroom.training.ranks import is_main
 from fittingroom.training.turns import own_folder, own_gpu
 from fittingroom.workspace import is_full, no_space, write_json
 
@@ -157,17 +158,16 @@ def main_of_job(run: Callable[[dict[str, Any], Listener], Mapping[str, Any]]) ->
     job_path = Path(sys.argv[1])
     folder = job_path.parent
     job = json.loads(job_path.read_text(encoding="utf-8"))
-    # Under `accelerate launch` every process runs this; one of them reports.
-    is_main = os.environ.get("RANK", "0") == "0"
+    main = is_main()  # under `accelerate launch` every process runs this; one of them reports
 
     def silent(_: Progress) -> None:
         return None
 
     try:
-        result = run(job, ProgressFile(folder / "progress.jsonl") if is_main else silent)
+        result = run(job, ProgressFile(folder / "progress.jsonl") if main else silent)
     except FittingroomError as error:
-        if is_main:
+        if main:
             write_json(folder / "result.json", {"error": type(error).__name__, "message": str(error)})
         raise SystemExit(error.exit_code) from None
-    if is_main:
+    if main:
         write_json(folder / "result.json", {"result": dict(result)})
