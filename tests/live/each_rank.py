@@ -1,4 +1,4 @@
-"""``-m each_rank job.json``: a training as its own module starts it; at its end each process writes down its weights."""
+"""``-m each_rank job.json``: a training as its own module starts it, then each process writes down its weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events on a real server that ``fittingroom serve`` serves: arrivals of styles make one run, a failed gate an alert."""
+"""Events on a server that ``fittingroom serve`` serves: arrivals of styles make one run, a failed gate an alert."""
 
 from __future__ import annotations
 
