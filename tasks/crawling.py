@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +27,7 @@ from tasks.runners import in_other_processes
 from tasks.turns import OneAfterAnother
 
 if TYPE_CHECKING:
-    from fittingroom.crawl import Candidate, SearchKeys
+    from fittingroom.crawl import Candidate, CrawlSettings, SearchKeys
     from fittingroom.crawl.sharding import FetchShard
 
 MANIFEST = "manifest.jsonl"
@@ -82,23 +84,34 @@ class Order:
     digest: str
 
 
+@contextmanager
+def _hosts_rested(settings: CrawlSettings, wanted: bool) -> Iterator[None]:
+    """However the block ends, if ``wanted`` it ends only when another process may ask the hosts that it asked."""
+    from fittingroom.crawl import rest_hosts
+
+    try:
+        yield
+    finally:
+        if wanted:
+            rest_hosts(settings)
+
+
 @step("offer", version=1, run_name="ask the sources of {name}", beside=("handed_on",))
 def offer(workspace: str, name: str, order: Order, settings: dict[str, Any], handed_on: bool = False) -> Made:
     """Ask the sources of one style what they offer; what they offered once and no longer do is marked, not deleted.
 
     ``handed_on``: another process asks the same hosts next.
     """
-    from fittingroom.crawl import CrawlSettings, discover, mark_gone, rest_hosts
+    from fittingroom.crawl import CrawlSettings, discover, mark_gone
 
     place, crawling = Workspace(Path(workspace)), CrawlSettings(**settings)
     style = Style.model_validate(order.style)
-    candidates = discover(style, crawling, search_keys(style))
+    with _hosts_rested(crawling, handed_on):
+        candidates = discover(style, crawling, search_keys(style))
     folder = place.crawl(name)
     mark_gone(candidates, folder, crawling)
     write_json(folder / OFFERED, [candidate.to_json() for candidate in candidates], indent=None)
     write_json(folder / STYLE, style.model_dump(mode="json", include={"name", "category", "colour", "pattern"}))
-    if handed_on:
-        rest_hosts(crawling)
     return Made({"offered": len(candidates)}, [folder / OFFERED, folder / STYLE])
 
 
@@ -116,14 +129,13 @@ def fetch_shard(
 
     ``handed_on``: another process asks the same hosts next.
     """
-    from fittingroom.crawl import CrawlSettings, fetch, rest_hosts
+    from fittingroom.crawl import CrawlSettings, fetch
 
     place, crawling = Workspace(Path(workspace)), CrawlSettings(**settings)
     folder, names = place.crawl(name), set(shard.names)
     candidates = [candidate for candidate in offered_candidates(place, offered) if candidate.url in names]
-    rows = fetch(candidates, folder, crawling)
-    if handed_on:
-        rest_hosts(crawling)
+    with _hosts_rested(crawling, handed_on):
+        rows = fetch(candidates, folder, crawling)
     return Made({"counts": Manifest(rows).counts()}, [folder / row.path for row in rows if row.status == "kept"])
 
 
