@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from deployments.environment import use_workspace
-from fittingroom.errors import FittingroomError
+from fittingroom.errors import FittingroomError, StorageUnavailable
+from fittingroom.workspace import is_full, no_space
 from flows.catalogue import find_flow
 
 
@@ -26,7 +27,15 @@ def run_flow(name: str, values: Mapping[str, Any]) -> int:
     flow = entry.load()
     for logger in ("prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(logger).addFilter(without_traceback)
-    result = flow(parameters)
+    try:
+        result = flow(parameters)
+    except FittingroomError:
+        raise
+    except Exception as error:
+        # Prefect's own files may lie on the same disk, and it says as many things of a full one as it has parts.
+        if is_full(parameters.place.root):
+            raise StorageUnavailable(no_space(parameters.place.root)) from error
+        raise
     from tasks.reporting import outcome_of  # with Prefect behind it, whose settings are in place by now
 
     outcome = outcome_of(parameters.place, result)

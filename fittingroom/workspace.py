@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,10 @@ from typing import Any
 
 from fittingroom.errors import InputError, StorageUnavailable
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""The system's words for a disk or a quota that is full."""
+LEAST_ROOM = 1_048_576
+"""With fewer free bytes than this a disk counts as full."""
 _NAME = re.compile(r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$")
 
 
@@ -129,6 +134,31 @@ class Workspace:
 
 
 @contextlib.contextmanager
+def full_disk_named(where: Path) -> Iterator[None]:
+    """Say of a full disk whose it is, in one line.
+
+    Raises:
+        StorageUnavailable: something in the block met a full disk.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise StorageUnavailable(no_space(error.filename or where)) from error
+        raise
+
+
+def no_space(where: Path | str) -> str:
+    """The sentence for a full disk."""
+    return f"no space left on the disk of {where}"
+
+
+def is_full(folder: Path) -> bool:
+    """Whether nothing more of any size fits on the disk of ``folder``, which is there."""
+    return shutil.disk_usage(folder).free < LEAST_ROOM
+
+
+@contextlib.contextmanager
 def temporary_beside(path: Path) -> Iterator[Path]:
     """An empty, hidden file beside ``path``, to be written and renamed; it vanishes with the block if it was not.
 
@@ -147,8 +177,8 @@ def temporary_beside(path: Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~umask)
         yield temporary
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageUnavailable(f"no space left to write {path}") from error
+        if error.errno in FULL:
+            raise StorageUnavailable(no_space(path)) from error
         raise
     finally:
         if temporary is not None:

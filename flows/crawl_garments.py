@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from prefect import flow
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.parameters import CrawlParameters
 from flows.timeouts import HOURS
 from tasks.caching import Record, records_in
-from tasks.crawling import chosen_styles, crawl_of, fetches_of, offer_of
+from tasks.crawling import Fetches, chosen_styles, crawl_of, offers_of
+from tasks.runners import shard_runner
 
 
 @flow(
     name="crawl-garments",
     flow_run_name="crawl garments",
     log_prints=False,
-    # Always threads of this process, whatever other flows run on: they share one pace for each host.
-    task_runner=ThreadPoolTaskRunner(max_workers=8),  # type: ignore[arg-type]
+    task_runner=shard_runner(threads=8),  # most of them wait for their hosts
     timeout_seconds=12 * HOURS,
 )
 def crawl_garments(parameters: CrawlParameters) -> dict[str, Record]:
@@ -27,11 +26,10 @@ def crawl_garments(parameters: CrawlParameters) -> dict[str, Record]:
     place, settings = parameters.place, parameters.crawl_settings()
     with records_in(place):
         styles = chosen_styles(parameters.catalog, parameters.styles)
-        offered = {style.name: offer_of(place, style, settings, parameters.max_age_hours) for style in styles}
-        for future in offered.values():
-            future.wait()
+        offered = offers_of(place, styles, settings, parameters.max_age_hours)
+        fetches = Fetches(place, settings)
         fetching = {
-            name: fetches_of(place, name, future.result(), settings)
+            name: fetches.start(name, future.result())
             for name, future in offered.items()
             if future.state.is_completed()
         }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from prefect import flow
 
-from fittingroom.catalog import Style
 from fittingroom.errors import FittingroomError
 from flows.crawl_garments import crawl_garments
 from flows.parameters import CrawlParameters, PrepareParameters, RetrainParameters, TrainStyleParameters
@@ -12,7 +11,7 @@ from flows.prepare_garments import prepare_garments
 from flows.timeouts import HOURS
 from flows.train_style import train_style
 from tasks.caching import Record
-from tasks.registering import pending_styles
+from tasks.registering import StyleCard, pending_styles
 from tasks.turns import alone
 
 
@@ -26,8 +25,10 @@ def retrain_styles(parameters: RetrainParameters) -> dict[str, Record]:
     trained: dict[str, Record] = {}
     failed: dict[str, str] = {}
     with alone(parameters.place, "retrain-styles"):
+        pending = pending_styles(parameters.place, parameters.catalog, parameters.styles)
+        failed |= pending.unknown
         ready = []
-        for style in pending_styles(parameters.place, parameters.catalog, parameters.styles):
+        for style in pending.styles:
             try:
                 _fetch_and_prepare(style, parameters)
                 ready.append(style)
@@ -44,7 +45,7 @@ def retrain_styles(parameters: RetrainParameters) -> dict[str, Record]:
     return trained
 
 
-def _fetch_and_prepare(style: Style, parameters: RetrainParameters) -> None:
+def _fetch_and_prepare(style: StyleCard, parameters: RetrainParameters) -> None:
     crawl_garments(
         CrawlParameters(
             workspace=parameters.workspace,
@@ -58,14 +59,14 @@ def _fetch_and_prepare(style: Style, parameters: RetrainParameters) -> None:
     prepare_garments(PrepareParameters(workspace=parameters.workspace, styles=[style.name]))
 
 
-def _training(style: Style, parameters: RetrainParameters) -> TrainStyleParameters:
+def _training(style: StyleCard, parameters: RetrainParameters) -> TrainStyleParameters:
     return TrainStyleParameters(
         workspace=parameters.workspace,
         style=style.name,
         category=style.category,
         colour=style.colour,
         pattern=style.pattern,
-        digest=style.digest(),
+        digest=style.catalog_digest,
         preset=parameters.preset,
         settings=parameters.settings,
         from_nearest=parameters.from_nearest,

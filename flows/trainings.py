@@ -30,6 +30,8 @@ class Trainings:
         self.style_settings = training.style_settings(preset, parameters.style, seed)
         backbone = parameters.backbone_weights
         self.backbone = file_content(parameters.place, backbone) if backbone else None
+        # As the styles' folders are now: a picture that comes while it trains makes its style pending again.
+        self.cards = {model: StyleCard.of(parameters.place, style) for model, style in self.styles.items()}
         self.trained: dict[str, Record] = {}
         self.registered: dict[str, Record] = {}
         self.failed: dict[str, str] = {}
@@ -71,7 +73,7 @@ class Trainings:
             return register_segmenter(place, trained, self.evaluated, dataset, self.segmenter_settings, preset)
         style = self.styles[model]
         source, target = self._source(style), self._target(style)
-        return register_style(place, trained, StyleCard.of(style), source, target, self.style_settings, preset)
+        return register_style(place, trained, self.cards[model], source, target, self.style_settings, preset)
 
     def _where(self) -> dict[str, Any]:
         return {

@@ -25,11 +25,11 @@ from typing import Any, NamedTuple, TypedDict, TypeVar
 from prefect import Task, task
 from prefect.cache_policies import CachePolicy
 from prefect.context import FlowRunContext, TaskRunContext
-from prefect.filesystems import LocalFileSystem
 from pydantic import BaseModel
 
 from fittingroom.errors import FittingroomError
-from fittingroom.workspace import Workspace, digest_file, digest_value
+from fittingroom.workspace import Workspace, digest_file, digest_value, full_disk_named
+from tasks.record_files import RecordFolder, set_room_aside
 from tasks.retrying import RETRYING
 
 Outputs = dict[str, list[Any]]
@@ -181,10 +181,13 @@ def step(
         @functools.wraps(function)
         def run(*args: Any, **kwargs: Any) -> Record:
             bound = inspect.signature(function).bind(*args, **kwargs)
-            start = time.perf_counter()
-            made = function(*args, **kwargs)
-            outputs = describe_outputs(Workspace(Path(bound.arguments["workspace"])), made.files)
-            return Record(value=made.value, outputs=outputs, seconds=round(time.perf_counter() - start, 3))
+            place, start = Workspace(Path(bound.arguments["workspace"])), time.perf_counter()
+            with full_disk_named(place.root):
+                made = function(*args, **kwargs)
+                outputs = describe_outputs(place, made.files)
+                record = Record(value=made.value, outputs=outputs, seconds=round(time.perf_counter() - start, 3))
+                set_room_aside(record)
+            return record
 
         run.__annotations__ = {**function.__annotations__, "return": Record}
         return task(
@@ -203,13 +206,17 @@ def step(
 
 @contextmanager
 def records_in(workspace: Workspace) -> Iterator[None]:
-    """Inside a flow: keep the records of its tasks in this workspace, whatever Prefect's home is."""
+    """Inside a flow: keep the records of its tasks in this workspace, whatever Prefect's home is.
+
+    Raises:
+        StorageUnavailable: what the flow itself does met a full disk.
+    """
     context = FlowRunContext.get()
     if context is None:
         raise FittingroomError("records_in: expected to be inside a flow run")
     workspace.cache.mkdir(parents=True, exist_ok=True)
     store = context.result_store.model_copy(
-        update={"result_storage": LocalFileSystem(basepath=str(workspace.cache)), "persist_result": True}
+        update={"result_storage": RecordFolder(basepath=str(workspace.cache)), "persist_result": True}
     )
-    with context.model_copy(update={"result_store": store}):
+    with full_disk_named(workspace.root), context.model_copy(update={"result_store": store}):
         yield

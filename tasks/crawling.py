@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +23,11 @@ from fittingroom.workspace import Workspace, digest_value, write_json
 from tasks.artifacts import artifact_key, show_rejected, show_table
 from tasks.caching import Made, Record, step
 from tasks.contents import file_content, folder_content, output_paths
+from tasks.runners import in_other_processes
+from tasks.turns import OneAfterAnother
 
 if TYPE_CHECKING:
-    from fittingroom.crawl import Candidate, SearchKeys
+    from fittingroom.crawl import Candidate, CrawlSettings, SearchKeys
     from fittingroom.crawl.sharding import FetchShard
 
 MANIFEST = "manifest.jsonl"
@@ -52,6 +57,25 @@ def chosen_styles(catalog_file: Path, names: list[str]) -> list[Style]:
     return [style for style in catalog.styles if not names or style.name in names]
 
 
+def style_digest(workspace: Workspace, style: Style) -> str:
+    """A digest for all of a style that can be read here: its entry in the catalog, the pictures in its folders and its
+    lists of addresses. What pages and searches offer is not asked.
+
+    Raises:
+        MissingInputError, CatalogError: a folder or list that is not there, or of a kind that cannot be read.
+    """
+    from fittingroom.crawl import check_sources, pictures_in
+
+    check_sources(style)
+    contents = []
+    for source in style.sources:
+        if isinstance(source, FolderSource):
+            contents.append(folder_content(workspace, source.location, pictures_in(source)).digest)
+        elif isinstance(source, UrlsSource):
+            contents.append(file_content(workspace, source.location).digest)
+    return digest_value([style.digest(), *sorted(contents)]) if contents else style.digest()
+
+
 @dataclass(frozen=True)
 class Order:
     """A style to crawl. ``digest`` stands for it and for what lies in its folders and lists."""
@@ -60,29 +84,30 @@ class Order:
     digest: str
 
 
-def order_of(workspace: Workspace, style: Style) -> Order:
-    """What to crawl for ``style``: a new file in one of its folders makes another order of it.
+@contextmanager
+def _hosts_rested(settings: CrawlSettings, wanted: bool) -> Iterator[None]:
+    """However the block ends, if ``wanted`` it ends only when another process may ask the hosts that it asked."""
+    from fittingroom.crawl import rest_hosts
 
-    Raises:
-        MissingInputError: a folder or list that is not there.
+    try:
+        yield
+    finally:
+        if wanted:
+            rest_hosts(settings)
+
+
+@step("offer", version=1, run_name="ask the sources of {name}", beside=("handed_on",))
+def offer(workspace: str, name: str, order: Order, settings: dict[str, Any], handed_on: bool = False) -> Made:
+    """Ask the sources of one style what they offer; what they offered once and no longer do is marked, not deleted.
+
+    ``handed_on``: another process asks the same hosts next.
     """
-    contents = []
-    for source in style.sources:
-        if isinstance(source, FolderSource):
-            contents.append(folder_content(workspace, source.location).digest)
-        elif isinstance(source, UrlsSource):
-            contents.append(file_content(workspace, source.location).digest)
-    return Order(style.model_dump(mode="json"), digest_value([style.digest(), *contents]))
-
-
-@step("offer", version=1, run_name="ask the sources of {name}")
-def offer(workspace: str, name: str, order: Order, settings: dict[str, Any]) -> Made:
-    """Ask the sources of one style what they offer; what they offered once and no longer do is marked, not deleted."""
     from fittingroom.crawl import CrawlSettings, discover, mark_gone
 
     place, crawling = Workspace(Path(workspace)), CrawlSettings(**settings)
     style = Style.model_validate(order.style)
-    candidates = discover(style, crawling, search_keys(style))
+    with _hosts_rested(crawling, handed_on):
+        candidates = discover(style, crawling, search_keys(style))
     folder = place.crawl(name)
     mark_gone(candidates, folder, crawling)
     write_json(folder / OFFERED, [candidate.to_json() for candidate in candidates], indent=None)
@@ -90,7 +115,7 @@ def offer(workspace: str, name: str, order: Order, settings: dict[str, Any]) -> 
     return Made({"offered": len(candidates)}, [folder / OFFERED, folder / STYLE])
 
 
-@step("fetch", version=1, run_name="fetch {name}: {shard.label}", beside=("offered",))
+@step("fetch", version=1, run_name="fetch {name}: {shard.label}", beside=("offered", "handed_on"))
 def fetch_shard(
     workspace: str,
     name: str,
@@ -98,14 +123,19 @@ def fetch_shard(
     offered: Record,
     settings: dict[str, Any],
     may_heal: list[str],  # noqa: ARG001  part of the key: while something may have healed, the shard is not done
+    handed_on: bool = False,
 ) -> Made:
-    """Fetch the addresses of one shard; what the manifest says is settled is not asked for again."""
+    """Fetch the addresses of one shard; what the manifest says is settled is not asked for again.
+
+    ``handed_on``: another process asks the same hosts next.
+    """
     from fittingroom.crawl import CrawlSettings, fetch
 
-    place = Workspace(Path(workspace))
+    place, crawling = Workspace(Path(workspace)), CrawlSettings(**settings)
     folder, names = place.crawl(name), set(shard.names)
     candidates = [candidate for candidate in offered_candidates(place, offered) if candidate.url in names]
-    rows = fetch(candidates, folder, CrawlSettings(**settings))
+    with _hosts_rested(crawling, handed_on):
+        rows = fetch(candidates, folder, crawling)
     return Made({"counts": Manifest(rows).counts()}, [folder / row.path for row in rows if row.status == "kept"])
 
 
@@ -136,34 +166,62 @@ def crawl(workspace: str, name: str, offered: Record, fetched: list[Record]) -> 
     return Made(value, [folder / row.path for row in kept])
 
 
-def offer_of(
-    workspace: Workspace, style: Style, settings: dict[str, Any], max_age_hours: float
-) -> PrefectFuture[Record]:
-    """Ask the sources of ``style``, or take what they said no longer than ``max_age_hours`` ago."""
+def offers_of(
+    workspace: Workspace, styles: list[Style], settings: dict[str, Any], max_age_hours: float
+) -> dict[str, PrefectFuture[Record]]:
+    """Ask the sources of each style, or take what they said no longer than ``max_age_hours`` ago; all have ended."""
     fresh: Task[..., Record] = offer.with_options(cache_expiration=datetime.timedelta(hours=max_age_hours))
-    return fresh.submit(
-        workspace=str(workspace.root), name=style.name, order=order_of(workspace, style), settings=settings
-    )
-
-
-def fetches_of(
-    workspace: Workspace, name: str, offered: Record, settings: dict[str, Any]
-) -> list[PrefectFuture[Record]]:
-    """One task a shard of what was offered."""
-    from fittingroom.crawl import HEALABLE, plan_fetches
-
-    may_heal = {row.key for row in Manifest.read(workspace.crawl(name) / MANIFEST).rows if row.reason in HEALABLE}
-    return [
-        fetch_shard.submit(
+    elsewhere = in_other_processes()
+    offered: dict[str, PrefectFuture[Record]] = {}
+    for style in styles:
+        offered[style.name] = fresh.submit(
             workspace=str(workspace.root),
-            name=name,
-            shard=shard,
-            offered=offered,
+            name=style.name,
+            order=Order(style.model_dump(mode="json"), style_digest(workspace, style)),
             settings=settings,
-            may_heal=sorted(may_heal.intersection(shard.names)),
+            handed_on=elsewhere,
         )
-        for shard in plan_fetches(offered_candidates(workspace, offered))
-    ]
+        if elsewhere:  # one shop often has them all
+            offered[style.name].wait()
+    for future in offered.values():
+        future.wait()
+    return offered
+
+
+class Fetches:
+    """The shards of a crawl as tasks: side by side in threads of this process, which share one pace for each host; in
+    other processes, one host's shards one after another, whichever styles they are of."""
+
+    def __init__(self, workspace: Workspace, settings: dict[str, Any]) -> None:
+        self._workspace, self._settings = workspace, settings
+        self._elsewhere, self._hosts = in_other_processes(), OneAfterAnother()
+
+    def start(self, name: str, offered: Record) -> list[PrefectFuture[Record]]:
+        """One task a shard of what a style was offered."""
+        from fittingroom.crawl import HEALABLE, plan_fetches
+
+        rows = Manifest.read(self._workspace.crawl(name) / MANIFEST).rows
+        may_heal = {row.key for row in rows if row.reason in HEALABLE}
+        return [
+            self._hosts.start(
+                shard.hosts if self._elsewhere else (),
+                partial(
+                    self._submit, name=name, shard=shard, offered=offered,
+                    may_heal=sorted(may_heal.intersection(shard.names)),
+                ),
+            )
+            for shard in plan_fetches(offered_candidates(self._workspace, offered))
+        ]  # fmt: skip
+
+    def _submit(self, before: list[PrefectFuture[Any]], **arguments: Any) -> PrefectFuture[Record]:
+        future: PrefectFuture[Record] = fetch_shard.submit(
+            workspace=str(self._workspace.root),
+            settings=self._settings,
+            handed_on=self._elsewhere,
+            wait_for=before,
+            **arguments,
+        )
+        return future
 
 
 def crawl_of(workspace: Workspace, name: str, offered: Record, fetched: list[Record]) -> Record:

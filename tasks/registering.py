@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fittingroom.catalog import Style
-from fittingroom.errors import MissingInputError
+from fittingroom.errors import InputError, MissingInputError
 from fittingroom.settings import get_settings
 from fittingroom.styles.registry import SEGMENTER, ModelVersion, Registry, style_model
 from fittingroom.workspace import Workspace, digest_value
 from tasks.artifacts import artifact_key, show_verdict
 from tasks.caching import Content, Made, Record, step
 from tasks.contents import file_content
-from tasks.crawling import chosen_styles
+from tasks.crawling import chosen_styles, style_digest
 from tasks.events import gate_failed
 from tasks.training import evaluate_segmenter
 
 STYLE_DIGEST = "style"
-"""Under this name a version's digests hold `fittingroom.catalog.Style.digest` of what it was trained for."""
+"""Under this name a version's digests hold `tasks.crawling.style_digest` of what it was trained for."""
 
 
 def open_registry(workspace: Workspace) -> Registry:
@@ -29,7 +29,7 @@ def open_registry(workspace: Workspace) -> Registry:
 
 @dataclass(frozen=True)
 class StyleCard:
-    """What a style is, as registered with its model: ``catalog_digest`` is `fittingroom.catalog.Style.digest`."""
+    """What a style is, as registered with its model: ``catalog_digest`` is `tasks.crawling.style_digest`."""
 
     name: str
     category: str = ""
@@ -38,9 +38,13 @@ class StyleCard:
     catalog_digest: str = ""
 
     @classmethod
-    def of(cls, style: Style) -> StyleCard:
-        """Of a catalog's style."""
-        return cls(style.name, style.category, style.colour, style.pattern, style.digest())
+    def of(cls, workspace: Workspace, style: Style) -> StyleCard:
+        """Of a catalog's style, with what its folders and lists hold now.
+
+        Raises:
+            MissingInputError, CatalogError: a folder or list that is not there, or cannot be read.
+        """
+        return cls(style.name, style.category, style.colour, style.pattern, style_digest(workspace, style))
 
 
 def judge_segmenter(workspace: Workspace, trained: Record, dataset: Content, device: str) -> Record:
@@ -261,11 +265,27 @@ def nearest_champion(
     return Content(str(registry.weights_path(version)), version.weights_sha256)
 
 
-def pending_styles(workspace: Workspace, catalog_file: Path, names: list[str]) -> list[Style]:
-    """The catalog's styles that were not trained yet, by content; a version that failed its gate counts as trained."""
+class Pending(NamedTuple):
+    """Styles to train, and by name why it cannot be told of others."""
+
+    styles: list[StyleCard]
+    unknown: dict[str, str]
+
+
+def pending_styles(workspace: Workspace, catalog_file: Path, names: list[str]) -> Pending:
+    """The catalog's styles that were not trained yet with the content they have now.
+
+    A version that failed its gate counts as trained.
+    """
     registry = open_registry(workspace)
-    return [
-        style
-        for style in chosen_styles(catalog_file, names)
-        if style.digest() not in {v.digests.get(STYLE_DIGEST) for v in registry.versions(style_model(style.name))}
-    ]
+    found = Pending([], {})
+    for style in chosen_styles(catalog_file, names):
+        try:
+            card = StyleCard.of(workspace, style)
+        except InputError as error:
+            found.unknown[style.name] = str(error)
+            continue
+        trained = {version.digests.get(STYLE_DIGEST) for version in registry.versions(style_model(style.name))}
+        if card.catalog_digest not in trained:
+            found.styles.append(card)
+    return found

@@ -19,6 +19,11 @@ THREADS = 2
 _ADDRESS = re.compile(r"(?:tcp|tls|ws|wss|ucx)://\S+:\d+")
 
 
+def in_other_processes() -> bool:
+    """Whether shards run in other processes than their flow's, which know nothing of each other."""
+    return bool(get_settings().dask)
+
+
 def shard_runner(threads: int = THREADS) -> Any:
     """A task runner for a flow of shards, as the installation's settings say.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from prefect import get_run_logger
 from prefect.futures import PrefectFuture, as_completed
@@ -21,6 +21,22 @@ def alone(workspace: Workspace, what: str) -> Iterator[None]:
     waiting = f"another {what} is at work in {workspace.root}: waiting for its end"
     with locked(workspace.root / f".{what}.lock", lambda: get_run_logger().info(waiting)):
         yield
+
+
+class OneAfterAnother:
+    """Tasks that must not hold the same thing at once (two that ask one host, say), wherever they run."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, PrefectFuture[Any]] = {}
+
+    def start(
+        self, things: Iterable[str], submit: Callable[[list[PrefectFuture[Any]]], PrefectFuture[T]]
+    ) -> PrefectFuture[T]:
+        """Submit a task that holds ``things``; ``submit`` is told which tasks it has to wait for."""
+        wanted = list(things)
+        future = submit([self._last[thing] for thing in wanted if thing in self._last])
+        self._last |= dict.fromkeys(wanted, future)
+        return future
 
 
 def in_turn(

@@ -11,10 +11,11 @@ What can become of an address is the closed list `REASONS`; `HEALABLE` are those
 """
 
 from fittingroom.crawl.candidates import HEALABLE, REASONS, Candidate
-from fittingroom.crawl.run import CrawlProgress, Listener, crawl_style, discover, fetch, mark_gone
+from fittingroom.crawl.run import CrawlProgress, Listener, crawl_style, discover, fetch, mark_gone, rest_hosts
 from fittingroom.crawl.search import SearchKeys
 from fittingroom.crawl.settings import CrawlSettings
 from fittingroom.crawl.sharding import plan_fetches
+from fittingroom.crawl.sources import check_sources, pictures_in
 
 __all__ = [
     "HEALABLE",
@@ -24,9 +25,12 @@ __all__ = [
     "CrawlSettings",
     "Listener",
     "SearchKeys",
+    "check_sources",
     "crawl_style",
     "discover",
     "fetch",
     "mark_gone",
+    "pictures_in",
     "plan_fetches",
+    "rest_hosts",
 ]

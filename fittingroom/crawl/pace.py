@@ -54,11 +54,18 @@ class Pace:
         with state.lock:
             state.next_start = max(state.next_start, self._clock() + seconds)
 
+    def rest(self) -> None:
+        """Wait until every host asked so far may be asked anew, as if each were asked now; later turns do not count."""
+        with self._lock:
+            until = max((host.next_start for host in self._hosts.values()), default=0.0)
+        while (left := until - self._clock()) > 0:
+            self._sleep(left)
+
 
 @cache
 def shared_pace(connections_per_host: int) -> Pace:
     """This process' pace: two styles crawled at the same time from one shop wait for each other.
 
-    Other processes do not know of it: give all pictures of one host to one process.
+    Other processes do not know of it: let one process at a time ask a host, and `rest` before another one does.
     """
     return Pace(connections_per_host)

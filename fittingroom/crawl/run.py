@@ -18,6 +18,7 @@ from fittingroom.catalog import Style
 from fittingroom.crawl.candidates import HEALABLE, Candidate
 from fittingroom.crawl.check import TooSmall, checked
 from fittingroom.crawl.fetcher import Fetcher, FetchFailed
+from fittingroom.crawl.pace import shared_pace
 from fittingroom.crawl.search import SearchKeys
 from fittingroom.crawl.settings import CrawlSettings
 from fittingroom.crawl.sources import check_sources, discover_source, without_repeats
@@ -123,6 +124,11 @@ def crawl_style(
     if unreachable is not None:
         raise unreachable
     return Store(out_dir, settings).manifest()
+
+
+def rest_hosts(settings: CrawlSettings) -> None:
+    """Wait until another process may ask every host that this one has asked: its delay and its Retry-After are over."""
+    shared_pace(settings.connections_per_host).rest()
 
 
 def mark_gone(candidates: Iterable[Candidate], out_dir: Path, settings: CrawlSettings) -> list[ImageRow]:

@@ -1,7 +1,7 @@
 """Which addresses are fetched together: whole hosts, so that a shard's pace is its own, and large hosts in parts.
 
 A host's pace is kept over all threads of a process (`pace.shared_pace`). Where several processes or machines fetch, no
-host may be split between them: `FetchShard.hosts` says which a shard needs to itself.
+two may ask a host at once: `FetchShard.hosts` says which a shard needs to itself.
 """
 
 from __future__ import annotations

@@ -63,13 +63,21 @@ def discover_source(
     return list(found.values())
 
 
-def _of_folder(source: FolderSource, index: int) -> Iterator[Candidate]:
+def pictures_in(source: FolderSource) -> list[Path]:
+    """The picture files that a folder offers, its own before those of folders in it.
+
+    Raises:
+        MissingInputError: no such folder.
+    """
     folders = [source.location]
     if source.recursive:
         folders += sorted(p for p in source.location.rglob("*") if p.is_dir() and not p.is_symlink())
-    for folder in folders:
-        for file in images.list_images(folder):
-            yield Candidate(str(file), str(source.location), index, source.licence)
+    return [file for folder in folders for file in images.list_images(folder)]
+
+
+def _of_folder(source: FolderSource, index: int) -> Iterator[Candidate]:
+    for file in pictures_in(source):
+        yield Candidate(str(file), str(source.location), index, source.licence)
 
 
 def _of_list(source: UrlsSource, index: int) -> Iterator[Candidate]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
 import time
 from dataclasses import dataclass
@@ -41,6 +40,7 @@ from fittingroom.training.checkpoints import CheckpointFolder
 from fittingroom.training.device import choose_device, choose_precision
 from fittingroom.training.jobs import main_of_job
 from fittingroom.training.progress import Listener, Progress
+from fittingroom.training.ranks import is_main
 from fittingroom.training.weights import read_weights, save_weights
 from fittingroom.workspace import digest_file, digest_value, write_json
 
@@ -220,7 +220,7 @@ class _Training:
         if found.tensors is None:  # random weights must not stay as they are
             settings = settings.with_overrides({"start": "scratch", "norm": "trained", "frozen_levels": 0})
         self._found = found
-        if os.environ.get("RANK", "0") == "0":  # before there is an accelerator to ask
+        if is_main():
             shutil.rmtree(self.checkpoints.root, ignore_errors=True)
             for stale in (self.weights, self.best_weights):
                 stale.unlink(missing_ok=True)

@@ -23,10 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from fittingroom import errors
-from fittingroom.errors import FittingroomError
+from fittingroom.errors import FittingroomError, StorageUnavailable
 from fittingroom.training.progress import Listener, Progress, ProgressFile
+from fittingroom.training.ranks import is_main
 from fittingroom.training.turns import own_folder, own_gpu
-from fittingroom.workspace import write_json
+from fittingroom.workspace import is_full, no_space, write_json
 
 POLL_SECONDS = 0.25
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ def run_job(
     Raises:
         FittingroomError: the job failed; the same class and message as in the job. A job killed by a signal or ended
             without a result raises `FittingroomError` naming the log file.
+        StorageUnavailable: the disk is full.
     """
     folder = Path(folder)
 
@@ -132,6 +134,8 @@ def _report(path: Path, position: int, listener: Listener | None) -> int:
 
 def _outcome(result_path: Path, log_path: Path, code: int) -> dict[str, Any]:
     if not result_path.exists():
+        if is_full(log_path.parent):
+            raise StorageUnavailable(f"{no_space(log_path.parent)}: the training stopped at its last checkpoint")
         how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code} and no result"
         raise FittingroomError(f"training {how}; its log is {log_path}")
     outcome: dict[str, Any] = json.loads(result_path.read_text(encoding="utf-8"))
@@ -154,17 +158,16 @@ def main_of_job(run: Callable[[dict[str, Any], Listener], Mapping[str, Any]]) ->
     job_path = Path(sys.argv[1])
     folder = job_path.parent
     job = json.loads(job_path.read_text(encoding="utf-8"))
-    # Under `accelerate launch` every process runs this; one of them reports.
-    is_main = os.environ.get("RANK", "0") == "0"
+    main = is_main()  # under `accelerate launch` every process runs this; one of them reports
 
     def silent(_: Progress) -> None:
         return None
 
     try:
-        result = run(job, ProgressFile(folder / "progress.jsonl") if is_main else silent)
+        result = run(job, ProgressFile(folder / "progress.jsonl") if main else silent)
     except FittingroomError as error:
-        if is_main:
+        if main:
             write_json(folder / "result.json", {"error": type(error).__name__, "message": str(error)})
         raise SystemExit(error.exit_code) from None
-    if is_main:
+    if main:
         write_json(folder / "result.json", {"result": dict(result)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,11 +13,13 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from fittingroom.errors import MissingInputError, WeightsRejected
-from fittingroom.workspace import atomic_path
+from fittingroom.errors import MissingInputError, StorageUnavailable, WeightsRejected
+from fittingroom.workspace import atomic_path, no_space
 
 FORMAT_VERSION = "1"
 MAX_HEADER_BYTES = 8_000_000
+_NO_SPACE = f"os error {errno.ENOSPC}"
+"""How safetensors, which is no Python, says it."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,11 @@ def save_weights(
     settings: Mapping[str, Any],
     info: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write atomically. ``settings`` and ``info`` are JSON values."""
+    """Write atomically. ``settings`` and ``info`` are JSON values.
+
+    Raises:
+        StorageUnavailable: the disk is full.
+    """
     metadata = {
         "fittingroom": FORMAT_VERSION,
         "kind": kind,
@@ -45,7 +52,12 @@ def save_weights(
     }
     own = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     with atomic_path(path) as temporary:
-        save_file(own, str(temporary), metadata)
+        try:
+            save_file(own, str(temporary), metadata)
+        except SafetensorError as error:
+            if _NO_SPACE in str(error):
+                raise StorageUnavailable(no_space(path)) from error
+            raise
 
 
 def read_weights(path: Path, kind: str) -> WeightsFile:

@@ -313,6 +313,13 @@ def test_pace_spaces_starts_by_the_clock() -> None:
     pace.hold_off("a", 30)
     with pace.turn("a", 1.5):
         assert now[0] == 133.0
+    pace.rest()
+    assert now[0] == 134.5, "whoever asks next, from wherever, need not wait"
+    pace.hold_off("b", 20)
+    pace.rest()
+    assert now[0] == 154.5
+    pace.rest()
+    assert now[0] == 154.5
 
 
 def test_pace_limits_connections() -> None:

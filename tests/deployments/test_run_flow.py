@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from deployments import run
 from deployments.run import run_flow, without_traceback
-from fittingroom.errors import FittingroomError, InputError, SettingError
+from fittingroom.errors import FittingroomError, InputError, SettingError, StorageUnavailable
+from flows.catalogue import Entry
 
 CATALOG = """
 styles:
@@ -67,6 +69,20 @@ def test_refusing_loads_no_prefect(good: dict[str, Any]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["MissingInputError", "False", "False"]
+
+
+def test_whatever_a_full_disk_makes_of_a_run_is_said_as_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(_: object) -> None:
+        raise RuntimeError("disk I/O error: (sqlite3.OperationalError) database or disk is full")
+
+    monkeypatch.setattr(Entry, "load", lambda _: breaks)
+    with pytest.raises(RuntimeError):
+        run_flow("clean-up", {"workspace": str(tmp_path)})
+    monkeypatch.setattr(run, "is_full", lambda folder: folder == tmp_path)
+    with pytest.raises(StorageUnavailable, match=f"no space left on the disk of {tmp_path}"):
+        run_flow("clean-up", {"workspace": str(tmp_path)})
 
 
 @pytest.mark.parametrize(("error", "kept"), [(SettingError("a", 1, "2"), False), (ValueError("x"), True)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from fittingroom.errors import MissingInputError, SettingError, TrainingDiverged
+from fittingroom.errors import FittingroomError, MissingInputError, SettingError, TrainingDiverged
 from fittingroom.garment import Garment
 from fittingroom.images import RGB, write_png
 from fittingroom.masks import Mask
@@ -213,3 +214,26 @@ def test_pending_styles_are_trained_once_per_content(tmp_path: Path, dataset: Pa
     assert retrain(["navy", "teal", "dull"]) == ["dull"]
     assert retrain(["navy", "teal", "dull"]) == [], "it did not pass its gate, but the same content would not either"
     assert JOBS == ["teal", "dull"]
+
+
+@pytest.mark.usefixtures("fakes")
+def test_new_pictures_in_a_styles_folder_make_it_pending_once_more(tmp_path: Path, dataset: Path) -> None:
+    lifecycle(parameters_for(tmp_path, dataset, ["navy", "teal"]))
+    JOBS.clear()
+    parameters = RetrainParameters(workspace=tmp_path / "w", catalog=tmp_path / "catalog.yaml", preset="demo")
+    (tmp_path / "navy" / "notes.txt").write_text("no picture")
+    assert retrain_styles(parameters) == {}
+    write_png(tmp_path / "navy" / "new.png", packshot(99))
+    assert sorted(retrain_styles(parameters)) == ["navy"]
+    prepared = Workspace(tmp_path / "w").prepared("navy")
+    assert len(list(prepared.glob("*.png"))) == 12, "six pictures and their mirrored twins"
+    assert retrain_styles(parameters) == {}
+    (tmp_path / "navy" / "new.png").rename(tmp_path / "teal" / "new.png")
+    assert sorted(retrain_styles(parameters)) == ["teal"], "navy was trained with what it has now"
+    assert JOBS == ["navy", "teal"]
+
+    shutil.rmtree(tmp_path / "teal")
+    write_png(tmp_path / "navy" / "newer.png", packshot(98))
+    with pytest.raises(FittingroomError, match=r"1 of 2 pending styles failed: teal: folder not found: .*sources\[0\]"):
+        retrain_styles(parameters)
+    assert JOBS[2:] == ["navy"], "a folder that is gone does not keep the others from being trained"

@@ -35,22 +35,22 @@ def environment_of(workspace: Workspace, api_url: str, **more: str) -> dict[str,
     return {**os.environ, **own, **more}
 
 
-def command_of(name: str, parameters: Mapping[str, Any]) -> list[str]:
-    """``fittingroom run name --param ...`` with this interpreter."""
+def command_of(name: str, parameters: Mapping[str, Any], first: str = "") -> list[str]:
+    """``fittingroom run name --param ...`` with this interpreter, which does ``first`` before anything else."""
     words = [
         f"{key}={value if isinstance(value, str | Path) else json.dumps(value)}" for key, value in parameters.items()
     ]
-    code = ON_ONE_CORE + "from fittingroom.cli import main; main(sys.argv[1:])"
+    code = ON_ONE_CORE + first + "\nfrom fittingroom.cli import main; main(sys.argv[1:])"
     options = [part for word in words for part in ("--param", word)]
     return [sys.executable, "-c", code, "run", name, *options]
 
 
 def run_flow(
-    name: str, parameters: Mapping[str, Any], environment: Mapping[str, str]
+    name: str, parameters: Mapping[str, Any], environment: Mapping[str, str], first: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run a flow to its end."""
     return subprocess.run(
-        command_of(name, parameters), env=dict(environment), capture_output=True, text=True, timeout=SECONDS
+        command_of(name, parameters, first), env=dict(environment), capture_output=True, text=True, timeout=SECONDS
     )
 
 
@@ -93,4 +93,6 @@ def kill_flow_when(
 
 def records(workspace: Workspace) -> dict[str, int]:
     """The cached steps: name of each record -> its time of change."""
-    return {p.name: p.stat().st_mtime_ns for p in workspace.cache.glob("*") if p.name != "digests.json"}
+    return {
+        p.name: p.stat().st_mtime_ns for p in workspace.cache.glob("*") if p.name != "digests.json" and p.name[0] != "."
+    }

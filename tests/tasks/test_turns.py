@@ -1,16 +1,17 @@
-"""Trainings in turn: in the order given, so many at a time."""
+"""Trainings in turn: in the order given, so many at a time; tasks that share something one after another."""
 
 from __future__ import annotations
 
 import threading
 import time
 from functools import partial
+from typing import Any
 
 import pytest
 from prefect import flow, task
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from tasks.turns import in_turn
+from tasks.turns import OneAfterAnother, in_turn
 
 STARTED: list[str] = []
 RUNNING = 0
@@ -54,3 +55,16 @@ def test_two_at_a_time_in_order_and_a_failure_is_handed_out_too() -> None:
     assert sorted(STARTED[:2]) == ["broken", "segmenter"]
     assert STARTED[2:] == ["navy", "red"]
     assert MOST == 2
+
+
+def test_a_task_waits_for_those_that_held_what_it_holds() -> None:
+    waits: dict[str, list[Any]] = {}
+    line = OneAfterAnother()
+
+    def submit(name: str, before: list[Any]) -> Any:
+        waits[name] = before
+        return name
+
+    for name, hosts in {"first": "a", "other": "b", "both": "ab", "files": "", "last": "b"}.items():
+        assert line.start(hosts, partial(submit, name)) == name
+    assert waits == {"first": [], "other": [], "both": ["first", "other"], "files": [], "last": ["both"]}

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from fittingroom.errors import FittingroomError, MissingInputError, SettingError, WeightsRejected
+from fittingroom.errors import FittingroomError, MissingInputError, SettingError, StorageUnavailable, WeightsRejected
+from fittingroom.training import jobs, weights
 from fittingroom.training.device import choose_device, choose_precision
 from fittingroom.training.jobs import run_job
 from fittingroom.training.progress import Progress, ProgressFile, history
@@ -105,6 +107,33 @@ def test_a_job_that_refuses_raises_the_same_error(tmp_path: Path, job_module: st
 def test_a_killed_job_names_the_signal_and_the_log(tmp_path: Path, job_module: str) -> None:
     with pytest.raises(FittingroomError, match=r"signal 9.*job\.log"):
         run_job(job_module, tmp_path / "job", {"do": "die"}, threads=1)
+
+
+def test_a_job_that_dies_of_a_full_disk_says_so(
+    tmp_path: Path, job_module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "is_full", lambda _: True)
+    with pytest.raises(StorageUnavailable, match=r"no space left on the disk of .*job: the training stopped"):
+        run_job(job_module, tmp_path / "job", {"do": "die"}, threads=1)
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ("Error while serializing: I/O error: No space left on device (os error 28)", StorageUnavailable),
+        ("Error while serializing: I/O error: Permission denied (os error 13)", SafetensorError),
+    ],
+)
+def test_weights_that_do_not_fit_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, error: type[Exception]
+) -> None:
+    def save_file(*_: object) -> None:
+        raise SafetensorError(said)
+
+    monkeypatch.setattr(weights, "save_file", save_file)
+    with pytest.raises(error, match=r"no space left on the disk of .*w\.safetensors|Permission denied"):
+        save_weights(tmp_path / "w.safetensors", "style", {}, {})
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="parent-death signals are Linux's")

@@ -1,0 +1,72 @@
+"""A style's training as a flow, really trained on tiny pictures: from nothing, or from a champion's weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from fittingroom.styles.choose import AvailableStyle
+from fittingroom.styles.registry import Registry, style_model
+from fittingroom.training.weights import read_weights, save_weights
+from fittingroom.translation.networks import build_generator
+from fittingroom.translation.predict import KIND
+from fittingroom.translation.settings import StyleSettings, preset
+from fittingroom.workspace import Workspace
+from flows.parameters import TrainStyleParameters
+from flows.train_style import train_style
+from tests.translation.style_builders import GREYS, TINY, write_garments
+
+pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.slow]
+
+SETTINGS = TINY | {"epochs": 1, "steps_per_epoch": 2, "sample_steps": 2}
+COLOURS = {"bright-red": (185, 25, 35), "blue": (40, 60, 170), "crimson": (165, 22, 40)}
+LAB = {"bright-red": (39.5, 60.0, 39.0), "blue": (29.0, 27.0, -58.0)}
+
+
+def serve(place: Workspace, name: str, seed: int, lab: tuple[float, float, float], settings: StyleSettings) -> Path:
+    """Let random weights serve as the style ``name``."""
+    torch.manual_seed(seed)
+    weights = place.root / f"{name}.safetensors"
+    save_weights(weights, KIND, build_generator(settings).state_dict(), settings.to_json())
+    tags = AvailableStyle(name, "red", "solid", "vest", lab).to_tags()
+    registry = Registry(place)
+    version = registry.register(style_model(name), weights, {}, {"target": name}, settings.to_json(), tags)
+    registry.promote(style_model(name), version.version, "for a test")
+    return weights
+
+
+def distance(place: Workspace, other: Path) -> float:
+    """Mean difference between the parameters that were trained and those in a file."""
+    trained = read_weights(place.training(style_model("crimson")) / "weights.safetensors", KIND).tensors
+    before = read_weights(other, KIND).tensors
+    parts = [
+        (trained[name] - before[name]).abs().mean() for name in before if name.endswith("weight") and before[name].ndim
+    ]
+    return float(torch.stack(parts).mean())
+
+
+def test_a_style_starts_from_the_champion_that_looks_most_alike(tmp_path: Path) -> None:
+    place = Workspace(tmp_path / "w")
+    write_garments(place.prepared("people-garments"), 8, GREYS)
+    write_garments(place.prepared("crimson"), 6, [COLOURS["crimson"]])
+    settings = preset("demo").with_overrides(**SETTINGS)
+    weights = {name: serve(place, name, seed, lab, settings) for seed, (name, lab) in enumerate(LAB.items())}
+    larger = preset("demo").with_overrides(**SETTINGS | {"filters": 8})
+    serve(place, "same-red", 9, (36.0, 55.0, 33.0), larger)
+
+    def train(from_nearest: bool) -> str:
+        parameters = TrainStyleParameters(
+            workspace=place.root, style="crimson", category="vest", pattern="solid", preset="demo", settings=SETTINGS,
+            from_nearest=from_nearest, device="cpu",
+        )  # fmt: skip
+        return str(train_style(parameters)["value"]["model"])
+
+    assert train(from_nearest=True) == "style-crimson"
+    near, far = distance(place, weights["bright-red"]), distance(place, weights["blue"])
+    assert near < 0.1 * far, "two steps away from the red one's weights, though same-red, of another size, is nearer"
+
+    train(from_nearest=False)
+    assert distance(place, weights["bright-red"]) > 10 * near, "another start is another training"
+    assert len(Registry(place).versions("style-crimson")) == 2
