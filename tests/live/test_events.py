@@ -158,8 +158,12 @@ def test_a_failed_gate_sends_an_alert(served: Served) -> None:
     (event,) = served.events(GATE_FAILED)
     assert event["resource"]["prefect.resource.id"] == f"fittingroom.model.{model}"
     assert event["payload"]["version"] == 2
-    wait_until(lambda: served.mailbox.letters, "the alert was sent", 120, every=0.5)
-    (letter,) = served.mailbox.letters
+
+    def letters() -> list[dict[str, str]]:  # the retraining of the test before may have sent one too, having no catalog
+        return [one for one in served.mailbox.letters if one["subject"].endswith("did not pass its gate")]
+
+    wait_until(letters, "the alert was sent", 120, every=0.5)
+    (letter,) = letters()
     assert letter["subject"] == f"Fittingroom: {model} did not pass its gate"
     assert letter["body"] == f"Version 2 does not serve: {event['payload']['reasons']}"
     shown = served.ask("artifacts/filter", {"artifacts": {"key": {"any_": [f"gate-{model}"]}}})
