@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from fittingroom.settings import get_settings
 from fittingroom.training.jobs import run_job
 from fittingroom.training.progress import Listener
 from fittingroom.workspace import Workspace
@@ -107,6 +108,7 @@ def train_style(
     """Train one style's CycleGAN from folders of prepared pictures."""
     place = Workspace(Path(workspace))
     out = place.training(f"style-{name}")
+    kid_weights = get_settings().backbone_weights
     job = {
         "name": name,
         "source": [folder.path for folder in source],
@@ -115,6 +117,7 @@ def train_style(
         "settings": settings,
         "device": device,
         "warm_start": warm_start.path if warm_start else None,
+        "kid_weights": str(kid_weights.absolute()) if kid_weights else None,
     }
     result = run_job("fittingroom.translation.train", out, job, _listener(name), threads)
     weights = Path(result["weights"])
