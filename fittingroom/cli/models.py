@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from fittingroom.styles.admission import Admission
+    from fittingroom.training.progress import Listener, Progress
 
 train_app = typer.Typer(
     help="Train the segmenter or a style; a killed training goes on where it was.", no_args_is_help=True
@@ -59,7 +61,7 @@ def train_segmenter_command(
     chosen = segmenter_preset(preset).with_overrides(parse_settings(settings or []))
     folder = out or Workspace(installation.workspace).training("segmenter")
     ready = dataset_folder(dataset)
-    with own_folder(folder, remark), progress_bar("segmenter", quiet=as_json) as listener:
+    with own_folder(folder, remark), _followed("segmenter", folder, chosen.to_json(), as_json) as listener:
         training = train_segmenter(
             ready,
             folder,
@@ -106,7 +108,7 @@ def train_style_command(
     check_name(name, "style")
     chosen = style_preset(preset).with_overrides(**parse_settings(settings or []))
     folder = out or Workspace(installation.workspace).training(f"style-{name}")
-    with own_folder(folder, remark), progress_bar(name, quiet=as_json) as listener:
+    with own_folder(folder, remark), _followed(f"style-{name}", folder, chosen.to_json(), as_json) as listener:
         training = train_style(
             name,
             source,
@@ -126,6 +128,22 @@ def train_style_command(
         open_registry(), style, training.weights, training.metrics, preset, digests, chosen.to_json()
     )
     return _finish(training.weights, training.metrics, admission, as_json)
+
+
+@contextmanager
+def _followed(model: str, folder: Path, settings: Mapping[str, object], quiet: bool) -> Iterator[Listener]:
+    """A training's listener: a bar on stderr, and MLflow where that is on."""
+    from fittingroom.settings import get_settings
+    from fittingroom.tracking import tracked
+
+    registry = open_registry() if get_settings().track_trainings else None
+    with tracked(model, folder, settings, registry) as curves, progress_bar(model, quiet) as bar:
+
+        def tell(progress: Progress) -> None:
+            bar(progress)
+            curves(progress)
+
+        yield tell
 
 
 @evaluate_app.command("segmenter")
