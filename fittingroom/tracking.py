@@ -103,12 +103,15 @@ class _Tracked:
             try:
                 self._write(waiting)
                 waiting.clear()
-                if ended and self._run_id is not None:
-                    run_id, status = self._run_id, self._status
-                    self.registry.track(lambda client, _: client.set_terminated(run_id, status))
+                if ended and self._run_id:
+                    self.registry.track(self._end)
             except Exception as error:  # noqa: BLE001  whatever it is, the training is worth more than its curves
                 self._say(str(error))
                 del waiting[:-MOST_WAITING]
+
+    def _end(self, client: MlflowClient, _: str) -> None:
+        assert self._run_id is not None
+        client.set_terminated(self._run_id, self._status)
 
     def _take(self, waiting: list[Progress]) -> bool:
         """Collect events for `WRITE_SECONDS`, or to the end of the training (True)."""

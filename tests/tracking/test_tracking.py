@@ -84,9 +84,13 @@ def test_curves_sheets_and_settings_are_there_while_it_learns(registry: Registry
 
 
 def test_a_stopped_training_goes_on_in_its_own_run(registry: Registry, folder: Path) -> None:
-    with pytest.raises(RuntimeError), tracked("style-red", folder, SETTINGS, registry) as listen:
-        listen(event(1))
-        raise RuntimeError("the machine went away")
+    def stopped() -> None:
+        with tracked("style-red", folder, SETTINGS, registry) as listen:
+            listen(event(1))
+            raise RuntimeError("the machine went away")
+
+    with pytest.raises(RuntimeError, match="went away"):
+        stopped()
     first = run_in(folder)
     assert run_of(registry, folder).info.status == "FAILED"
     with tracked("style-red", folder, SETTINGS, registry) as listen:
