@@ -104,7 +104,6 @@ def cyclegan(
         for network in (*compiled.generators, *compiled.discriminators):
             network.compile()
         sides["compiled"] = lambda: compiled.step(batch, batch, 1, False)
-    times = in_turns(sides, rounds, place)
     report: dict[str, Any] = {"filters": filters, "threads": threads, "chosen": choose_precision("auto", place)}
     times = in_turns(sides, rounds, place)
     report |= {"times": times, "peak_gigabytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2)}
