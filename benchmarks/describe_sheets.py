@@ -5,9 +5,10 @@
 
 GARMENTS holds photos of single garments. ``draw`` takes those that `benchmarks/describe.py` was never fitted on (they
 are not in describe_labels.csv), cuts them out, and writes sheets of 36 with number, colour and pattern under each, and
-``OUT/described.csv``. A person writes down for each file what is right: columns ``file``, ``colours`` (every basic name
-that a person would let pass, joined by "/") and ``pattern`` (empty where none of the six is clear). ``judge`` describes
-the photos anew and prints the share that is right and what was taken for what, as JSON.
+``OUT/described.csv``. A person writes down for each file what is right: columns ``file``, ``split`` (``tune`` for those that
+borders and thresholds may be set by, ``report`` for those that they may not), ``colours`` (every basic name that a person
+would let pass, joined by "/") and ``pattern`` (empty where none of the six is clear). ``judge`` describes the photos of a
+split anew and prints the share that is right and what was taken for what, as JSON.
 """
 
 from __future__ import annotations
@@ -74,10 +75,10 @@ def draw(
 
 
 @app.command()
-def judge(judged: Path, garments: Path) -> None:
+def judge(judged: Path, garments: Path, split: Annotated[str, typer.Option(help="report or tune.")] = "report") -> None:
     """How much of what the describer says now is right by the judgements in a file."""
     with judged.open(encoding="utf-8") as file:
-        said = {row["file"]: row for row in csv.DictReader(file)}
+        said = {row["file"]: row for row in csv.DictReader(file) if row["split"] == split}
     colours: list[tuple[str, str, bool]] = []
     patterns: list[tuple[str, str, bool]] = []
     for path, _, description in described([garments / name for name in said]):

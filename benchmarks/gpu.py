@@ -64,9 +64,9 @@ def pack(
     source: Annotated[Path, typer.Option(help="Prepared pictures of any garments.")],
     style: Annotated[list[str], typer.Option(help="NAME=FOLDER of a style's prepared pictures; repeat.")],
     backbone_weights: Annotated[Path | None, typer.Option(help="MobileNetV2's ImageNet weights.")] = None,
-    side: Annotated[int, typer.Option(help="Short side of the photos, at most.")] = 480,
-    quality: Annotated[int, typer.Option(help="Of JPEG and WebP.")] = 82,
-    garments: Annotated[int, typer.Option(help="At most, of each folder of prepared pictures.")] = 600,
+    side: Annotated[int, typer.Option(help="Short side of the photos, at most.")] = 448,
+    quality: Annotated[int, typer.Option(help="Of JPEG and WebP.")] = 75,
+    garments: Annotated[int, typer.Option(help="At most, of each folder of prepared pictures.")] = 500,
 ) -> None:
     """Everything a training needs, in one file."""
     styles = {}

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from safetensors.torch import load_file, save
 
 from fittingroom.errors import InputError, MissingInputError
 from fittingroom.images import encode_jpeg, encode_png, list_images, read_rgb, read_rgba, resize
@@ -43,7 +44,7 @@ def pack(
         dataset: a dataset folder (selection.json, train.json, validation.json).
         source: prepared pictures of any garments.
         styles: prepared pictures of each style by its name.
-        backbone: weights that the segmenter starts from where COCO's cannot be downloaded.
+        backbone: weights (kept in half precision) that the segmenter starts from where COCO's cannot be downloaded.
         side: photos get this short side, in pixels, where they are larger.
         quality: of the JPEGs.
         most_garments: of each folder of prepared pictures, mirrored twins not counted.
@@ -82,12 +83,15 @@ def pack(
             for path in originals:
                 add(f"{name}/{path.stem}.webp", _webp(path, quality))
         if backbone is not None:
-            add(BACKBONE, backbone.read_bytes())
+            halved = {
+                name: tensor.half() if tensor.is_floating_point() else tensor
+                for name, tensor in load_file(str(backbone)).items()
+            }
+            add(BACKBONE, save(halved))
     if size > MOST_BYTES:
         out.unlink()
-        raise InputError(
-            f"pack: expected at most {MOST_BYTES / 1e6:.0f} MB, got {size / 1e6:.1f}: lower side or quality"
-        )
+        most, got = f"{MOST_BYTES / 1e6:.0f} MB", f"{size / 1e6:.1f} MB"
+        raise InputError(f"pack: expected at most {most}, got {got}: lower --side, --quality or --garments")
     return size
 
 
