@@ -5,9 +5,9 @@
 
 GARMENTS holds photos of single garments. ``draw`` takes those that `benchmarks/describe.py` was never fitted on (they
 are not in describe_labels.csv), cuts them out, and writes sheets of 36 with number, colour and pattern under each, and
-``OUT/described.csv``. A person writes down for each file what is right: columns ``file``, ``split`` (``tune`` for those that
-borders and thresholds may be set by, ``report`` for those that they may not), ``colours`` (every basic name that a person
-would let pass, joined by "/") and ``pattern`` (empty where none of the six is clear). ``judge`` describes the photos of a
+``OUT/described.csv``. A person writes down what is right: columns ``file``, ``split`` (``tune`` for those that borders
+and thresholds may be set by, ``report`` for those that they may not), ``colours`` (every basic name that a person would
+let pass, joined by "/") and ``pattern`` (empty where none of the six is clear). ``judge`` describes the photos of a
 split anew and prints the share that is right and what was taken for what, as JSON.
 """
 
