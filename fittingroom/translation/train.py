@@ -40,7 +40,7 @@ from fittingroom.translation.sheets import write_sheet
 from fittingroom.translation.step import LOSS_NAMES, CycleGan
 from fittingroom.workspace import check_name, digest_file, digest_value
 
-CODE_VERSION = 2
+CODE_VERSION = 3
 """Raised when the same settings and data would no longer give the same weights."""
 SETBACK_RATE = 0.5
 SAMPLES = 6
