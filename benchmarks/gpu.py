@@ -145,7 +145,7 @@ class _HalfHour:
     def measure_steps(self) -> None:
         """A step of both models beside plain code, and the memory that CycleGAN's takes on each side alone."""
         limit = self.seconds * SHARES["benchmarks"]
-        filters = ["cyclegan", "--filters", "4" if self.tiny else "64"]
+        filters = ["cyclegan", *(["--filters", "4", "--side", "64"] if self.tiny else ["--filters", "64"])]
         mask_rcnn = ["segmenter", str(self.data / "dataset"), "--preset", "demo" if self.tiny else "cpu"]
         if self.backbone and not self.tiny:
             mask_rcnn += ["--backbone-weights", str(self.backbone)]

@@ -77,6 +77,7 @@ def ratios(times: dict[str, dict[str, float]], plain: str) -> dict[str, dict[str
 @app.command()
 def cyclegan(
     filters: Annotated[int, typer.Option(help="Of generators; discriminators have 64.")] = 64,
+    side: Annotated[int, typer.Option(help="Pixels of the pictures' side.")] = 256,
     rounds: Annotated[int, typer.Option(help="Counted steps of each side.")] = 5,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "cpu",
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
@@ -86,8 +87,8 @@ def cyclegan(
     torch.set_num_threads(threads)
     place = choose_device(device)
     batch = Batch(
-        torch.rand(1, 3, 256, 256, device=place) * 2 - 1,
-        torch.ones(1, 1, 256, 256, device=place),
+        torch.rand(1, 3, side, side, device=place) * 2 - 1,
+        torch.ones(1, 1, side, side, device=place),
         torch.zeros(1, 2, device=place),
     )
     settings = style_preset("recipe").with_overrides(filters=filters, channels_last=place.type == "cuda")
@@ -104,7 +105,12 @@ def cyclegan(
         for network in (*compiled.generators, *compiled.discriminators):
             network.compile()
         sides["compiled"] = lambda: compiled.step(batch, batch, 1, False)
-    report: dict[str, Any] = {"filters": filters, "threads": threads, "chosen": choose_precision("auto", place)}
+    report: dict[str, Any] = {
+        "filters": filters,
+        "side": side,
+        "threads": threads,
+        "chosen": choose_precision("auto", place),
+    }
     times = in_turns(sides, rounds, place)
     report |= {"times": times, "peak_gigabytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2)}
     if "plain" in sides and len(sides) > 1:
