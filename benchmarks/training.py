@@ -2,30 +2,37 @@
 
     python benchmarks/training.py cyclegan [--filters 32] [--rounds 5] [--device cpu] [--threads 2]
     python benchmarks/training.py waiting SOURCE TARGET [--preset cpu]
+    python benchmarks/training.py segmenter DATASET [--preset cpu] [--steps 4] [--backbone-weights FILE]
     python benchmarks/training.py segmenter-evaluation WEIGHTS DATASET [--photos 40]
 
 ``cyclegan``: a step at 256, batch 1, 9 blocks, without identity loss, against `benchmarks/plain_cyclegan.py`; ours in
-float32 and in the precision it chooses by itself. Seconds are wall clock, ``cpu_seconds`` what all threads used, which
-other work on the machine disturbs less; ratios are plain over ours, of medians.
+float32 and in the precision it chooses by itself, on a GPU also compiled. ``segmenter``: steps of Mask R-CNN with their
+loading, against torchvision's reference loop (`benchmarks/plain_segmenter.py`). Seconds are wall clock, ``cpu_seconds``
+what all threads used, which other work on the machine disturbs less; ratios are plain over ours, of medians.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import resource
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import torch
 import typer
 from plain_cyclegan import PlainCycleGan
+from plain_segmenter import PlainTraining, load_batches, plain_evaluation
 
+from fittingroom.segmentation.dataset import EpochBatches, read_split
+from fittingroom.segmentation.evaluate import compare_photos
+from fittingroom.segmentation.predict import Segmenter
+from fittingroom.segmentation.scores import average_precisions
+from fittingroom.segmentation.settings import preset as segmenter_preset
+from fittingroom.segmentation.train import _Training, train_one_epoch
 from fittingroom.training.accelerators import new_accelerator
 from fittingroom.training.device import choose_device, choose_precision
 from fittingroom.translation.dataset import Batch, Domain, Unpaired, list_pictures
@@ -70,17 +77,18 @@ def ratios(times: dict[str, dict[str, float]], plain: str) -> dict[str, dict[str
 @app.command()
 def cyclegan(
     filters: Annotated[int, typer.Option(help="Of generators; discriminators have 64.")] = 64,
+    side: Annotated[int, typer.Option(help="Pixels of the pictures' side.")] = 256,
     rounds: Annotated[int, typer.Option(help="Counted steps of each side.")] = 5,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "cpu",
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
-    only: Annotated[str, typer.Option(help="plain, float32 or chosen: this side alone, for its peak memory.")] = "",
+    only: Annotated[str, typer.Option(help="plain, float32, chosen, compiled: one side, for its memory.")] = "",
 ) -> None:
     """A step of CycleGAN."""
     torch.set_num_threads(threads)
     place = choose_device(device)
     batch = Batch(
-        torch.rand(1, 3, 256, 256, device=place) * 2 - 1,
-        torch.ones(1, 1, 256, 256, device=place),
+        torch.rand(1, 3, side, side, device=place) * 2 - 1,
+        torch.ones(1, 1, side, side, device=place),
         torch.zeros(1, 2, device=place),
     )
     settings = style_preset("recipe").with_overrides(filters=filters, channels_last=place.type == "cuda")
@@ -92,8 +100,18 @@ def cyclegan(
         if only in ("", name):
             model = CycleGan(settings, new_accelerator(place, precision))
             sides[name] = lambda model=model: model.step(batch, batch, 1, False)
+    if place.type == "cuda" and only in ("", "compiled"):
+        compiled = CycleGan(settings, new_accelerator(place, choose_precision("auto", place)))
+        for network in (*compiled.generators, *compiled.discriminators):
+            network.compile()
+        sides["compiled"] = lambda: compiled.step(batch, batch, 1, False)
+    report: dict[str, Any] = {
+        "filters": filters,
+        "side": side,
+        "threads": threads,
+        "chosen": choose_precision("auto", place),
+    }
     times = in_turns(sides, rounds, place)
-    report: dict[str, Any] = {"filters": filters, "threads": threads, "chosen": choose_precision("auto", place)}
     report |= {"times": times, "peak_gigabytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2)}
     if "plain" in sides and len(sides) > 1:
         report["times_as_fast"] = ratios(times, "plain")
@@ -135,6 +153,65 @@ def waiting(
 
 
 @app.command()
+def segmenter(
+    dataset: Path,
+    preset: Annotated[str, typer.Option(help="Sizes.")] = "cpu",
+    steps: Annotated[int, typer.Option(help="Steps of each side in a round.")] = 4,
+    rounds: Annotated[int, typer.Option(help="Counted rounds.")] = 3,
+    backbone_weights: Annotated[Path | None, typer.Option(help="Where weights start from.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "cpu",
+    threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
+) -> None:
+    """A step of Mask R-CNN with its loading; figures are of one step."""
+    torch.set_num_threads(threads)
+    place = choose_device(device)
+    with tempfile.TemporaryDirectory(prefix="fittingroom-") as folder:
+        runs = {
+            name: _prepared(dataset, Path(folder) / name, preset, precision, backbone_weights, device)
+            for name, precision in (("float32", "no"), ("chosen", "auto"))
+        }
+        ours = runs["float32"]
+        data, settings = ours.data, ours.settings
+        start = {name: tensor.clone() for name, tensor in ours.network.state_dict().items()}
+        runs["chosen"].network.load_state_dict(start)
+        plain = PlainTraining(settings, start, place)
+        epochs = dict.fromkeys(("plain", "float32", "chosen", "data"), -1)
+
+        def turn(name: str) -> None:
+            """The last steps of an epoch: the same photos for every side in a round."""
+            epochs[name] += 1
+            batches = EpochBatches(data.photos, settings.batch_size, settings.seed, epochs[name]).batches
+            done = max(len(batches) - steps, 0)
+            if name == "plain":
+                plain.steps(data, batches[done:])
+            elif name == "data":
+                for _ in load_batches(data, batches[done:], settings):
+                    pass
+            else:
+                train_one_epoch(runs[name], epochs[name], done)
+
+        turns = in_turns({name: lambda name=name: turn(name) for name in epochs}, rounds, place)
+    times = {name: {kind: round(value / steps, 4) for kind, value in row.items()} for name, row in turns.items()}
+    loading = times.pop("data")
+    report = {"preset": preset, "batch_size": settings.batch_size, "threads": threads, "times": times}
+    report |= {"loading": loading, "times_as_fast": ratios(times, "plain")}
+    report["waiting_share_at_most"] = round(loading["seconds"] / times["chosen"]["seconds"], 4)
+    if place.type == "cuda":
+        report["gpu_peak_gigabytes"] = round(torch.cuda.max_memory_allocated(place) / 1e9, 2)
+    print(json.dumps(report, indent=2))
+
+
+def _prepared(dataset: Path, out: Path, preset: str, precision: str, start: Path | None, device: str) -> _Training:
+    """A training of ours before its first step, with no end and no checkpoint in sight."""
+    endless = {"precision": precision, "max_minutes": 0.0, "epochs": 1000, "checkpoint_seconds": 1e6}
+    settings = segmenter_preset(preset).with_overrides(endless)
+    splits = [read_split(dataset, split) for split in ("train", "validation")]
+    training = _Training(dataset, out, settings, *splits, None, start, device)
+    training._prepare()
+    return training
+
+
+@app.command()
 def segmenter_evaluation(
     weights: Path,
     dataset: Path,
@@ -142,11 +219,6 @@ def segmenter_evaluation(
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 2,
 ) -> None:
     """The evaluation, against torchvision's way: masks pasted whole, encoded one by one, COCOeval for each kind."""
-    from fittingroom.segmentation.dataset import read_split
-    from fittingroom.segmentation.evaluate import compare_photos
-    from fittingroom.segmentation.predict import Segmenter
-    from fittingroom.segmentation.scores import average_precisions
-
     torch.set_num_threads(threads)
     segmenter = Segmenter.load(weights, "cpu")
     # Refining masks is ours alone: the same maths is without.
@@ -161,67 +233,6 @@ def segmenter_evaluation(
 
     times = in_turns({"plain": lambda: plain_evaluation(segmenter, some), "ours": ours}, 1, torch.device("cpu"))
     print(json.dumps({"photos": len(some), "times": times, "times_as_fast": ratios(times, "plain")}, indent=2))
-
-
-def plain_evaluation(segmenter: Any, photos: list[Any]) -> float:
-    """What torchvision's references/detection do in ``evaluate`` and ``CocoEvaluator``, for boxes and masks."""
-    from pycocotools import mask as coder
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-    from torchvision.models.detection.image_list import ImageList
-    from torchvision.models.detection.roi_heads import paste_masks_in_image
-
-    from fittingroom import masks
-    from fittingroom.boxes import xyxy_to_xywh
-    from fittingroom.images import read_rgb
-
-    annotations: list[dict[str, Any]] = []
-    results: list[dict[str, Any]] = []
-    for photo in photos:
-        for garment in photo.garments:
-            drawn = masks.from_polygons(garment.polygons, photo.height, photo.width)
-            box = masks.bounding_box(drawn)
-            if box is None:
-                continue
-            annotations.append(
-                {
-                    "id": len(annotations) + 1,
-                    "image_id": photo.image_id,
-                    "category_id": 1,
-                    "segmentation": coder.encode(np.asfortranarray(drawn.astype(np.uint8))),
-                    "bbox": list(xyxy_to_xywh(box)),
-                    "area": int(drawn.sum()),
-                    "iscrowd": 0,
-                }
-            )
-        image = read_rgb(photo.path)
-        with torch.inference_mode():
-            tensor = segmenter._tensor(image)
-            size = (tensor.shape[1], tensor.shape[2])
-            normal = segmenter.model.transform.normalize(tensor)
-            batch = ImageList(segmenter.model.transform.batch_images([normal], size_divisible=32), [size])
-            features = segmenter.model.backbone(batch.tensors)
-            proposals, _ = segmenter.model.rpn(batch, features)
-            detection = segmenter.model.roi_heads(features, proposals, batch.image_sizes)[0][0]
-            ratio = torch.tensor([image.shape[1] / size[1], image.shape[0] / size[0]] * 2)
-            boxes = detection["boxes"] * ratio
-            pasted = paste_masks_in_image(detection["masks"], boxes, (image.shape[0], image.shape[1])) > 0.5
-        for mask, box, score in zip(pasted, boxes.tolist(), detection["scores"].tolist(), strict=True):
-            encoded = coder.encode(np.asfortranarray(mask[0].numpy().astype(np.uint8)))
-            result = {"image_id": photo.image_id, "category_id": 1, "score": score}
-            results.append(result | {"bbox": list(xyxy_to_xywh(tuple(box))), "segmentation": encoded})
-    coco = COCO()
-    images = [{"id": photo.image_id, "height": photo.height, "width": photo.width} for photo in photos]
-    coco.dataset = {"images": images, "annotations": annotations, "categories": [{"id": 1}]}
-    with contextlib.redirect_stdout(io.StringIO()):
-        coco.createIndex()
-        for kind, other in (("bbox", "segmentation"), ("segm", "bbox")):
-            shown = [{key: value for key, value in result.items() if key != other} for result in results]
-            evaluation = COCOeval(coco, coco.loadRes(shown), kind)
-            evaluation.evaluate()
-            evaluation.accumulate()
-            evaluation.summarize()
-    return float(evaluation.stats[0])
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ The library's map (each part is usable alone; nothing here knows of Prefect, and
 ``tryon``              the ten steps from photo to picture
 ``sample``             the rendered sample world, so that all of it runs offline
 ``app``                the try-on page
+``tracking``           a training's curves, sheets and settings in MLflow while it learns
 ``retention``          personal pictures are deleted when their time has come
 ``cli``                the command line
 ``doctor``             what is installed, reachable and missing

@@ -25,6 +25,9 @@ class Settings(BaseSettings):
     tracking_uri: str | None = Field(
         None, description="MLflow tracking and registry URI; the default is an SQLite file in the workspace"
     )
+    track_trainings: bool = Field(
+        True, description="write a training's curves, sheets and settings to MLflow while it learns"
+    )
     retention_days: float = Field(
         30.0, gt=0, description="days that personal pictures and what the Prefect UI shows of them are kept"
     )

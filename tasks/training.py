@@ -6,14 +6,15 @@ import os
 from pathlib import Path
 from typing import Any
 
+from fittingroom.settings import get_settings
+from fittingroom.styles.registry import SEGMENTER, Registry, style_model
+from fittingroom.tracking import tracked
 from fittingroom.training.jobs import run_job
-from fittingroom.training.progress import Listener
 from fittingroom.workspace import Workspace
 from tasks import watching
 from tasks.artifacts import ProgressBar, artifact_key, picture_rows, show_figures, show_markdown, to_all
 from tasks.caching import Content, Made, step
 
-SEGMENTER = "segmenter"
 OVERLAYS = 6
 """Held-out photos shown with the garments found on them."""
 
@@ -46,8 +47,13 @@ def style_settings(preset: str, overrides: dict[str, Any], seed: int) -> dict[st
     return load(preset).with_overrides(**{"seed": seed, **overrides}).to_json()
 
 
-def _listener(name: str) -> Listener:
-    return to_all(ProgressBar(artifact_key("training", name), name), watching.listener(name))
+def _run(module: str, place: Workspace, model: str, name: str, job: dict[str, Any], threads: int) -> dict[str, Any]:
+    """The job's result; its progress goes to Prefect, to MLflow and to whoever watches."""
+    out, installation = place.training(model), get_settings()
+    registry = Registry(installation.tracking_uri or place) if installation.track_trainings else None
+    with tracked(model, out, job["settings"], registry) as curves:
+        bar = ProgressBar(artifact_key("training", name), name)
+        return run_job(module, out, job, to_all(bar, watching.listener(name), curves), threads)
 
 
 @step("train segmenter", version=1, run_name="train segmenter", beside=("device", "threads"))
@@ -69,7 +75,7 @@ def train_segmenter(
         "backbone_weights": backbone.path if backbone else None,
         "device": device,
     }
-    result = run_job("fittingroom.segmentation.train", out, job, _listener(SEGMENTER), threads)
+    result = _run("fittingroom.segmentation.train", place, SEGMENTER, SEGMENTER, job, threads)
     weights = Path(result["weights"])
     figures = {name: value for name, value in result.get("metrics", {}).items() if isinstance(value, int | float)}
     show_figures(artifact_key("training", SEGMENTER, "figures"), figures, "Segmenter: figures of its training")
@@ -106,7 +112,8 @@ def train_style(
 ) -> Made:
     """Train one style's CycleGAN from folders of prepared pictures."""
     place = Workspace(Path(workspace))
-    out = place.training(f"style-{name}")
+    out = place.training(style_model(name))
+    kid_weights = get_settings().backbone_weights
     job = {
         "name": name,
         "source": [folder.path for folder in source],
@@ -115,8 +122,9 @@ def train_style(
         "settings": settings,
         "device": device,
         "warm_start": warm_start.path if warm_start else None,
+        "kid_weights": str(kid_weights.absolute()) if kid_weights else None,
     }
-    result = run_job("fittingroom.translation.train", out, job, _listener(name), threads)
+    result = _run("fittingroom.translation.train", place, style_model(name), name, job, threads)
     weights = Path(result["weights"])
     metrics = {key: float(value) for key, value in result["metrics"].items()}
     value = {"weights": place.relative(weights), "metrics": metrics, "folder": place.relative(out)}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from fittingroom.styles.admission import Admission
+    from fittingroom.training.progress import Listener, Progress
 
 train_app = typer.Typer(
     help="Train the segmenter or a style; a killed training goes on where it was.", no_args_is_help=True
@@ -59,7 +61,7 @@ def train_segmenter_command(
     chosen = segmenter_preset(preset).with_overrides(parse_settings(settings or []))
     folder = out or Workspace(installation.workspace).training("segmenter")
     ready = dataset_folder(dataset)
-    with own_folder(folder, remark), progress_bar("segmenter", quiet=as_json) as listener:
+    with own_folder(folder, remark), _followed("segmenter", folder, chosen.to_json(), as_json) as listener:
         training = train_segmenter(
             ready,
             folder,
@@ -106,8 +108,18 @@ def train_style_command(
     check_name(name, "style")
     chosen = style_preset(preset).with_overrides(**parse_settings(settings or []))
     folder = out or Workspace(installation.workspace).training(f"style-{name}")
-    with own_folder(folder, remark), progress_bar(name, quiet=as_json) as listener:
-        training = train_style(name, source, target, folder, chosen, listener, warm_start, installation.device)
+    with own_folder(folder, remark), _followed(f"style-{name}", folder, chosen.to_json(), as_json) as listener:
+        training = train_style(
+            name,
+            source,
+            target,
+            folder,
+            chosen,
+            listener,
+            warm_start,
+            installation.device,
+            kid_weights=installation.backbone_weights,
+        )
     if not into_registry:
         return _finish(training.weights, training.metrics, None, as_json)
     style = measured_style(name, list_images(target), category or "", pattern or "")
@@ -116,6 +128,22 @@ def train_style_command(
         open_registry(), style, training.weights, training.metrics, preset, digests, chosen.to_json()
     )
     return _finish(training.weights, training.metrics, admission, as_json)
+
+
+@contextmanager
+def _followed(model: str, folder: Path, settings: Mapping[str, object], quiet: bool) -> Iterator[Listener]:
+    """A training's listener: a bar on stderr, and MLflow where that is on."""
+    from fittingroom.settings import get_settings
+    from fittingroom.tracking import tracked
+
+    registry = open_registry() if get_settings().track_trainings else None
+    with tracked(model, folder, settings, registry) as curves, progress_bar(model, quiet) as bar:
+
+        def tell(progress: Progress) -> None:
+            bar(progress)
+            curves(progress)
+
+        yield tell
 
 
 @evaluate_app.command("segmenter")
@@ -156,12 +184,19 @@ def evaluate_style_command(
     target: Annotated[Path | None, typer.Option(help="Prepared pictures of the style, to compare with.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Style weights instead of the champion.")] = None,
     sheet: Annotated[Path | None, typer.Option(help="Write a before/after sheet (PNG).")] = None,
+    kid_weights: Annotated[
+        Path | None,
+        typer.Option(help="For KID to --target: MobileNetV2's ImageNet weights (safetensors) or Inception's (.pth)."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Colour difference, structure, leak and pattern of a style on given garments."""
+    """Colour difference, structure, leak, pattern, cycle error and KID of a style on given garments."""
     from fittingroom.errors import InputError, MissingInputError
     from fittingroom.images import list_images
+    from fittingroom.settings import get_settings
+    from fittingroom.translation.dataset import original_pictures
     from fittingroom.translation.evaluate import StyleTarget, evaluate_style
+    from fittingroom.translation.kid import kernel_distance
 
     files = list_images(images)
     if not files:
@@ -172,12 +207,21 @@ def evaluate_style_command(
         if champion is None:
             raise MissingInputError("style", name, "no champion in the registry; name a file with --weights")
         weights = registry.weights_path(champion)
-    style_target = StyleTarget.of_pictures(list_images(target)) if target else None
-    report = evaluate_style(weights, files, style_target, sheet)
+    if kid_weights is not None and target is None:
+        raise InputError("--kid-weights: expected --target as well, the pictures that KID is to, got none")
+    style_target, distance, said = None, None, "KID is left out: it wants the style's pictures, --target"
+    if target is not None:
+        own = list_images(target)
+        style_target = StyleTarget.of_pictures(own)
+        distance, said = kernel_distance(original_pictures(own), kid_weights, get_settings().backbone_weights)
+    report = evaluate_style(weights, files, style_target, sheet, get_settings().device, distance)
+    report.notes.append(said)
     if as_json:
         print_json(report.to_json())
-    else:
-        _print_figures(report.metrics)
+        return 0
+    _print_figures(report.metrics)
+    for note in report.notes:
+        remark(note)
     return 0
 
 

@@ -20,6 +20,9 @@ __all__ = ["StyleDescription", "colour_name", "describe_garment"]
 _SIDE = 160
 _SAMPLES = 1200
 """Pixels whose colours are named."""
+_WHITE_SHARE, _BLACK_SHARE = 0.3, 0.25
+"""A pattern mostly grey, with so much white or black, is white in the shade or black in the light: borders set on the
+``tune`` split of benchmarks/describe_judged.csv."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,22 @@ def describe_garment(image_rgb: RGB, mask: Mask) -> StyleDescription:
         middle = np.median(lab, axis=0)
         colour = colour_name(middle)
     else:
-        colour = colours[0][0]
+        colour = _main_colour(colours)
         middle = np.median(lab[names == colour], axis=0)
     lightness, a, b = (round(float(value), 2) for value in middle)
     return StyleDescription(colour, (lightness, a, b), pattern, confidence, colours)
+
+
+def _main_colour(shares: list[tuple[ColourName, float]]) -> ColourName:
+    """What a person names a patterned garment after: the largest share, unless that is grey between white and black."""
+    main = shares[0][0]
+    if main != "grey":
+        return main
+    share = dict(shares)
+    white, black = share.get("white", 0.0), share.get("black", 0.0)
+    if white >= _WHITE_SHARE and white >= black:
+        return "white"
+    return "black" if black >= _BLACK_SHARE else main
 
 
 def colour_shares(image_rgb: RGB, mask: Mask) -> list[tuple[ColourName, float]]:

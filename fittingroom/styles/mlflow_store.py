@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +95,17 @@ def _experiment(client: MlflowClient, name: str, location: str | None) -> Experi
     if experiment is None:
         raise FittingroomError(f"registry: the experiment {name!r} was deleted; restore it in MLflow")
     return experiment
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """A JSON value as MLflow's parameters: ``{"optimizer": {"lr": 0.1}}`` gives ``optimizer.lr``."""
+    found: dict[str, str] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value if isinstance(value, str) else json.dumps(value)
+    return found
 
 
 def log_file(client: MlflowClient, run_id: str, name: str, path: Path) -> None:

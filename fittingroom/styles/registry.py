@@ -27,6 +27,7 @@ from fittingroom.settings import get_settings
 from fittingroom.styles.mlflow_store import (
     create_once,
     experiment_in,
+    flat,
     is_storage_error,
     log_file,
     one_line,
@@ -36,9 +37,11 @@ from fittingroom.styles.mlflow_store import (
 from fittingroom.styles.versions import (
     CHAMPION,
     DIGEST_TAG,
+    HISTORY_TAG,
     RECORD_TAG,
     SEGMENTER,
     ModelVersion,
+    champions_in_turn,
     content_digest,
     read_versions,
     style_model,
@@ -52,7 +55,6 @@ __all__ = ["SEGMENTER", "ModelVersion", "Registry", "content_digest", "style_mod
 
 WEIGHTS_NAME = "weights.safetensors"
 
-_HISTORY_TAG = "fittingroom.champions"
 _HISTORY_KEPT = 50
 _SNAPSHOT_FORMAT = 1
 
@@ -132,7 +134,7 @@ class Registry:
         """Versions that were promoted and not rolled back, oldest first; the last is the champion."""
         if not self.versions(model):
             return []
-        return self._do(lambda client: _history(client, model))
+        return self._do(lambda client: champions_in_turn(client, model))
 
     def weights_path(self, version: ModelVersion) -> Path:
         """The version's weights as a local file, downloaded once where the registry is remote.
@@ -256,7 +258,7 @@ class Registry:
             self.version(model, version)
 
             def move(client: MlflowClient) -> None:
-                history = _history(client, model)
+                history = champions_in_turn(client, model)
                 if not history or history[-1] != version:
                     history.append(version)
                 self._set_champion(client, model, history)
@@ -278,7 +280,7 @@ class Registry:
                 raise MissingInputError("model", model, "known: " + (", ".join(self.models()) or "none"))
 
             def move(client: MlflowClient) -> int:
-                history = _history(client, model)
+                history = champions_in_turn(client, model)
                 if len(history) < 2:
                     raise InputError(f"{model}: expected a previous champion to go back to, there is none")
                 self._set_champion(client, model, history[:-1])
@@ -290,6 +292,11 @@ class Registry:
         """Put a note on a version in MLflow (a verdict's reasons, say)."""
         with self._writing():
             self._do(lambda client: client.set_model_version_tag(version.model, str(version.version), name, value))
+
+    def track(self, action: Callable[[MlflowClient, str], Result]) -> Result:
+        """Run ``action`` with MLflow's client and the experiment's id: for trainings (`fittingroom.tracking`)."""
+        with self._writing():
+            return self._do(lambda client: action(client, experiment_in(client, self._artifacts)))
 
     # How
 
@@ -317,7 +324,7 @@ class Registry:
             figures += [Metric(k, v, now, s) for k, line in curves.items() for s, v in line if math.isfinite(v)]
             for start in range(0, len(figures), 1000):
                 client.log_batch(run_id, metrics=figures[start : start + 1000])
-            params = {**_flat(record["recipe"]), **{f"digest.{k}": v for k, v in record["digests"].items()}}
+            params = {**flat(record["recipe"]), **{f"digest.{k}": v for k, v in record["digests"].items()}}
             client.log_batch(run_id, params=[Param(k[:250], v[:6000]) for k, v in list(params.items())[:100]])
             for name, path in artifacts.items():
                 log_file(client, run_id, name, path)
@@ -336,7 +343,7 @@ class Registry:
     @staticmethod
     def _set_champion(client: MlflowClient, model: str, history: list[int]) -> None:
         # The history first: a kill between the two leaves a history whose last is put right by the next promote.
-        client.set_registered_model_tag(model, _HISTORY_TAG, json.dumps(history[-_HISTORY_KEPT:]))
+        client.set_registered_model_tag(model, HISTORY_TAG, json.dumps(history[-_HISTORY_KEPT:]))
         client.set_registered_model_alias(model, CHAMPION, str(history[-1]))
 
     def _all(self, model: str | None = None) -> list[ModelVersion]:
@@ -386,25 +393,6 @@ class Registry:
             return
         with locked(self._database.parent / "write.lock"):
             yield
-
-
-def _history(client: MlflowClient, model: str) -> list[int]:
-    registered = client.get_registered_model(model)
-    history = [int(number) for number in json.loads(registered.tags.get(_HISTORY_TAG, "[]"))]
-    champion = registered.aliases.get(CHAMPION)
-    if champion is not None and (not history or history[-1] != int(champion)):
-        history.append(int(champion))  # moved by hand in MLflow's own pages
-    return history
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    flat: dict[str, str] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value if isinstance(value, str) else json.dumps(value)
-    return flat
 
 
 def _made(folder: Path) -> Path:

@@ -19,6 +19,7 @@ SEGMENTER = "segmenter"
 STYLE_PREFIX = "style-"
 
 RECORD_TAG = "fittingroom.record"
+HISTORY_TAG = "fittingroom.champions"
 DIGEST_TAG = "fittingroom.content_digest"
 
 
@@ -89,3 +90,13 @@ def _version_of(found: MlflowVersion, champion: int | None) -> ModelVersion:
         source=found.source or "",
         **record,
     )
+
+
+def champions_in_turn(client: MlflowClient, model: str) -> list[int]:
+    """Versions of a model that were promoted and not rolled back, oldest first."""
+    registered = client.get_registered_model(model)
+    history = [int(number) for number in json.loads(registered.tags.get(HISTORY_TAG, "[]"))]
+    champion = registered.aliases.get(CHAMPION)
+    if champion is not None and (not history or history[-1] != int(champion)):
+        history.append(int(champion))  # moved by hand in MLflow's own pages
+    return history

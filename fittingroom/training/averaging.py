@@ -38,10 +38,6 @@ class WeightAverage:
                 self.tensors[name].copy_(value)
         torch._foreach_lerp_(averages, present, 1 - decay)
 
-    def copy_to(self, module: nn.Module) -> None:
-        """Put the average into ``module``."""
-        module.load_state_dict(self.tensors)
-
     def state_dict(self) -> dict[str, Any]:
         """For checkpoints."""
         return {"steps": self.steps, "tensors": self.tensors}

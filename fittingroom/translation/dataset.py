@@ -6,6 +6,7 @@ loader to wait for: the pictures lie on the device and a batch is a few slices o
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fittingroom.errors import InputError, MissingInputError
+from fittingroom.errors import ImageRejected, InputError, MissingInputError
 from fittingroom.images import RGB, flatten_on_white, list_images, read_rgba, resize
 from fittingroom.masks import Mask, from_white_surround
 from fittingroom.translation.networks import PALETTE
@@ -43,6 +44,16 @@ def read_prepared(path: Path, size: int) -> tuple[RGB, Mask]:
     image = flatten_on_white(rgba)
     mask = rgba[..., 3] >= 128
     return image, from_white_surround(image) if mask.all() else mask
+
+
+def original_pictures(paths: Sequence[Path], size: int = 256) -> list[RGB]:
+    """Those of ``paths`` that can be read, RGB on white, without mirrored twins."""
+    pictures = []
+    for path in paths:
+        if original_name(path) == path.stem:
+            with contextlib.suppress(ImageRejected):
+                pictures.append(read_prepared(path, size)[0])
+    return pictures
 
 
 def list_pictures(folders: Path | str | Sequence[Path | str], what: str, at_least: int) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from fittingroom.masks import Mask, bounding_box
 from fittingroom.styles.colours import ciede2000, srgb_to_lab
 from fittingroom.styles.describe import describe_garment
 from fittingroom.translation.dataset import read_prepared
+from fittingroom.translation.kid import KernelDistance
 from fittingroom.translation.predict import Translator
 from fittingroom.translation.sheets import write_sheet
 
@@ -79,8 +81,9 @@ class StyleReport:
     ``ciede2000_median`` is the median colour difference to the style, ``luminance_ssim`` the mean SSIM of relative
     lightness on the garment, ``fold_ssim`` the same blurred beyond any pattern (for a patterned style, which has to
     change fine lightness, both are the blurred one), ``leak`` the share (0..1) of the
-    network's own change that falls outside the mask, and ``pattern_recognised`` the share of outputs whose described
-    pattern is the wanted one.
+    network's own change that falls outside the mask, ``pattern_recognised`` the share of outputs whose described
+    pattern is the wanted one, ``cycle_error`` see `cycle_error`, and ``kid_...`` the distance of all outputs to the
+    style's pictures (`fittingroom.translation.kid`).
     """
 
     metrics: dict[str, float]
@@ -105,8 +108,11 @@ def evaluate_style(
     style_target: StyleTarget | None = None,
     sheet: Path | None = None,
     device: str = "auto",
+    distance: KernelDistance | None = None,
 ) -> StyleReport:
     """Measure a weights file on prepared pictures of garments.
+
+    Weights hold the generator that is served alone, so ``cycle_error`` is the one measured while it was trained.
 
     Args:
         weights: written by the training.
@@ -114,6 +120,7 @@ def evaluate_style(
         style_target: the colours to reach; None takes those the weights file carries.
         sheet: where to write a before/after PNG; None for none.
         device: auto, cpu, cuda or mps.
+        distance: KID to the style's pictures; None leaves it out.
 
     Raises:
         MissingInputError, WeightsRejected: no usable weights. InputError: no usable picture.
@@ -121,17 +128,27 @@ def evaluate_style(
     translator = Translator.load(weights, device)
     if style_target is None and "target" in translator.info:
         style_target = StyleTarget.from_json(translator.info["target"])
-    return evaluate_translator(translator, images, style_target, sheet)
+    report = evaluate_translator(translator, images, style_target, sheet, distance=distance)
+    trained = translator.info.get("metrics", {})
+    if "cycle_error" not in trained:
+        return report
+    report.notes.append("cycle_error is of the training's own held-out garments: weights hold generator_a_to_b alone")
+    return dataclasses.replace(report, metrics=report.metrics | {"cycle_error": trained["cycle_error"]})
 
 
 def evaluate_translator(
-    translator: Translator, images: Sequence[Path], style_target: StyleTarget | None, sheet: Path | None = None
+    translator: Translator,
+    images: Sequence[Path],
+    style_target: StyleTarget | None,
+    sheet: Path | None = None,
+    reverse: Translator | None = None,
+    distance: KernelDistance | None = None,
 ) -> StyleReport:
-    """`evaluate_style` for a translator that is loaded already."""
+    """`evaluate_style` for a translator that is loaded already; ``reverse`` goes back (`cycle_error`)."""
     rows: list[dict[str, Any]] = []
     before: list[RGB] = []
     after: list[RGB] = []
-    notes = ["KID is left out: its Inception weights cannot be had without a network"]
+    notes: list[str] = []
     for path in images:
         try:
             image, mask = read_prepared(path, translator.size)
@@ -143,14 +160,24 @@ def evaluate_translator(
             continue
         raw = translator.raw([image], [mask])[0]
         output = np.where(mask[..., None], raw, image)
-        rows.append({"file": Path(path).name} | measure(image, mask, raw, style_target))
+        figures = measure(image, mask, raw, style_target)
+        if reverse is not None:
+            figures["cycle_error"] = cycle_error(image, mask, reverse.raw([raw], [mask])[0])
+        rows.append({"file": Path(path).name} | figures)
         before.append(image)
         after.append(output)
     if not rows:
         raise InputError("evaluation: expected at least one picture of a garment, got none")
     if sheet is not None:
         write_sheet(sheet, before[:24], after[:24])
-    return StyleReport(_summary(rows), rows, sheet, notes)
+    metrics = _summary(rows)
+    if distance is not None:
+        kid = distance(after)
+        if kid is None:
+            notes.append(f"{distance.name} is left out: too few pictures")
+        else:
+            metrics[distance.name] = kid
+    return StyleReport(metrics, rows, sheet, notes)
 
 
 def measure(image: RGB, mask: Mask, output: RGB, style_target: StyleTarget | None) -> dict[str, float]:
@@ -169,6 +196,15 @@ def measure(image: RGB, mask: Mask, output: RGB, style_target: StyleTarget | Non
         if style_target.pattern is not None:
             row["pattern_recognised"] = float(describe_garment(output, mask).pattern == style_target.pattern)
     return row
+
+
+def cycle_error(image: RGB, mask: Mask, again: RGB) -> float:
+    """How far a picture that went to the style and back is from what it was: mean difference inside ``mask``, 0 to 1.
+
+    A style has few colours, so what the way back cannot know (the old colour) is part of it: compare styles trained
+    alike, not with 0.
+    """
+    return float(np.abs(again[mask].astype(np.float64) - image[mask]).mean() / 255)
 
 
 def score_of(metrics: Mapping[str, float]) -> float:
@@ -194,6 +230,9 @@ def _summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     if differences:
         metrics["ciede2000_median"] = float(np.median(differences))
         metrics["ciede2000_90"] = float(np.quantile(differences, 0.9))
+    cycles = [row["cycle_error"] for row in rows if "cycle_error" in row]
+    if cycles:
+        metrics["cycle_error"] = float(np.mean(cycles))
     recognised = [row["pattern_recognised"] for row in rows if "pattern_recognised" in row]
     if recognised:
         metrics["pattern_recognised"] = float(np.mean(recognised))

@@ -14,6 +14,7 @@ from fittingroom.masks import Mask, area, solidity
 from fittingroom.styles.colours import ciede2000
 from fittingroom.styles.describe import describe_garment
 from fittingroom.translation.dataset import original_name, read_prepared
+from fittingroom.translation.settings import StyleSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +24,30 @@ class Picture:
     path: Path
     image: RGB
     mask: Mask
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """Decoded pictures worth learning from, those kept from it, and why each other one was left out."""
+
+    source: list[Picture]
+    target: list[Picture]
+    held_out: list[Picture]
+    left_out: list[str]
+
+
+def choose_garments(
+    source: Sequence[Path], target: Sequence[Path], held_out: Sequence[Path], settings: StyleSettings
+) -> Chosen:
+    """Decode all pictures of a training and leave out what its settings call not worth learning from."""
+    whole = (settings.image_size, settings.min_cover, settings.min_solidity)
+    sources, faults = read_whole_garments(source, *whole)
+    held, _ = read_whole_garments(held_out, *whole)
+    targets, target_faults = read_whole_garments(target, *whole)
+    if settings.target_spread:
+        targets, other_colours = of_one_colour(targets, settings.target_spread, settings.min_pictures)
+        target_faults += other_colours
+    return Chosen(sources, targets, held, faults + target_faults)
 
 
 def fault_of(mask: Mask, min_cover: float, min_solidity: float) -> str | None:

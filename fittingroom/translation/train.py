@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
-import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
-from fittingroom.errors import InputError, MissingInputError, TrainingDiverged, WeightsRejected
+from fittingroom.errors import InputError, MissingInputError, TrainingDiverged
 from fittingroom.training.checkpoints import CheckpointFolder
 from fittingroom.training.device import choose_device, choose_precision
 from fittingroom.training.jobs import main_of_job
@@ -29,54 +27,25 @@ from fittingroom.translation.dataset import (
     digests,
     hold_out,
     list_pictures,
+    original_pictures,
 )
 from fittingroom.translation.evaluate import StyleTarget, evaluate_translator
+from fittingroom.translation.kid import kernel_distance
+from fittingroom.translation.outcome import StyleTraining, clear_other_training, finished, sheets_in
 from fittingroom.translation.predict import KIND, Translator
 from fittingroom.translation.schedule import has_identity_loss, learning_rate
-from fittingroom.translation.selection import of_one_colour, read_whole_garments
+from fittingroom.translation.selection import choose_garments
 from fittingroom.translation.settings import StyleSettings, preset
 from fittingroom.translation.sheets import write_sheet
 from fittingroom.translation.step import LOSS_NAMES, CycleGan
-from fittingroom.workspace import check_name, digest_file, digest_value, write_json
+from fittingroom.workspace import check_name, digest_file, digest_value
 
-CODE_VERSION = 2
+CODE_VERSION = 3
 """Raised when the same settings and data would no longer give the same weights."""
 SETBACK_RATE = 0.5
 SAMPLES = 6
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class StyleTraining:
-    """What a training produced.
-
-    Attributes:
-        weights: the file to serve. metrics: figures on held-out source pictures. sheets: before/after PNGs, oldest
-        first. already_done: nothing was trained, the same settings and data had been trained before.
-    """
-
-    name: str
-    weights: Path
-    metrics: dict[str, float]
-    settings: StyleSettings
-    identity: str
-    steps: int
-    sheets: list[Path] = field(default_factory=list)
-    already_done: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        """A JSON value."""
-        return {
-            "name": self.name,
-            "weights": str(self.weights),
-            "metrics": self.metrics,
-            "settings": self.settings.to_json(),
-            "identity": self.identity,
-            "steps": self.steps,
-            "sheets": [str(path) for path in self.sheets],
-            "already_done": self.already_done,
-        }
 
 
 @dataclass
@@ -113,6 +82,7 @@ def train_style(
     listener: Listener | None = None,
     warm_start: Path | None = None,
     device: str = "auto",
+    kid_weights: Path | None = None,
 ) -> StyleTraining:
     """Train the style ``name`` and write ``out/weights.safetensors``.
 
@@ -128,6 +98,7 @@ def train_style(
         listener: called with live progress.
         warm_start: weights of another style to start from; their networks must have the same shape.
         device: auto, cpu, cuda or mps.
+        kid_weights: MobileNetV2's ImageNet weights for the figure KID, where Inception's are not at hand.
 
     Raises:
         MissingInputError, InputError, SettingError: refused before any work.
@@ -138,22 +109,22 @@ def train_style(
     data = _list_data(source, target, settings)
     chosen_device = choose_device(device)
     identity = _identity(name, settings, data, warm_start)
-    finished = _finished(out, name, settings, identity)
-    if finished is not None:
-        return finished
+    earlier = finished(out, name, settings, identity)
+    if earlier is not None:
+        return earlier
     AcceleratorState._reset_state()
     accelerator = Accelerator(
         mixed_precision=choose_precision(settings.precision, chosen_device), cpu=chosen_device.type == "cpu"
     )
     if accelerator.is_main_process:
-        _clear_other_training(out, identity)
+        clear_other_training(out, identity)
     accelerator.wait_for_everyone()
     training = _Training(name, data, out, settings, accelerator, listener, warm_start)
     training.run()
-    metrics = training.finish(identity) if accelerator.is_main_process else {}
+    metrics = training.finish(identity, kid_weights) if accelerator.is_main_process else {}
     accelerator.wait_for_everyone()
     return StyleTraining(
-        name, out / "weights.safetensors", metrics, settings, identity, training.place.step, _sheets(out)
+        name, out / "weights.safetensors", metrics, settings, identity, training.place.step, sheets_in(out)
     )
 
 
@@ -176,43 +147,6 @@ def _identity(name: str, settings: StyleSettings, data: _Data, warm_start: Path 
             "warm_start": None if warm_start is None else digest_file(warm_start),
         }
     )
-
-
-def _finished(out: Path, name: str, settings: StyleSettings, identity: str) -> StyleTraining | None:
-    """The result of the same training when it had ended before, else None."""
-    weights = out / "weights.safetensors"
-    if not weights.is_file():
-        return None
-    try:
-        info = read_weights(weights, KIND).info
-    except WeightsRejected:
-        return None
-    if info.get("identity") != identity:
-        return None
-    return StyleTraining(
-        name, weights, info["metrics"], settings, identity, info["steps"], _sheets(out), already_done=True
-    )
-
-
-def _clear_other_training(out: Path, identity: str) -> None:
-    """Remove what a training with other settings or pictures left in ``out``."""
-    marker = out / "run.json"
-    try:
-        found = json.loads(marker.read_text(encoding="utf-8"))["identity"]
-    except (OSError, ValueError, KeyError):
-        found = None
-    if found != identity:
-        if (out / "checkpoints").exists() or found is not None:
-            log.warning("%s holds a training with other settings or pictures; starting anew", out)
-        for folder in ("checkpoints", "samples"):
-            shutil.rmtree(out / folder, ignore_errors=True)
-        for file in ("weights.safetensors", "best.safetensors", "progress.jsonl"):
-            (out / file).unlink(missing_ok=True)
-        write_json(marker, {"identity": identity})
-
-
-def _sheets(out: Path) -> list[Path]:
-    return sorted((out / "samples").glob("step-*.png"))
 
 
 class _Training:
@@ -257,24 +191,18 @@ class _Training:
     def _read(self, data: _Data) -> tuple[Domain, Domain]:
         """Decode all pictures; leave out what is not worth learning from, and say so in the log."""
         settings = self.settings
-        whole = (settings.image_size, settings.min_cover, settings.min_solidity)
-        source, faults = read_whole_garments(data.source, *whole)
-        held_out, _ = read_whole_garments(data.held_out, *whole)
-        target, target_faults = read_whole_garments(data.target, *whole)
-        if settings.target_spread:
-            target, other_colours = of_one_colour(target, settings.target_spread, settings.min_pictures)
-            target_faults += other_colours
-        for line in faults + target_faults:
+        chosen = choose_garments(data.source, data.target, data.held_out, settings)
+        for line in chosen.left_out:
             log.warning("left out: %s", line)
-        self.held_out = [picture.path for picture in held_out or source[: settings.held_out]]
-        shown = held_out or source
+        shown = chosen.held_out or chosen.source
+        self.held_out = [picture.path for picture in chosen.held_out or chosen.source[: settings.held_out]]
         self._samples = shown[:: max(len(shown) // SAMPLES, 1)][:SAMPLES]
-        self._targets = [picture.image for picture in target[:SAMPLES]]
-        self.style_target = StyleTarget.of_pictures([picture.path for picture in target], settings.image_size)
+        self._target = chosen.target
+        self.style_target = StyleTarget.of_pictures([picture.path for picture in chosen.target], settings.image_size)
         place = (settings.crop_size, settings.crop_cover, self.accelerator.device)
         return (
-            Domain([(picture.image, picture.mask) for picture in source], *place),
-            Domain([(picture.image, picture.mask) for picture in target], *place),
+            Domain([(picture.image, picture.mask) for picture in chosen.source], *place),
+            Domain([(picture.image, picture.mask) for picture in chosen.target], *place),
         )
 
     def _warm_start(self, path: Path) -> None:
@@ -363,8 +291,11 @@ class _Training:
         translator = self.translator()
         images = [picture.image for picture in self._samples]
         after = translator.translate_batch(images, [picture.mask for picture in self._samples])
-        write_sheet(self.out / "samples" / f"step-{self.place.step:09d}.png", images, after, self._targets, SAMPLES)
-        report = evaluate_translator(translator, self.held_out, self.style_target)
+        targets = [picture.image for picture in self._target[:SAMPLES]]
+        write_sheet(self.out / "samples" / f"step-{self.place.step:09d}.png", images, after, targets, SAMPLES)
+        back = Translator(self.model.generator_b_to_a, self.settings, self.accelerator.device)
+        report = evaluate_translator(translator, self.held_out, self.style_target, reverse=back)
+        self.model.generator_b_to_a.train()
         self.model.served.train(was_training)
         if report.score > self.place.best_score:
             self.place.best_score = report.score
@@ -381,23 +312,31 @@ class _Training:
         }
         save_weights(path, KIND, self.model.served.state_dict(), self.settings.to_json(), info)
 
-    def finish(self, identity: str) -> dict[str, float]:
+    def finish(self, identity: str, kid_weights: Path | None) -> dict[str, float]:
         """Make the best weights the ones to serve; returns their figures on held-out pictures."""
         best = self.out / "best.safetensors"
         weights = read_weights(best, KIND)
-        save_weights(
-            self.out / "weights.safetensors",
-            KIND,
-            weights.tensors,
-            weights.settings,
-            weights.info | {"identity": identity},
-        )
+        metrics = weights.info["metrics"] | self._distance(best, kid_weights)
+        info = weights.info | {"metrics": metrics, "identity": identity}
+        save_weights(self.out / "weights.safetensors", KIND, weights.tensors, weights.settings, info)
         best.unlink()
-        return dict(weights.info["metrics"])
+        return dict(metrics)
+
+    def _distance(self, weights: Path, kid_weights: Path | None) -> dict[str, float]:
+        """KID of the held-out pictures' translations; empty where no features for it are at hand."""
+        own = original_pictures([picture.path for picture in self._target], self.settings.image_size)
+        distance, remark = kernel_distance(own, backbone=kid_weights)
+        log.info("style %s: %s", self.name, remark)
+        if distance is None:
+            return {}
+        translator = Translator.load(weights, self.accelerator.device.type)
+        report = evaluate_translator(translator, self.held_out, None, distance=distance)
+        return {name: value for name, value in report.metrics.items() if name == distance.name}
 
 
 def run_job(job: Mapping[str, Any], listener: Listener) -> dict[str, Any]:
-    """Train as a job: ``{"name", "source", "target", "out", "settings" or "preset", "device", "warm_start"}``.
+    """Train as a job: ``{"name", "source", "target", "out", "settings" or "preset", "device", "warm_start",
+    "kid_weights"}``.
 
     ``settings`` are overrides of ``preset`` (the bare recipe when none is named).
     """
@@ -406,7 +345,7 @@ def run_job(job: Mapping[str, Any], listener: Listener) -> dict[str, Any]:
     except KeyError as error:
         raise InputError(f"job: expected the field {error.args[0]}, it is missing") from None
     settings = preset(job.get("preset") or "recipe").with_overrides(**(job.get("settings") or {}))
-    warm_start = job.get("warm_start")
+    warm_start, kid_weights = job.get("warm_start"), job.get("kid_weights")
     result = train_style(
         name,
         source,
@@ -416,6 +355,7 @@ def run_job(job: Mapping[str, Any], listener: Listener) -> dict[str, Any]:
         listener,
         None if warm_start is None else Path(warm_start),
         job.get("device") or "auto",
+        None if kid_weights is None else Path(kid_weights),
     )
     return result.to_json()
 

@@ -14,7 +14,7 @@ from fittingroom.cutout import Refused, cut_out
 from fittingroom.errors import NoGarmentFound
 from fittingroom.images import read_rgb
 from fittingroom.masks import from_polygons
-from fittingroom.styles.describe import describe_garment
+from fittingroom.styles.describe import _main_colour, describe_garment
 from fittingroom.styles.pattern_features import _correlation, pattern_features
 from fittingroom.styles.patterns import PATTERN_NAMES, load_model
 
@@ -144,3 +144,10 @@ def test_patterns_of_real_garments():
         right += describe_garment(cutout.rgba[..., :3], cutout.mask).pattern == row["pattern"]
     assert tried >= 0.7 * len(rows)
     assert right >= 0.85 * tried
+
+
+def test_grey_between_much_white_or_black_is_not_what_a_pattern_is_named_after() -> None:
+    assert _main_colour([("grey", 0.5), ("white", 0.4), ("black", 0.1)]) == "white"
+    assert _main_colour([("grey", 0.5), ("black", 0.4), ("white", 0.1)]) == "black"
+    assert _main_colour([("grey", 0.6), ("white", 0.2), ("black", 0.2)]) == "grey"
+    assert _main_colour([("red", 0.4), ("white", 0.35), ("grey", 0.25)]) == "red"

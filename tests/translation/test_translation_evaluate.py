@@ -15,6 +15,7 @@ from fittingroom.translation.evaluate import (
     QUANTILES,
     StyleTarget,
     colour_curve,
+    cycle_error,
     evaluate_translator,
     luminance_ssim,
     measure,
@@ -117,6 +118,30 @@ def test_the_report_leaves_out_what_cannot_be_read_and_says_so(tmp_path: Path) -
     json.dumps(report.to_json(), allow_nan=False)
     with pytest.raises(InputError, match="at least one picture"):
         evaluate_translator(translator, [paths[2]], target)
+
+
+def test_the_cycle_error_is_what_did_not_come_back_inside_the_mask(whole: np.ndarray) -> None:
+    image = np.full((SIZE, SIZE, 3), 100, np.uint8)
+    again = image.copy()
+    again[~whole] = 0
+    assert cycle_error(image, whole, again) == 0.0
+    again[whole] += 51
+    assert cycle_error(image, whole, again) == pytest.approx(0.2)
+
+
+def test_the_report_has_the_cycle_error_where_the_way_back_is_known(tmp_path: Path) -> None:
+    from torch import device
+
+    from fittingroom.translation.networks import build_generator
+
+    settings = preset("demo").with_overrides(image_size=SIZE, crop_size=None, filters=4, blocks=1)
+    there = Translator(build_generator(settings), settings, device("cpu"))
+    back = Translator(build_generator(settings, "b_to_a"), settings, device("cpu"))
+    paths = write_garments(tmp_path / "in", 3, REDS)
+    report = evaluate_translator(there, paths, None, reverse=back)
+    assert report.metrics["cycle_error"] == pytest.approx(np.mean([row["cycle_error"] for row in report.rows]))
+    assert 0 < report.metrics["cycle_error"] < 1
+    assert "cycle_error" not in evaluate_translator(there, paths, None).metrics
 
 
 def test_a_sheet_shows_each_output_below_its_input() -> None:

@@ -14,13 +14,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from style_builders import GREYS, REDS, TINY, garment, write_garments
+from torchvision.models import mobilenet_v2
 
 from fittingroom.errors import InputError, MissingInputError, TrainingDiverged, WeightsRejected
 from fittingroom.images import read_rgb
 from fittingroom.training.progress import Progress, ProgressFile
 from fittingroom.translation import train as train_module
+from fittingroom.translation.evaluate import evaluate_style
 from fittingroom.translation.predict import Translator
 from fittingroom.translation.settings import StyleSettings, preset
 from fittingroom.translation.step import CycleGan
@@ -57,6 +59,7 @@ def test_a_training_gives_weights_figures_sheets_and_progress(finished: tuple[St
     assert result.metrics["pictures"] == 2
     assert 0 <= result.metrics["ciede2000_median"] < 40
     assert result.metrics["leak"] == 0.0
+    assert 0 < result.metrics["cycle_error"] < 1
     assert [event.step for event in events] == [2, 4, 6, 8, 10, 12, 14, 15]
     assert events[-1].total_steps == 15
     assert (events[-1].epoch, events[-1].total_epochs) == (3, 3)
@@ -82,6 +85,28 @@ def test_weights_rebuild_the_network_and_turn_a_garment_red(finished: tuple[Styl
     )
     with pytest.raises(InputError, match="64"):
         translator.translate(image[:32], mask[:32])
+
+
+def test_what_only_the_training_can_measure_is_told_by_its_weights(
+    finished: tuple[StyleTraining, list[Progress]], folders: tuple[Path, Path]
+) -> None:
+    report = evaluate_style(finished[0].weights, sorted(folders[0].iterdir())[:3], device="cpu")
+    assert report.metrics["cycle_error"] == finished[0].metrics["cycle_error"]
+    assert any("generator_a_to_b alone" in note for note in report.notes)
+
+
+def test_a_training_ends_with_the_distance_to_the_styles_pictures(
+    folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+    backbone = tmp_path / "mobilenet_v2.safetensors"
+    save_file(mobilenet_v2().state_dict(), str(backbone))
+    write_garments(tmp_path / "source", 40, GREYS)
+    settings = SETTINGS.with_overrides(held_out=4, epochs=1, steps_per_epoch=2)
+    where = (tmp_path / "source", folders[1], tmp_path / "out", settings)
+    result = train_style("red-solid", *where, device="cpu", kid_weights=backbone)
+    assert "kid_mobilenet_v2" in result.metrics
+    assert Translator.load(result.weights, "cpu").info["metrics"] == result.metrics
 
 
 def test_white_on_white_is_coloured_too(finished: tuple[StyleTraining, list[Progress]]) -> None:
