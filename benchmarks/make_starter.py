@@ -12,6 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import torch
 import typer
 
@@ -33,12 +34,13 @@ def make(
     segmenter: Annotated[Path, typer.Option(help="A trained segmenter's weights.")],
     style: Annotated[list[str], typer.Option(help="name=weights; may be repeated.")],
     category: Annotated[list[str] | None, typer.Option(help="name=category; may be repeated.")] = None,
+    colour: Annotated[list[str] | None, typer.Option(help="name=colour, where it is not the mean's.")] = None,
 ) -> None:
     """Write the files and say how large they are."""
-    categories = dict(pair.split("=", 1) for pair in category or ())
+    categories, colours = (dict(pair.split("=", 1) for pair in pairs or ()) for pairs in (category, colour))
     _halve(segmenter, SEGMENTER, FOLDER / "segmenter.safetensors", {})
     for name, path in (pair.split("=", 1) for pair in style):
-        tags = _tags(name, Path(path), categories.get(name, ""))
+        tags = _tags(name, Path(path), categories.get(name, ""), colours.get(name))
         _halve(Path(path), STYLE, FOLDER / f"style-{name}.safetensors", {starter.TAGS: tags})
     sizes = {path.name: path.stat().st_size for path in sorted(FOLDER.glob("*.safetensors"))}
     print(sizes, f"{sum(sizes.values()):,} bytes in all")
@@ -54,11 +56,14 @@ def _halve(path: Path, kind: str, target: Path, more: dict[str, Any]) -> None:
     target.chmod(0o644)
 
 
-def _tags(name: str, path: Path, category: str) -> dict[str, str]:
-    """What a registered version of the style would be tagged with."""
+def _tags(name: str, path: Path, category: str, colour: str | None) -> dict[str, str]:
+    """What a registered version of the style would be tagged with. Of several colours ``colour`` names the main one."""
     target = StyleTarget.from_json(read_weights(path, STYLE).info["target"])
-    lab = tuple(float(value) for value in target.colours.mean(axis=0))
-    style = AvailableStyle(name, colour_name(lab), target.pattern or "", category, lab)  # type: ignore[arg-type]
+    colours = [lab for lab in target.colours if colour in (None, colour_name(lab))]
+    if not colours:
+        raise SystemExit(f"{name}: expected {colour} among its colours")
+    lab = tuple(float(value) for value in np.mean(colours, axis=0))
+    style = AvailableStyle(name, colour or colour_name(lab), target.pattern or "", category, lab)  # type: ignore[arg-type]
     return style.to_tags()
 
 
