@@ -22,6 +22,7 @@ The library's map (each part is usable alone; nothing here knows of Prefect, and
 ``translation``        CycleGAN: one per style
 ``styles``             colour and pattern of a garment, the registry, the gates
 ``tryon``              the ten steps from photo to picture
+``starter``            models that come with the package and answer until one's own serve
 ``sample``             the rendered sample world, so that all of it runs offline
 ``app``                the try-on page
 ``tracking``           a training's curves, sheets and settings in MLflow while it learns

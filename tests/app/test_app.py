@@ -21,6 +21,7 @@ from fittingroom.app import create_app
 from fittingroom.categories import CATEGORY_IDS
 from fittingroom.errors import StorageUnavailable
 from fittingroom.garment import Garment
+from fittingroom.starter import StarterModels
 from fittingroom.styles.choose import AvailableStyle
 
 STYLES = [
@@ -296,7 +297,15 @@ def test_the_line_is_short_and_ends(client: TestClient, models: Models) -> None:
     assert send(client, encoded()).status_code == 200
 
 
-def test_the_page_without_a_registry_says_what_to_do(tmp_path: Path) -> None:
+def test_the_page_without_a_registry_offers_the_starter_styles(tmp_path: Path) -> None:
+    with TestClient(create_app(tmp_path / "fresh")) as client:
+        page = client.get("/").text
+    assert all(style.name in page for style in StarterModels().styles())
+    assert not (tmp_path / "fresh").exists()
+
+
+def test_the_page_without_any_style_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fittingroom.starter.StarterModels", lambda: None)
     with TestClient(create_app(tmp_path / "fresh")) as client:
         response = client.get("/")
         assert response.status_code == 200
