@@ -36,13 +36,13 @@ THREADS = 2
 
 
 def picture(number: int) -> bytes:
-    """A small shirt on a plain ground, like no other: 128 x 112 pixels."""
+    """A small shirt on a plain ground, like no other: 160 x 140 pixels."""
     chance = np.random.default_rng(number)
-    image = np.full((128, 112, 3), 230, np.uint8)
+    image = np.full((160, 140, 3), 230, np.uint8)
     colour = tuple(int(value) for value in chance.integers(20, 170, 3))
-    cv2.rectangle(image, (30, 24), (82, 112), colour, -1)
-    cv2.rectangle(image, (14, 24), (98, 48), colour, -1)
-    x, y = (int(value) for value in chance.integers(34, 70, 2))
+    cv2.rectangle(image, (37, 24), (103, 140), colour, -1)
+    cv2.rectangle(image, (17, 24), (123, 56), colour, -1)
+    x, y = (int(value) for value in chance.integers(44, 88, 2))
     cv2.rectangle(image, (x, y), (x + 10, y + 10), tuple(int(value) for value in chance.integers(0, 120, 3)), -1)
     return encode_jpeg(image)
 
