@@ -122,7 +122,5 @@ def garment_ids(image: int, items: Iterable[str]) -> list[int]:
             number = int(digits[0]) if len(digits) == 1 and len(digits[0]) <= 3 else 0
         chosen.append(None if number in taken else number)
         taken.add(number)
-    if None not in chosen:
-        return [image * 1000 + number for number in chosen if number is not None]
     free = (number for number in range(999, 0, -1) if number not in taken)
     return [image * 1000 + (next(free) if number is None else number) for number in chosen]

@@ -110,8 +110,9 @@ def _choose(image: RGB, settings: CutoutSettings, finder: GarmentFinder | None) 
     if not found:
         if doubt:
             raise doubt
-        if finder is None and settings.minimum_confidence:  # 0 where a person has chosen the picture
-            _refuse_figure(image, plain.mask)
+        chosen_by_hand = not settings.minimum_confidence
+        if finder is None and not chosen_by_hand and is_figure(image, plain.mask):
+            raise Refused("person", "what stands out is somebody wearing it")
         return plain.mask, "plain", plain.confidence, ""
     best = max(found, key=lambda garment: garment.area)
     worn = is_worn(image, plain.mask, found)
@@ -121,11 +122,6 @@ def _choose(image: RGB, settings: CutoutSettings, finder: GarmentFinder | None) 
         # What stands out clearly is cut better by its own edges than by a finder that learnt from worn garments.
         return plain.mask, "plain", max(plain.confidence, best.score), best.category
     return _from_finder(image, found, settings)
-
-
-def _refuse_figure(image: RGB, mask: Mask) -> None:
-    if is_figure(image, mask):
-        raise Refused("person", "what stands out is somebody wearing it")
 
 
 def _why_doubtful(plain: PlainMask, settings: CutoutSettings) -> Refused | None:
@@ -155,9 +151,9 @@ def _from_finder(image: RGB, found: list[Garment], settings: CutoutSettings) -> 
     worn = any(g.group != best.group for g in others)
     if worn and settings.people == "refuse":
         raise Refused("person", "garments of several body parts: somebody wears them")
-    near = cv2.dilate(best.mask.astype(np.uint8), np.ones((_TOUCHING, _TOUCHING), np.uint8)) > 0
     rival = max((g for g in others if g.group == best.group), key=lambda g: g.area, default=None)
     if rival is not None and rival.area > settings.maximum_second_area * best.area:
+        near = cv2.dilate(best.mask.astype(np.uint8), np.ones((_TOUCHING, _TOUCHING), np.uint8)) > 0
         if rival.category_id == best.category_id and (near & rival.mask).any():
             raise Refused("doubtful_mask", "the finder sees it in pieces, and its background is not plain")
         raise Refused("several_garments", f"{best.category} and {rival.category} of like size")

@@ -16,6 +16,7 @@ from torchvision.models.detection import MaskRCNN_ResNet50_FPN_V2_Weights
 
 from fittingroom.errors import MissingInputError, WeightsRejected
 from fittingroom.segmentation.model import build_segmenter, is_folded
+from fittingroom.segmentation.predict import KIND
 from fittingroom.segmentation.settings import SegmenterSettings
 
 DOWNLOAD_TIMEOUT_SECONDS = 20.0
@@ -67,7 +68,7 @@ def _is_ours(file: Path) -> bool:
     """Whether ``file`` was written by a training of ours; anything wrong with it is found when it is read."""
     try:
         with safe_open(str(file), framework="pt") as opened:
-            return (opened.metadata() or {}).get("kind") == "segmenter"
+            return (opened.metadata() or {}).get("kind") == KIND
     except (SafetensorError, OSError):
         return False
 
