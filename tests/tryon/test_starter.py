@@ -65,6 +65,8 @@ def test_without_any_there_is_nothing(tmp_path: Path) -> None:
 
 
 def test_what_is_shipped_is_small_and_has_a_card() -> None:
+    assert StarterModels().segmenter()
+    assert StarterModels().styles()
     assert sum(path.stat().st_size for path in SHIPPED) <= 25_000_000
     card = (Path(fittingroom.starter.__file__).parent / "MODEL_CARD.md").read_text()
     for path in SHIPPED:
