@@ -42,7 +42,7 @@ from fittingroom.segmentation.start import find_start
 from fittingroom.training.device import choose_device
 from fittingroom.training.jobs import run_job
 from fittingroom.training.progress import Listener, Progress
-from fittingroom.training.weights import read_weights, save_weights
+from fittingroom.training.weights import halved, read_weights, save_weights
 from fittingroom.translation.settings import StyleSettings
 from fittingroom.translation.settings import preset as style_preset
 from fittingroom.workspace import write_bytes, write_json
@@ -240,9 +240,8 @@ class _HalfHour:
     def keep(self, name: str, kind: str, weights: Path) -> None:
         """The weights in half precision, in parts."""
         read = read_weights(weights, kind)
-        halved = {key: value.half() if value.dtype == torch.float32 else value for key, value in read.tensors.items()}
         half = weights.with_name("half.safetensors")
-        save_weights(half, kind, halved, read.settings, read.info)
+        save_weights(half, kind, halved(read.tensors), read.settings, read.info)
         whole = half.read_bytes()
         folder, names = self.out / "weights", []
         for number, start in enumerate(range(0, len(whole), PART_BYTES)):

@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save
 from fittingroom.errors import InputError, MissingInputError
 from fittingroom.images import encode_jpeg, encode_png, list_images, read_rgb, read_rgba, resize
 from fittingroom.segmentation.dataset import transform_polygon
+from fittingroom.training.weights import halved
 from fittingroom.translation.dataset import FLIPPED, original_name
 from fittingroom.workspace import write_bytes
 
@@ -83,11 +84,7 @@ def pack(
             for path in originals:
                 add(f"{name}/{path.stem}.webp", _webp(path, quality))
         if backbone is not None:
-            halved = {
-                name: tensor.half() if tensor.is_floating_point() else tensor
-                for name, tensor in load_file(str(backbone)).items()
-            }
-            add(BACKBONE, save(halved))
+            add(BACKBONE, save(halved(load_file(str(backbone)))))
     if size > MOST_BYTES:
         out.unlink()
         most, got = f"{MOST_BYTES / 1e6:.0f} MB", f"{size / 1e6:.1f} MB"

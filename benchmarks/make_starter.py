@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import torch
 import typer
 
 import fittingroom.starter as starter
 from fittingroom.segmentation.predict import KIND as SEGMENTER
 from fittingroom.styles.choose import AvailableStyle
 from fittingroom.styles.colours import colour_name
-from fittingroom.training.weights import read_weights, save_weights
+from fittingroom.training.weights import halved, read_weights, save_weights
 from fittingroom.translation.evaluate import StyleTarget
 from fittingroom.translation.predict import KIND as STYLE
 
@@ -50,9 +49,8 @@ def make(
 
 def _halve(path: Path, kind: str, target: Path, more: dict[str, Any]) -> None:
     file = read_weights(path, kind)
-    halved = {name: t.half() if t.dtype == torch.float32 else t for name, t in file.tensors.items()}
     kept = {key: file.info[key] for key in ("metrics", "name", "steps", "target") if key in file.info}
-    save_weights(target, kind, halved, file.settings, kept | more)
+    save_weights(target, kind, halved(file.tensors), file.settings, kept | more)
     target.chmod(0o644)
 
 

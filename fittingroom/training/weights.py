@@ -60,6 +60,11 @@ def save_weights(
             raise
 
 
+def halved(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors in half precision, for files that travel; whole numbers stay. `load_into` takes either."""
+    return {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+
+
 def read_weights(path: Path, kind: str) -> WeightsFile:
     """Read a file written by `save_weights`.
 

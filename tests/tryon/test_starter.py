@@ -16,7 +16,7 @@ from fittingroom.segmentation.predict import Segmenter
 from fittingroom.starter import TAGS, StarterModels
 from fittingroom.styles.choose import AvailableStyle
 from fittingroom.styles.registry import Registry, style_model
-from fittingroom.training.weights import read_weights, save_weights
+from fittingroom.training.weights import halved, read_weights, save_weights
 from fittingroom.translation import settings as translation_settings
 from fittingroom.translation.networks import build_generator
 from fittingroom.translation.predict import KIND as STYLE
@@ -29,8 +29,9 @@ SHIPPED = sorted(Path(fittingroom.starter.__file__).parent.glob("*.safetensors")
 
 def style_weights(path: Path, tags: dict[str, str] | None = None) -> Path:
     settings = translation_settings.preset("demo")
-    tensors = {name: tensor.half() for name, tensor in build_generator(settings).state_dict().items()}
-    save_weights(path, STYLE, tensors, settings.to_json(), {TAGS: tags} if tags else {})
+    save_weights(
+        path, STYLE, halved(build_generator(settings).state_dict()), settings.to_json(), {TAGS: tags} if tags else {}
+    )
     return path
 
 
