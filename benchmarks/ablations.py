@@ -41,7 +41,7 @@ STYLE_VARIANTS: dict[str, dict[str, Any]] = {
     "losses-not-masked": {"masked_losses": False},
     "no-luminance-term": {"luminance_weight": 0.0, "luminance_fine": 0.0},
     "no-fine-luminance": {"luminance_fine": 0.0},
-    "patterns-as-structure": {"luminance_patterns": True},
+    "patterns-not-structure": {"luminance_patterns": False},
     "transposed-convolution": {"resize_convolution": False},
     "no-ema": {"ema_decay": 0.0},
     "augmented-discriminators": {"augment_discriminators": True},
