@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
-from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.roi_heads import paste_masks_in_image
 
 from fittingroom import masks
@@ -90,13 +89,7 @@ def plain_evaluation(segmenter: Any, photos: list[Any]) -> float:
             )
         image = read_rgb(photo.path)
         with torch.inference_mode():
-            tensor = segmenter._tensor(image)
-            size = (tensor.shape[1], tensor.shape[2])
-            normal = segmenter.model.transform.normalize(tensor)
-            batch = ImageList(segmenter.model.transform.batch_images([normal], size_divisible=32), [size])
-            features = segmenter.model.backbone(batch.tensors)
-            proposals, _ = segmenter.model.rpn(batch, features)
-            detection = segmenter.model.roi_heads(features, proposals, batch.image_sizes)[0][0]
+            ((detection, size),) = segmenter.detect([image])
             ratio = torch.tensor([image.shape[1] / size[1], image.shape[0] / size[0]] * 2)
             boxes = detection["boxes"] * ratio
             pasted = paste_masks_in_image(detection["masks"], boxes, (image.shape[0], image.shape[1])) > 0.5

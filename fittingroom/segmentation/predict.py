@@ -73,6 +73,16 @@ class Segmenter:
         if not images:
             return []
         threshold = self.settings.score_threshold if score_threshold is None else score_threshold
+        return [
+            self._garments(detection, size, image, threshold)
+            for (detection, size), image in zip(self.detect(images), images, strict=True)
+        ]
+
+    @torch.inference_mode()
+    def detect(self, images: Sequence[RGB]) -> list[tuple[dict[str, Tensor], tuple[int, int]]]:
+        """What the network itself says of each photo: torchvision's boxes, labels, scores and small masks, and the
+        (height, width) that it looked at, in whose pixels the boxes are.
+        """
         tensors = [self._tensor(image) for image in images]
         # Not by calling the transform: outside training it would resize once more.
         normal = [self.model.transform.normalize(tensor) for tensor in tensors]
@@ -81,10 +91,7 @@ class Segmenter:
         features = self.model.backbone(batch.tensors)
         proposals, _ = self.model.rpn(batch, features)
         detections, _ = self.model.roi_heads(features, proposals, batch.image_sizes)
-        return [
-            self._garments(detection, size, image, threshold)
-            for detection, size, image in zip(detections, batch.image_sizes, images, strict=True)
-        ]
+        return list(zip(detections, sizes, strict=True))
 
     def _tensor(self, image: RGB) -> Tensor:
         height, width = working_size(image.shape[0], image.shape[1], self.settings)

@@ -29,12 +29,20 @@ class StyleFloors:
     """Share of change that falls outside the mask, 0 to 1. A hard limit: beating the champion does not excuse it."""
     pattern_recognised_at_least: float = 0.5
     """Share of results whose described pattern is the style's, 0 to 1; judged only where it was measured."""
+    cycle_error_at_most: float = 0.4
+    """Mean difference of a garment that went to the style and back, 0 to 1; judged only where it was measured. A way
+    back that learnt next to nothing has more: what the style's colours cannot carry makes 0.2 to 0.3 by itself."""
+    kid_mobilenet_v2_at_most: float = 0.9
+    """KID to the style's pictures by MobileNetV2's features; judged only where it was measured. Worn garments are some
+    0.6 from a shop's flat ones whatever their colour; the wrong style had 1.05 (docs/training.md)."""
 
     def __post_init__(self) -> None:
         _at_least("ciede2000_median_at_most", self.ciede2000_median_at_most, 0.0, math.inf)
         _at_least("luminance_ssim_at_least", self.luminance_ssim_at_least, -1.0, 1.0)
         _at_least("leak_at_most", self.leak_at_most, 0.0, 1.0)
         _at_least("pattern_recognised_at_least", self.pattern_recognised_at_least, 0.0, 1.0)
+        _at_least("cycle_error_at_most", self.cycle_error_at_most, 0.0, 1.0)
+        _at_least("kid_mobilenet_v2_at_most", self.kid_mobilenet_v2_at_most, 0.0, math.inf)
 
 
 @dataclass(frozen=True)
@@ -116,6 +124,7 @@ class _Rule:
     words: str
     better: Literal["lower", "higher"]
     floor: float
+    """Infinite: only the champion's figure is there to compare with."""
     hard: bool = False
     optional: bool = False
     smallest_gain: float = 0.0
@@ -141,8 +150,8 @@ def style_gate(
     floors: StyleFloors | None = None,
     champion_version: int | None = None,
 ) -> Verdict:
-    """Judge a style model by ``ciede2000_median``, ``luminance_ssim``, ``leak`` and, where it is given,
-    ``pattern_recognised``.
+    """Judge a style model by ``ciede2000_median``, ``luminance_ssim``, ``leak`` and, where they are given,
+    ``pattern_recognised``, ``cycle_error`` and KID. ``kid_inception`` has no floor: it is compared with the champion's.
     """
     floors = floors or StyleFloors()
     rules = [
@@ -168,6 +177,30 @@ def style_gate(
             floors.pattern_recognised_at_least,
             optional=True,
             smallest_gain=0.02,
+        ),
+        _Rule(
+            "cycle_error",
+            "error of the way to the style and back",
+            "lower",
+            floors.cycle_error_at_most,
+            optional=True,
+            smallest_gain=0.02,
+        ),
+        _Rule(
+            "kid_mobilenet_v2",
+            "distance to the style's pictures (KID, MobileNetV2)",
+            "lower",
+            floors.kid_mobilenet_v2_at_most,
+            optional=True,
+            smallest_gain=0.05,
+        ),
+        _Rule(
+            "kid_inception",
+            "distance to the style's pictures (KID, Inception)",
+            "lower",
+            math.inf,
+            optional=True,
+            smallest_gain=0.01,
         ),
     ]
     return _judge(rules, metrics, champion_metrics, champion_version)
@@ -215,7 +248,7 @@ def _judge(
     judged = [r for r in rules if math.isfinite(metrics.get(r.metric, math.nan))]
 
     above_floor = all(r.holds(metrics[r.metric]) for r in judged)
-    reasons = [r.sentence(metrics[r.metric]) for r in judged]
+    reasons = [r.sentence(metrics[r.metric]) for r in judged if math.isfinite(r.floor)]
     if champion_metrics is None:
         return Verdict(above_floor, reasons)
 

@@ -36,6 +36,8 @@ def test_above_the_floor_without_a_champion() -> None:
         ({"luminance_ssim": 0.54}, "0.54 is not at least 0.55"),
         ({"leak": 0.06}, "0.06 is not at most 0.05"),
         ({"pattern_recognised": 0.4}, "0.4 is not at least 0.5"),
+        ({"cycle_error": 0.41}, "back 0.41 is not at most 0.4"),
+        ({"kid_mobilenet_v2": 1.05}, "1.05 is not at most 0.9"),
     ],
 )
 def test_each_floor_stops_it_alone(change: dict[str, float], words: str) -> None:
@@ -76,6 +78,15 @@ def test_a_leak_is_not_excused_by_a_worse_champion() -> None:
 def test_above_the_floor_passes_beside_a_better_champion() -> None:
     champion = {"ciede2000_median": 3.0, "luminance_ssim": 0.9, "leak": 0.0}
     assert style_gate(GOOD, champion, FLOORS).passed
+
+
+def test_a_distance_without_a_floor_is_only_compared_with_the_champions() -> None:
+    assert style_gate(GOOD | {"kid_inception": 9.0}, floors=FLOORS).reasons == style_gate(GOOD, floors=FLOORS).reasons
+    poor = {"ciede2000_median": 20.0, "luminance_ssim": 0.5, "leak": 0.01, "kid_inception": 0.2}
+    nearer = style_gate(poor | {"kid_inception": 0.1}, poor, FLOORS, 1)
+    assert nearer.passed
+    assert any("KID, Inception) 0.1 is better than the champion (version 1)'s 0.2" in why for why in nearer.reasons)
+    assert not style_gate(poor | {"ciede2000_median": 15.0, "kid_inception": 0.3}, poor, FLOORS, 1).passed
 
 
 @pytest.mark.parametrize("value", [None, math.nan, math.inf])
