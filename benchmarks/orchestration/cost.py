@@ -12,6 +12,7 @@ it cached. Every side is a process of its own, so its peak memory is its own too
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import multiprocessing
 import os
@@ -20,7 +21,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ from fittingroom.images import encode_jpeg
 from fittingroom.manifest import Manifest
 from fittingroom.workspace import Workspace, write_bytes
 
-STYLE = "red-solid"
+STYLE, COLOUR = "red-solid", "red"
 THREADS = 2
 SHARD = 256
 SOURCE = 1000
@@ -71,7 +72,7 @@ def write_catalog(root: Path, images: int) -> Path:
         "styles:",
         f"  - name: {STYLE}",
         "    category: short sleeve top",
-        "    colour: red",
+        f"    colour: {COLOUR}",
         "    pattern: solid",
         "    sources:",
     ]
@@ -96,22 +97,27 @@ def megabytes() -> int:
 
 
 def in_a_process(side: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
-    """A side by itself: nothing of another one's memory, modules or server."""
+    """A side by itself: nothing of another one's memory or modules."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(side, *arguments).result()
 
 
-def crawl_once(root: Path) -> dict[str, Any]:
-    """The pictures as a crawl leaves them, under ``root/crawled``."""
-    place = Workspace(root / "crawled")
+@contextlib.contextmanager
+def served(place: Workspace, database: str = SQLITE) -> Iterator[None]:
+    """A server for the processes started meanwhile; it ends after them, for they send it their logs at their end."""
+    if database != SQLITE:
+        os.environ["PREFECT_API_DATABASE_CONNECTION_URL"] = database
     with LocalServer(place, port=0) as server:
         server.wait()
         use_server(server.api_url, place.prefect_home)
-        crawl = _flows(root, place)["crawl"]
-        took = seconds(crawl)
-    kept = len(Manifest.read(place.crawl(STYLE) / "manifest.jsonl").kept())
-    shutil.rmtree(place.prefect_home)
-    return {"crawl_seconds": took, "kept": kept}
+        yield
+    os.environ.pop("PREFECT_API_DATABASE_CONNECTION_URL", None)
+
+
+def crawl_once(root: Path, place: Workspace) -> dict[str, Any]:
+    """The pictures as a crawl leaves them."""
+    took = seconds(_flows(root, place)["crawl"])
+    return {"crawl_seconds": took, "kept": len(Manifest.read(place.crawl(STYLE) / "manifest.jsonl").kept())}
 
 
 def library_side(root: Path) -> dict[str, Any]:
@@ -119,12 +125,14 @@ def library_side(root: Path) -> dict[str, Any]:
     from fittingroom.cutout import CutoutSettings, cut_out_files
     from fittingroom.prepare import PrepareSettings, prepare_files
     from fittingroom.shards import Shard, plan_shards
+    from fittingroom.styles.suits import colour_test
 
     place = Workspace(root / "library")
-    crawled = place.crawl(STYLE)
+    crawled, suits = place.crawl(STYLE), colour_test(COLOUR)
 
     def work(shard: Shard) -> None:
-        rows = cut_out_files([place.root / name for name in shard.names], place.cutouts(STYLE), CutoutSettings())
+        files = [place.root / name for name in shard.names]
+        rows = cut_out_files(files, place.cutouts(STYLE), CutoutSettings(), accept=suits)
         files = [place.cutouts(STYLE) / row.path for row in rows if row.status == "kept"]
         prepare_files(files, place.prepared(STYLE), PrepareSettings())
 
@@ -137,27 +145,21 @@ def library_side(root: Path) -> dict[str, Any]:
     return {"seconds": seconds(everything), "peak_mb": megabytes()}
 
 
-def flow_side(root: Path, name: str, database: str, images: int, whole: bool) -> dict[str, Any]:
-    """prepare-garments three times, then the lifecycle twice, in workspace ``name``."""
-    place = Workspace(root / name)
-    if database != SQLITE:
-        os.environ["PREFECT_API_DATABASE_CONNECTION_URL"] = database
-    with LocalServer(place, port=0) as server:
-        server.wait()
-        use_server(server.api_url, place.prefect_home)
-        flows = _flows(root, place)
-        figures: dict[str, Any] = {"seconds": seconds(flows["prepare"]), "peak_mb": megabytes()}
-        prepared = len(list(place.prepared(STYLE).glob("*.png")))
-        figures["cached_seconds"] = seconds(flows["prepare"])
-        add_pictures(root, range(images, images + 1))
-        figures["crawl_one_new_seconds"] = seconds(flows["crawl"])
-        figures["one_new_seconds"] = seconds(flows["prepare"])
-        figures["prepared"] = [prepared, len(list(place.prepared(STYLE).glob("*.png")))]
-        if whole:
-            figures["lifecycle_seconds"] = seconds(flows["lifecycle"])
-            figures["lifecycle_cached_seconds"] = seconds(flows["lifecycle"])
-            figures["tried_on"] = len(list(place.tryon.rglob("*.png")))
-        figures["peak_mb_at_the_end"] = megabytes()
+def flow_side(root: Path, place: Workspace, images: int, whole: bool) -> dict[str, Any]:
+    """prepare-garments three times, then the lifecycle twice."""
+    flows = _flows(root, place)
+    figures: dict[str, Any] = {"seconds": seconds(flows["prepare"]), "peak_mb": megabytes()}
+    prepared = len(list(place.prepared(STYLE).glob("*.png")))
+    figures["cached_seconds"] = seconds(flows["prepare"])
+    add_pictures(root, range(images, images + 1))
+    figures["crawl_one_new_seconds"] = seconds(flows["crawl"])
+    figures["one_new_seconds"] = seconds(flows["prepare"])
+    figures["prepared"] = [prepared, len(list(place.prepared(STYLE).glob("*.png")))]
+    if whole:
+        figures["lifecycle_seconds"] = seconds(flows["lifecycle"])
+        figures["lifecycle_cached_seconds"] = seconds(flows["lifecycle"])
+        figures["tried_on"] = len(list(place.tryon.rglob("*.png")))
+    figures["peak_mb_at_the_end"] = megabytes()
     (root / "captured" / str(images // SOURCE) / f"{images}.jpg").unlink()
     return figures
 
@@ -207,14 +209,20 @@ def main() -> None:
         from fittingroom.sample.world import build_world
 
         build_world(root / "world")
-    report: dict[str, Any] = {"images": given.images} | in_a_process(crawl_once, root)
-    shutil.copytree(root / "crawled", root / "library")
+    crawled = Workspace(root / "crawled")
+    with served(crawled):
+        report: dict[str, Any] = {"images": given.images} | in_a_process(crawl_once, root, crawled)
+    shutil.rmtree(crawled.prefect_home)
+    shutil.copytree(crawled.root, root / "library")
     library = in_a_process(library_side, root)
     report["library"] = library | {"load": round(os.getloadavg()[0], 1)}
+    print(json.dumps(report), file=sys.stderr, flush=True)
     for database in given.database or [SQLITE]:
         name = database.split(":")[0].split("+")[0]
-        shutil.copytree(root / "crawled", root / name)
-        found = in_a_process(flow_side, root, name, database, given.images, not given.no_lifecycle)
+        place = Workspace(root / name)
+        shutil.copytree(crawled.root, place.root)
+        with served(place, database):
+            found = in_a_process(flow_side, root, place, given.images, not given.no_lifecycle)
         found["more_percent"] = round(100 * (found["seconds"] - library["seconds"]) / library["seconds"], 1)
         found["one_new_percent"] = round(100 * found["one_new_seconds"] / found["seconds"], 1)
         report[name] = found | {"load": round(os.getloadavg()[0], 1)}
