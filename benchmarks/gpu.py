@@ -17,7 +17,6 @@ MobileNetV2 on larger photos, from the backbone weights in the pack.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import platform
 import shutil
@@ -30,10 +29,10 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from gpu_pack import BACKBONE, unpack
+from gpu_pack import BACKBONE, join_parts, unpack, write_parts
 from gpu_pack import pack as write_pack
 
-from fittingroom.errors import FittingroomError, InputError
+from fittingroom.errors import FittingroomError
 from fittingroom.images import write_png
 from fittingroom.segmentation.evaluate import evaluate_segmenter, worst_sheet
 from fittingroom.segmentation.settings import SegmenterSettings
@@ -45,9 +44,8 @@ from fittingroom.training.progress import Listener, Progress
 from fittingroom.training.weights import halved, read_weights, save_weights
 from fittingroom.translation.settings import StyleSettings
 from fittingroom.translation.settings import preset as style_preset
-from fittingroom.workspace import write_bytes, write_json
+from fittingroom.workspace import write_json
 
-PART_BYTES = 16_000_000
 SHARES = {"benchmarks": 0.12, "segmenter": 0.48, "styles": 0.32}
 """Of the time; what is left is for figures and sheets."""
 HERE = Path(__file__).resolve().parent
@@ -111,12 +109,8 @@ def train(
 @app.command()
 def join(weights: Path, to: Path) -> None:
     """Put the parts together again, checked by digest."""
-    for name, entry in json.loads((weights / "parts.json").read_text(encoding="utf-8")).items():
-        whole = b"".join((weights / part).read_bytes() for part in entry["parts"])
-        if hashlib.sha256(whole).hexdigest() != entry["sha256"]:
-            raise InputError(f"{weights}: the parts of {name} are not those that were written")
-        write_bytes(to / name, whole)
-        print(to / name)
+    for path in join_parts(weights, to):
+        print(path)
 
 
 class _HalfHour:
@@ -126,7 +120,6 @@ class _HalfHour:
         self.out, self.data, self.device, self.backbone = out, data, device, backbone
         self.seconds, self.tiny, self.failed = 60 * minutes, device == "cpu", False
         self.report: dict[str, Any] = {"machine": _machine(), "minutes": minutes, "failed": {}}
-        self.parts: dict[str, Any] = {}
 
     @contextlib.contextmanager
     def part(self, name: str) -> Iterator[None]:
@@ -242,13 +235,7 @@ class _HalfHour:
         read = read_weights(weights, kind)
         half = weights.with_name("half.safetensors")
         save_weights(half, kind, halved(read.tensors), read.settings, read.info)
-        whole = half.read_bytes()
-        folder, names = self.out / "weights", []
-        for number, start in enumerate(range(0, len(whole), PART_BYTES)):
-            names.append(f"{name}.safetensors.part-{number:02d}")
-            write_bytes(folder / names[-1], whole[start : start + PART_BYTES])
-        self.parts[f"{name}.safetensors"] = {"parts": names, "sha256": hashlib.sha256(whole).hexdigest()}
-        write_json(folder / "parts.json", self.parts)
+        write_parts(self.out / "weights", f"{name}.safetensors", half.read_bytes())
 
     def log(self, line: str) -> None:
         """To the log and to who watches."""

@@ -1,10 +1,12 @@
-"""The data of a training in one small file for a GPU machine: photos made smaller, prepared garments as WebP.
+"""What goes to a GPU machine and comes back: the data of trainings in one small file, and weights in small parts.
 
-Packing runs where the data is; unpacking needs only what a bare GPU image has.
+Photos are made smaller and prepared garments become WebP. Packing runs where the data is; unpacking needs only what a
+bare GPU image has.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import shutil
@@ -22,9 +24,12 @@ from fittingroom.images import encode_jpeg, encode_png, list_images, read_rgb, r
 from fittingroom.segmentation.dataset import transform_polygon
 from fittingroom.training.weights import halved
 from fittingroom.translation.dataset import FLIPPED, original_name
-from fittingroom.workspace import write_bytes
+from fittingroom.workspace import write_bytes, write_json
 
 MOST_BYTES = 60_000_000
+PART_BYTES = 16_000_000
+PARTS = "parts.json"
+"""Beside the parts: each file's parts in order, and its SHA-256."""
 KEPT_FIELDS = ("id", "image_id", "category_id", "iscrowd", "style", "scale", "occlusion", "zoom_in", "viewpoint")
 BACKBONE = "backbone.safetensors"
 
@@ -106,6 +111,40 @@ def unpack(file: Path, out: Path) -> None:
         path.unlink()
 
 
+def write_parts(folder: Path, name: str, data: bytes) -> None:
+    """``data`` as files of at most 16 MB in ``folder``, beside those of other names."""
+    parts = _json(folder / PARTS) if (folder / PARTS).is_file() else {}
+    names = []
+    for number, start in enumerate(range(0, len(data), PART_BYTES)):
+        names.append(f"{name}.part-{number:02d}")
+        write_bytes(folder / names[-1], data[start : start + PART_BYTES])
+    parts[name] = {"parts": names, "sha256": hashlib.sha256(data).hexdigest()}
+    write_json(folder / PARTS, parts)
+
+
+def join_parts(folder: Path, to: Path) -> list[Path]:
+    """The files of `write_parts` whole again in ``to``.
+
+    Raises:
+        MissingInputError: no such folder, or a part is missing.
+        InputError: a name is a path, or the parts are not those that were written. Files joined before it stay.
+    """
+    written = []
+    for name, entry in _json(folder / PARTS, "list of parts").items():
+        for each in (name, *entry["parts"]):
+            if Path(each).name != each:
+                raise InputError(f"{folder / PARTS}: expected names of files, got {each!r}")
+        missing = [part for part in entry["parts"] if not (folder / part).is_file()]
+        if missing:
+            raise MissingInputError(f"part of {name}", folder / missing[0])
+        whole = b"".join((folder / part).read_bytes() for part in entry["parts"])
+        if hashlib.sha256(whole).hexdigest() != entry["sha256"]:
+            raise InputError(f"{folder}: the parts of {name} are not those that were written")
+        write_bytes(to / name, whole)
+        written.append(to / name)
+    return written
+
+
 def _smaller(annotation: dict[str, Any], scale: tuple[float, float]) -> dict[str, Any]:
     """The annotation on the resized photo, to a tenth of a pixel."""
     x, y = scale
@@ -125,7 +164,7 @@ def _webp(path: Path, quality: int) -> bytes:
     return data.getvalue()
 
 
-def _json(path: Path) -> Any:
+def _json(path: Path, what: str = "dataset file") -> Any:
     if not path.is_file():
-        raise MissingInputError("dataset file", path)
+        raise MissingInputError(what, path)
     return json.loads(path.read_text(encoding="utf-8"))
