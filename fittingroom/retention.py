@@ -1,7 +1,12 @@
-"""Personal pictures do not stay for ever: photos of people, what was made of them, and reports that show them."""
+"""Personal pictures do not stay for ever: photos of people, what was made of them, and reports that show them.
+
+Nor do the half-written files of processes that were killed.
+"""
 
 from __future__ import annotations
 
+import os
+import stat
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +50,26 @@ def find_expired(workspace: Workspace, days: float, now: float | None = None) ->
                 found.append(path)
                 size += facts.st_size
     return Expired(found, size)
+
+
+def find_leftovers(workspace: Workspace, now: float | None = None) -> Expired:
+    """Hidden temporary files of writers that were killed (`fittingroom.workspace.temporary_beside`), a day old or more.
+
+    Looked for in the whole workspace except the Prefect server's own folder; links are left alone.
+
+    Args:
+        now: seconds since 1970; the present moment by default.
+    """
+    limit = (time.time() if now is None else now) - DAY
+    found, size = [], 0
+    for root, folders, names in os.walk(workspace.root):
+        folders[:] = [name for name in folders if Path(root, name) != workspace.prefect_home]
+        for path in (Path(root, name) for name in names if name.startswith(".") and name.endswith(".tmp")):
+            facts = path.lstat()
+            if stat.S_ISREG(facts.st_mode) and facts.st_mtime < limit:
+                found.append(path)
+                size += facts.st_size
+    return Expired(sorted(found), size)
 
 
 def remove_expired(workspace: Workspace, expired: Expired) -> None:

@@ -1,4 +1,4 @@
-"""Clean up: personal pictures and artifacts that are older than the retention allows are deleted."""
+"""Clean up: personal pictures and artifacts that are older than the retention allows are deleted, and leftovers."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from prefect import flow
 
 from flows.parameters import CleanUpParameters
 from flows.timeouts import MINUTES
-from tasks.cleaning import remove_artifacts, remove_pictures
+from tasks.cleaning import remove_artifacts, remove_leftovers, remove_pictures
 
 
 @flow(name="clean-up", flow_run_name="clean up after {parameters.days:g} days", timeout_seconds=60 * MINUTES)
 def clean_up(parameters: CleanUpParameters) -> dict[str, int]:
-    """Delete photos of people, try-ons, reports and artifacts; counts of what went."""
+    """Delete photos of people, try-ons, reports, artifacts and what killed runs left half written; counts them."""
     return {
         **remove_pictures(str(parameters.place.root), parameters.days, parameters.only_say),
         **remove_artifacts(parameters.days, parameters.only_say),
+        **remove_leftovers(str(parameters.place.root), parameters.only_say),
     }

@@ -1,4 +1,4 @@
-"""Clean up: personal pictures that are older than they may be, and what the Prefect UI shows of them."""
+"""Clean up: personal pictures that are older than they may be, what the Prefect UI shows of them, and leftovers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from prefect import task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.sorting import ArtifactSort
 
-from fittingroom.retention import find_expired, remove_expired
+from fittingroom.retention import find_expired, find_leftovers, remove_expired
 from fittingroom.workspace import Workspace
 from tasks.artifacts import artifact_key, show_table
 
@@ -30,6 +30,16 @@ def remove_pictures(workspace: str, days: float, only_say: bool) -> dict[str, in
     if not only_say:
         remove_expired(place, expired)
     return {"pictures": len(expired.files), "picture_bytes": expired.bytes}
+
+
+@task(name="remove leftovers", task_run_name="remove leftovers of killed runs")
+def remove_leftovers(workspace: str, only_say: bool) -> dict[str, int]:
+    """Delete half-written files that no process is writing any more; with ``only_say`` count them only."""
+    place = Workspace(Path(workspace))
+    leftovers = find_leftovers(place)
+    if not only_say:
+        remove_expired(place, leftovers)
+    return {"leftovers": len(leftovers.files), "leftover_bytes": leftovers.bytes}
 
 
 @task(name="remove artifacts", task_run_name="remove artifacts older than {days:g} days")

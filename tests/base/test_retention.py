@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from fittingroom.errors import SettingError
-from fittingroom.retention import DAY, find_expired, remove_expired
+from fittingroom.retention import DAY, find_expired, find_leftovers, remove_expired
 from fittingroom.workspace import Workspace
 
 
@@ -61,3 +63,25 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
 def test_days_that_would_delete_everything_are_refused(tmp_path: Path, days: float) -> None:
     with pytest.raises(SettingError, match="retention_days"):
         find_expired(Workspace(tmp_path), days)
+
+
+def test_leftovers_of_killed_writers_go_after_a_day(tmp_path: Path) -> None:
+    place = Workspace(tmp_path / "w")
+    code = "import os, sys; from pathlib import Path; from fittingroom.workspace import temporary_beside\n"
+    code += "with temporary_beside(Path(sys.argv[1])) as path: path.write_bytes(b'12345'); os.kill(os.getpid(), 9)"
+    picture = place.prepared("red") / "a.png"
+    assert subprocess.run([sys.executable, "-c", code, str(picture)], check=False).returncode == -9
+    (left,) = picture.parent.iterdir()
+    others = [aged(picture, 400), aged(picture.parent / "b.tmp", 400), aged(picture.parent / ".hidden", 400)]
+    others.append(aged(place.prefect_home / ".a.png.x.tmp", 400))
+    link = picture.parent / ".link.tmp"
+    link.symlink_to(picture)
+    os.utime(link, (0, 0), follow_symlinks=False)
+
+    assert find_leftovers(place).files == [], "somebody may still be writing it"
+    assert find_leftovers(place, now=time.time() - 365 * DAY).files == [], "a clock set back"
+    leftovers = find_leftovers(place, now=time.time() + 2 * DAY)
+    assert (leftovers.files, leftovers.bytes) == ([left], 5)
+    remove_expired(place, leftovers)
+    assert not left.exists()
+    assert all(path.exists() for path in (*others, link))

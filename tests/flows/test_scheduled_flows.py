@@ -92,16 +92,22 @@ def test_old_pictures_and_artifacts_go_when_their_time_has_come(tmp_path: Path) 
     shown = show()
     place = Workspace(tmp_path / "w")
     old, young = photo(place.tryon / "old-0123456789" / "red.png", 1), photo(place.tryon / "new" / "red.png", 1)
-    os.utime(old, (time.time() - 31 * 86_400,) * 2)
+    left = photo(place.prepared("red") / ".a.png.12345678.tmp", 1)  # as a killed writer leaves it
+    for path in (old, left):
+        os.utime(path, (time.time() - 31 * 86_400,) * 2)
 
     def kept() -> set[UUID]:
         with get_client(sync_client=True) as client:
             return {artifact.id for artifact in client.read_artifacts()}
 
-    assert clean_up(CleanUpParameters(workspace=place.root, only_say=True))["pictures"] == 1
+    would = clean_up(CleanUpParameters(workspace=place.root, only_say=True))
+    assert (would["pictures"], would["leftovers"]) == (1, 1)
     assert old.exists()
-    assert clean_up(CleanUpParameters(workspace=place.root))["pictures"] == 1
+    assert left.exists()
+    did = clean_up(CleanUpParameters(workspace=place.root))
+    assert (did["pictures"], did["leftovers"]) == (1, 1)
     assert not old.exists()
+    assert not left.exists()
     assert young.exists()
     assert shown in kept(), "younger than 30 days"
     time.sleep(0.1)
