@@ -96,7 +96,7 @@ def warm_start(
 ) -> None:
     """Steps to the same gate score from random weights and from another style's."""
     base = style_preset(preset)
-    settings = base.with_overrides(**_style_length(base.steps_per_epoch or 100, steps), sample_steps=every)
+    settings = base.with_overrides(**_style_length(base.steps_per_epoch or 100, steps) | {"sample_steps": every})
     job = {"name": "ablation", "source": str(source), "target": str(target), "settings": settings.to_json()}
     curves = {}
     for name, start in (("cold-start", None), ("warm-start", str(weights))):
