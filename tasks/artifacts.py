@@ -28,6 +28,8 @@ from fittingroom.training.progress import Listener, Progress
 
 PICTURE_SIDE = 256
 """Pixels of the longer side of a picture inside markdown."""
+SHEET_SIDE = 1600
+"""The same of a sheet of many pictures."""
 MOST_PICTURES = 24
 """Pictures in one artifact: each is some 12 kB, and the server keeps artifacts in its database."""
 MOST_ROWS = 500
@@ -51,11 +53,11 @@ def data_uri(picture: Path, side: int = PICTURE_SIDE) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(small, quality=82)).decode("ascii")
 
 
-def picture_rows(headings: Sequence[str], rows: Iterable[Sequence[Path | str]]) -> str:
-    """A markdown table whose `Path` cells are pictures and whose text cells are text."""
+def picture_rows(headings: Sequence[str], rows: Iterable[Sequence[Path | str]], side: int = PICTURE_SIDE) -> str:
+    """A markdown table whose `Path` cells are pictures, ``side`` pixels at most, and whose text cells are text."""
     lines = ["| " + " | ".join(headings) + " |", "|" + " --- |" * len(headings)]
     for row in list(rows)[: max(1, MOST_PICTURES // max(1, len(headings)))]:
-        cells = [f"![{cell.stem}]({data_uri(cell)})" if isinstance(cell, Path) else _plain(cell) for cell in row]
+        cells = [f"![{cell.stem}]({data_uri(cell, side)})" if isinstance(cell, Path) else _plain(cell) for cell in row]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

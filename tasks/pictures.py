@@ -13,14 +13,20 @@ from fittingroom.garment import GarmentFinder
 from fittingroom.manifest import ImageRow, Manifest
 from fittingroom.shards import Shard, plan_shards
 from fittingroom.workspace import Workspace
-from tasks.artifacts import MOST_PICTURES, artifact_key, data_uri, picture_rows, show_markdown, show_rejected
+from tasks.artifacts import (
+    MOST_PICTURES,
+    SHEET_SIDE,
+    artifact_key,
+    data_uri,
+    picture_rows,
+    show_markdown,
+    show_rejected,
+)
 from tasks.caching import Content, Made, Record, step
 from tasks.contents import folder_content, output_digests, output_paths, settle
 
 OVERRIDES = "overrides.yaml"
 """In a style's folder of cut-outs: a person's word against the tests."""
-MOST_SHEET = 1600
-"""Pixels of a contact sheet's longer side in the UI."""
 REJECTED_KEPT = 200
 """Rows about pictures not kept that a record carries; the manifest has all."""
 
@@ -154,7 +160,7 @@ def show_contact_sheet(workspace: Workspace, style: str, digests: Mapping[str, s
     words = f"To overrule, list digests under `keep:` or `drop:` in `{file}` and run again."
     show_markdown(
         artifact_key("contact-sheet", style),
-        f"{words}\n\n![{style}]({data_uri(sheet, side=MOST_SHEET)})",
+        f"{words}\n\n![{style}]({data_uri(sheet, SHEET_SIDE)})",
         f"Kept and refused pictures of {style}",
     )
     return sheet

@@ -12,11 +12,13 @@ from fittingroom.tracking import tracked
 from fittingroom.training.jobs import run_job
 from fittingroom.workspace import Workspace
 from tasks import watching
-from tasks.artifacts import ProgressBar, artifact_key, picture_rows, show_figures, show_markdown, to_all
+from tasks.artifacts import SHEET_SIDE, ProgressBar, artifact_key, picture_rows, show_figures, show_markdown, to_all
 from tasks.caching import Content, Made, step
 
 OVERLAYS = 6
 """Held-out photos shown with the garments found on them."""
+OVERLAY_SIDE = 640
+"""Pixels of such a pair's longer side in the UI."""
 
 
 def threads_each(at_once: int) -> int:
@@ -94,7 +96,7 @@ def evaluate_segmenter(workspace: str, weights: Content, dataset: Content, devic
     show_figures(artifact_key("figures", SEGMENTER), metrics, "Segmenter on held-out photos")
     folder = place.training(SEGMENTER) / "held-out"
     overlays = draw_held_out(Path(weights.path), Path(dataset.path), folder, OVERLAYS, device)
-    pictures = picture_rows([" "], [[path] for path in overlays])
+    pictures = picture_rows([" "], [[path] for path in overlays], OVERLAY_SIDE)
     show_markdown(artifact_key("masks", SEGMENTER), pictures, "Held-out photos: annotated and found")
     return Made({"metrics": metrics, "overlays": [place.relative(path) for path in overlays]}, overlays)
 
@@ -137,5 +139,5 @@ def _show_samples(name: str, out: Path) -> None:
     sheets = sorted((out / "samples").glob("*.png"))
     if sheets:
         picked = sheets if len(sheets) <= 3 else [sheets[0], sheets[len(sheets) // 2], sheets[-1]]
-        lines = [picture_rows([sheet.stem], [[sheet]]) for sheet in picked]
+        lines = [picture_rows([sheet.stem], [[sheet]], SHEET_SIDE) for sheet in picked]
         show_markdown(artifact_key("samples", name), "\n\n".join(lines), f"{name}: before and after while it learnt")

@@ -1,22 +1,24 @@
-"""The Prefect UI in a real browser: a try-on is started from its form, and the picture is seen on the run's page."""
+"""The Prefect UI in a real browser: a try-on from its form to its picture, and what a training shows and leaves."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from live_world import STYLE, World
-from processes import ON_ONE_CORE, ROOT, environment_of, wait_until
+from live_world import STYLE, World, shirt
+from processes import ON_ONE_CORE, ROOT, SECONDS, environment_of, run_flow, start_flow, wait_until
 
 from deployments.environment import running_server
+from fittingroom.images import encode_jpeg
 
 CHROMIUM = Path("/usr/bin/chromium")
 pytestmark = [
@@ -51,38 +53,98 @@ def ui(trained: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tup
         os.kill(serving.pid, signal.SIGTERM)
 
 
-def test_a_try_on_from_the_form_to_the_picture(ui: tuple[str, World], tmp_path: Path) -> None:
+@pytest.fixture
+def page() -> Iterator[Any]:
+    """A page of a headless Chromium."""
     sync_api = pytest.importorskip("playwright.sync_api")
-    address, world = ui
-    shots = Path(os.environ.get("FITTINGROOM_SCREENSHOTS", tmp_path))
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1400, "height": 1100})
-        page.set_default_timeout(SLOWLY)
-        page.goto(f"{address}/deployments/deployment/{deployment_id(address)}")
-        page.get_by_role("button", name="Run", exact=True).click()
-        page.get_by_text("Custom run").click()
-        page.get_by_text("Photos of people: files, or folders of them").wait_for()
-        page.get_by_role("button", name="Add item").first.click()
-        page.locator("textarea").nth(1).fill(str(world.persons))  # the workspace's folder stands in the first
-        page.screenshot(path=shots / "form.png", full_page=True)
-        page.get_by_role("button", name="Submit").click()
-        page.get_by_text("scheduled to start").or_(page.get_by_text("View run")).first.wait_for()
-
-        run = wait_for_run(address)
-        page.goto(f"{address}/runs/flow-run/{run}")
-        page.get_by_text("Artifacts", exact=True).first.click()
-        page.get_by_text(f"Try-on: {STYLE}").first.wait_for()
-        page.screenshot(path=shots / "artifacts.png", full_page=True)
-        page.goto(f"{address}/artifacts/artifact/{try_on_artifact(address)}")
-        page.wait_for_function("[...document.images].filter(i => i.src.startsWith('data:image')).length >= 3")
-        sizes = page.evaluate(
-            "[...document.images].filter(i => i.src.startsWith('data:image')).map(i => i.complete && i.naturalWidth)"
-        )
-        page.screenshot(path=shots / "picture.png", full_page=True)
+        opened = browser.new_page(viewport={"width": 1400, "height": 1100})
+        opened.set_default_timeout(SLOWLY)
+        yield opened
         browser.close()
-    assert len(sizes) >= 3
-    assert all(size > 100 for size in sizes), "photo, garment found, and the result, each drawn"
+
+
+@pytest.fixture
+def shots(tmp_path: Path) -> Path:
+    """Where screenshots go; a person who wants to look at them says where."""
+    return Path(os.environ.get("FITTINGROOM_SCREENSHOTS", tmp_path))
+
+
+def test_a_try_on_from_the_form_to_the_picture(ui: tuple[str, World], page: Any, shots: Path) -> None:
+    address, world = ui
+    page.goto(f"{address}/deployments/deployment/{deployment_id(address)}")
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_text("Custom run").click()
+    page.get_by_text("Photos of people: files, or folders of them").wait_for()
+    page.get_by_role("button", name="Add item").first.click()
+    page.locator("textarea").nth(1).fill(str(world.persons))  # the workspace's folder stands in the first
+    page.screenshot(path=shots / "form.png", full_page=True)
+    page.get_by_role("button", name="Submit").click()
+    page.get_by_text("scheduled to start").or_(page.get_by_text("View run")).first.wait_for()
+
+    run = wait_for_run(address)
+    page.goto(f"{address}/runs/flow-run/{run}")
+    page.get_by_text("Artifacts", exact=True).first.click()
+    page.get_by_text(f"Try-on: {STYLE}").first.wait_for()
+    page.screenshot(path=shots / "artifacts.png", full_page=True)
+    assert min(pictures_of(page, address, f"try-on-{STYLE}", 3)) > 100, "photo, garment found, and the result"
+    page.screenshot(path=shots / "picture.png", full_page=True)
+
+
+def test_a_training_while_it_learns_and_what_it_leaves(ui: tuple[str, World], page: Any, shots: Path) -> None:
+    address, world = ui
+    environment = environment_of(world.workspace, f"{address}/api")
+    longer = world.training(steps_per_epoch=400, sample_steps=600, seed=1)
+    with start_flow("train-style", longer, environment) as training:
+        page.goto(f"{address}/artifacts/artifact/{newest(address, f'training-{STYLE}', percent_of)['id']}")
+        page.get_by_text(re.compile(rf"{STYLE}: epoch \d of 3")).first.wait_for()
+        page.screenshot(path=shots / "progress.png", full_page=True)
+        assert training.poll() is None, "it was seen while it learnt"
+        said = training.communicate(timeout=SECONDS)[0]
+    assert training.returncode in (0, 1), said  # such a tiny network need not pass its gate
+
+    assert min(pictures_of(page, address, f"samples-{STYLE}", 1)) > 300, "before and after, large enough to judge"
+    page.screenshot(path=shots / "samples.png", full_page=True)
+    page.goto(f"{address}/artifacts/artifact/{newest(address, f'gate-style-{STYLE}')['id']}")
+    page.get_by_text("median colour difference (CIEDE2000)").first.wait_for()
+    page.screenshot(path=shots / "gate.png", full_page=True)
+
+
+def test_what_was_refused_stands_in_a_table_with_its_reason(ui: tuple[str, World], page: Any, shots: Path) -> None:
+    address, world = ui
+    (world.root / "captured" / STYLE / "torn.jpg").write_bytes(encode_jpeg(shirt(99, (185, 30, 40)))[:3000])
+    crawl = {"catalog": world.catalog, "max_age_hours": 1e-9}  # so that the folder is looked at again
+    done = run_flow("crawl-garments", crawl, environment_of(world.workspace, f"{address}/api"))
+    assert done.returncode == 0, done.stderr
+    page.goto(f"{address}/artifacts/artifact/{newest(address, f'crawl-{STYLE}-rejected')['id']}")
+    page.get_by_text("1 in all").first.wait_for()
+    page.get_by_text("torn.jpg").first.wait_for()
+    page.screenshot(path=shots / "rejected.png", full_page=True)
+
+
+def pictures_of(page: Any, address: str, key: str, at_least: int) -> list[int]:
+    """Widths in pixels of the pictures that the artifact's page draws; 0 for one that is broken."""
+    page.goto(f"{address}/artifacts/artifact/{newest(address, key)['id']}")
+    drawn = "[...document.images].filter(i => i.src.startsWith('data:image') && i.complete)"
+    page.wait_for_function(f"{drawn}.length >= {at_least}")
+    return [int(width) for width in page.evaluate(f"{drawn}.map(i => i.naturalWidth)")]
+
+
+def newest(address: str, key: str, condition: Callable[[dict[str, Any]], object] = lambda _: True) -> dict[str, Any]:
+    """The newest artifact of that key, once there is one that meets the condition."""
+    query = {"artifacts": {"key": {"any_": [key]}}, "sort": "CREATED_DESC", "limit": 1}
+
+    def found() -> list[dict[str, Any]]:
+        return [artifact for artifact in ask(address, "artifacts/filter", query) if condition(artifact)]
+
+    wait_until(found, f"there is an artifact {key}", every=0.2)
+    return found()[0]
+
+
+def percent_of(artifact: dict[str, Any]) -> bool:
+    """Whether a progress artifact is under way."""
+    return 0 < float(artifact["data"]) < 100
 
 
 def ask(address: str, path: str, body: dict[str, Any] | None = None) -> Any:
@@ -108,8 +170,3 @@ def wait_for_run(address: str) -> str:
     (run,) = runs()
     assert run["state_type"] == "COMPLETED"
     return str(run["id"])
-
-
-def try_on_artifact(address: str) -> str:
-    found = ask(address, "artifacts/filter", {})
-    return str(next(artifact["id"] for artifact in found if artifact["key"] == f"try-on-{STYLE}"))
