@@ -16,7 +16,7 @@ from prefect.client.orchestration import get_client
 from fittingroom.images import write_png
 from fittingroom.training.progress import Progress
 from tasks import artifacts
-from tasks.artifacts import ProgressBar, artifact_key, data_uri, picture_rows, show_rejected, show_table
+from tasks.artifacts import SHEET_SIDE, ProgressBar, artifact_key, data_uri, picture_rows, show_rejected, show_table
 
 
 def picture(path: Path, height: int = 300, width: int = 600) -> Path:
@@ -30,12 +30,15 @@ def test_keys_are_lower_case_with_dashes(parts: tuple[str, ...], key: str) -> No
 
 
 def test_a_picture_becomes_a_small_jpeg(tmp_path: Path) -> None:
-    uri = data_uri(picture(tmp_path / "red.png"), side=100)
-    head, _, body = uri.partition(",")
-    assert head == "data:image/jpeg;base64"
-    with Image.open(io.BytesIO(base64.b64decode(body))) as image:
+    with opened(data_uri(picture(tmp_path / "red.png"), side=100)) as image:
         assert image.size == (100, 50)
         assert image.getpixel((50, 25))[0] > 180
+
+
+def opened(uri: str) -> Image.Image:
+    head, _, body = uri.partition(",")
+    assert head == "data:image/jpeg;base64"
+    return Image.open(io.BytesIO(base64.b64decode(body)))
 
 
 def test_picture_rows_make_a_markdown_table_with_text_escaped(tmp_path: Path) -> None:
@@ -44,6 +47,15 @@ def test_picture_rows_make_a_markdown_table_with_text_escaped(tmp_path: Path) ->
     assert lines[1] == "| --- | --- |"
     assert lines[2].startswith("| ![red](data:image/jpeg;base64,")
     assert lines[2].endswith("| a\\|b |")
+
+
+def test_pictures_in_rows_are_as_large_as_asked(tmp_path: Path) -> None:
+    sheet = picture(tmp_path / "red.png")
+    for side, wanted in ((None, 256), (500, 500), (SHEET_SIDE, 600)):  # never larger than they are
+        rows = picture_rows(["sheet"], [[sheet]]) if side is None else picture_rows(["sheet"], [[sheet]], side)
+        uri = rows.splitlines()[2].split("(")[1].split(")")[0]
+        with opened(uri) as image:
+            assert image.width == wanted
 
 
 def test_outside_a_run_nothing_is_shown_and_nothing_fails() -> None:
