@@ -89,7 +89,8 @@ def plain_evaluation(segmenter: Any, photos: list[Any]) -> float:
             )
         image = read_rgb(photo.path)
         with torch.inference_mode():
-            ((detection, size),) = segmenter.detect([image])
+            (found,) = segmenter.detect([image])
+            detection, size = found.tensors, found.looked_at
             ratio = torch.tensor([image.shape[1] / size[1], image.shape[0] / size[0]] * 2)
             boxes = detection["boxes"] * ratio
             pasted = paste_masks_in_image(detection["masks"], boxes, (image.shape[0], image.shape[1])) > 0.5

@@ -21,11 +21,10 @@ from fittingroom import masks
 from fittingroom.boxes import Box
 from fittingroom.categories import CATEGORY_NAMES
 from fittingroom.errors import NothingProduced
-from fittingroom.garment import Garment
 from fittingroom.images import RGB, read_rgb
 from fittingroom.segmentation.dataset import LabelledPhoto, read_split
 from fittingroom.segmentation.overlay import garment_overlay, sheet
-from fittingroom.segmentation.predict import Segmenter
+from fittingroom.segmentation.predict import Detection, Segmenter
 from fittingroom.segmentation.scores import PhotoMatch, average_precisions, box_iou_matrix, iou_matrix
 
 LEAST_SCORE = 0.05
@@ -204,7 +203,10 @@ _Labelled = list[tuple[masks.Mask, Box, int, dict[str, Any]]]
 def compare_photos(
     segmenter: Segmenter, photos: Sequence[LabelledPhoto], listener: Progress | None = None
 ) -> Iterator[Compared]:
-    """Run the segmenter over ``photos``. Reading the next photo and comparing the last one go on beside the network."""
+    """Run the segmenter over ``photos``.
+
+    Reading the next photo, and pasting, refining and comparing the masks of the last one, go on beside the network.
+    """
     with ThreadPoolExecutor(2) as beside:
         read = beside.submit(_read, photos[0])
         comparison = None
@@ -212,10 +214,10 @@ def compare_photos(
             image, labelled = read.result()
             if number + 1 < len(photos):
                 read = beside.submit(_read, photos[number + 1])
-            found = segmenter.find(image, LEAST_SCORE)
+            (detection,) = segmenter.detect([image])
             if comparison is not None:
                 yield comparison.result()
-            comparison = beside.submit(_compare, photo, found, labelled)
+            comparison = beside.submit(_find_and_compare, segmenter, detection, image, photo, labelled)
             if listener is not None:
                 listener(number + 1, len(photos))
         if comparison is not None:
@@ -232,7 +234,10 @@ def _read(photo: LabelledPhoto) -> tuple[RGB, _Labelled]:
     return read_rgb(photo.path), labelled
 
 
-def _compare(photo: LabelledPhoto, found: Sequence[Garment], labelled: _Labelled) -> Compared:
+def _find_and_compare(
+    segmenter: Segmenter, detection: Detection, image: RGB, photo: LabelledPhoto, labelled: _Labelled
+) -> Compared:
+    found = segmenter.garments(detection, image, LEAST_SCORE)
     return Compared(
         photo,
         np.array([garment.score for garment in found], np.float64),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -27,6 +28,17 @@ from fittingroom.training.weights import load_into, read_weights
 KIND = "segmenter"
 REFINED_FROM = 0.2
 """Masks of lower score are not refined: nothing serves them, and an evaluation has many."""
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """What the network says of a photo: torchvision's boxes (D, 4), labels, scores and masks (D, 1, S, S), best first.
+
+    ``looked_at`` is the (height, width) of the photo as the network saw it; boxes are in its pixels.
+    """
+
+    tensors: dict[str, Tensor]
+    looked_at: tuple[int, int]
 
 
 class Segmenter:
@@ -67,22 +79,18 @@ class Segmenter:
         """
         return self.find_batch([image], score_threshold)[0]
 
-    @torch.inference_mode()
     def find_batch(self, images: Sequence[RGB], score_threshold: float | None = None) -> list[list[Garment]]:
         """`find` for several photos at once; photos of like shape together are quickest."""
-        if not images:
-            return []
-        threshold = self.settings.score_threshold if score_threshold is None else score_threshold
         return [
-            self._garments(detection, size, image, threshold)
-            for (detection, size), image in zip(self.detect(images), images, strict=True)
+            self.garments(detection, image, score_threshold)
+            for detection, image in zip(self.detect(images), images, strict=True)
         ]
 
     @torch.inference_mode()
-    def detect(self, images: Sequence[RGB]) -> list[tuple[dict[str, Tensor], tuple[int, int]]]:
-        """What the network itself says of each photo: torchvision's boxes, labels, scores and small masks, and the
-        (height, width) that it looked at, in whose pixels the boxes are.
-        """
+    def detect(self, images: Sequence[RGB]) -> list[Detection]:
+        """What the network itself says of each photo; `garments` makes masks of it, in another thread if need be."""
+        if not images:
+            return []
         tensors = [self._tensor(image) for image in images]
         # Not by calling the transform: outside training it would resize once more.
         normal = [self.model.transform.normalize(tensor) for tensor in tensors]
@@ -91,21 +99,23 @@ class Segmenter:
         features = self.model.backbone(batch.tensors)
         proposals, _ = self.model.rpn(batch, features)
         detections, _ = self.model.roi_heads(features, proposals, batch.image_sizes)
-        return list(zip(detections, sizes, strict=True))
+        return [Detection(tensors, size) for tensors, size in zip(detections, sizes, strict=True)]
 
     def _tensor(self, image: RGB) -> Tensor:
         height, width = working_size(image.shape[0], image.shape[1], self.settings)
         resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         return torch.from_numpy(resized).to(self.device).permute(2, 0, 1).float().div_(255)
 
-    def _garments(
-        self, detection: dict[str, Tensor], looked_at: tuple[int, int], image: RGB, threshold: float
-    ) -> list[Garment]:
+    @torch.inference_mode()
+    def garments(self, detection: Detection, image: RGB, score_threshold: float | None = None) -> list[Garment]:
+        """The garments that `find` gives, of what the network said of ``image``."""
+        threshold = self.settings.score_threshold if score_threshold is None else score_threshold
         height, width = image.shape[:2]
-        keep = detection["scores"] >= threshold
-        boxes = detection["boxes"][keep].double().cpu().numpy() + HALF_PIXEL
-        scores, labels = detection["scores"][keep].tolist(), detection["labels"][keep].tolist()
-        small = detection["masks"][keep, 0].float().cpu().numpy()
+        tensors, looked_at = detection.tensors, detection.looked_at
+        keep = tensors["scores"] >= threshold
+        boxes = tensors["boxes"][keep].double().cpu().numpy() + HALF_PIXEL
+        scores, labels = tensors["scores"][keep].tolist(), tensors["labels"][keep].tolist()
+        small = tensors["masks"][keep, 0].float().cpu().numpy()
         chosen = _without_doubles(small, boxes, looked_at, self.settings)
         ratio = np.array([width / looked_at[1], height / looked_at[0]] * 2)
         maps = {i: paste_probabilities(small[i], boxes[i] * ratio, height, width) for i in chosen}

@@ -30,8 +30,13 @@ class Knowing:
         self.left_out: set[int] = set()
         self.halved: set[int] = set()
 
-    def find(self, image: RGB, score_threshold: float | None = None) -> list[Garment]:  # noqa: ARG002
-        photo = self.by_bytes[image.tobytes()]
+    def find(self, image: RGB, score_threshold: float | None = None) -> list[Garment]:
+        return self.garments(self.detect([image])[0], image, score_threshold)
+
+    def detect(self, images: Sequence[RGB]) -> list[LabelledPhoto]:
+        return [self.by_bytes[image.tobytes()] for image in images]
+
+    def garments(self, photo: LabelledPhoto, image: RGB, score_threshold: float | None = None) -> list[Garment]:  # noqa: ARG002
         found = []
         for garment in photo.garments:
             if garment.category_id in self.left_out:
