@@ -5,8 +5,9 @@
 
 The pictures are crawled once, from folders. Then the library alone cuts them out and prepares them, and
 prepare-garments does the same in the same shards, two at a time, with a server on each database: at first, again (all
-of it cached), and with one new picture. On the first database, the whole lifecycle follows, whose trainings are short, and once
-more, all of it cached. Every side is a process of its own, so its peak memory is its own too. Prints one JSON document.
+of it cached), and with one new picture. On the first database the whole lifecycle follows, whose trainings are short,
+and once more, all of it cached. Every side is a process of its own, so its peak memory is its own too. Prints one JSON
+document.
 """
 
 from __future__ import annotations
