@@ -40,7 +40,7 @@ def make(
     _halve(segmenter, SEGMENTER, FOLDER / "segmenter.safetensors", {})
     for name, path in (pair.split("=", 1) for pair in style):
         tags = _tags(name, Path(path), categories.get(name, ""), colours.get(name))
-        _halve(Path(path), STYLE, FOLDER / f"style-{name}.safetensors", {starter.TAGS: tags})
+        _halve(Path(path), STYLE, FOLDER / f"style-{name}.safetensors", {"name": name, starter.TAGS: tags})
     sizes = {path.name: path.stat().st_size for path in sorted(FOLDER.glob("*.safetensors"))}
     print(sizes, f"{sum(sizes.values()):,} bytes in all")
     if sum(sizes.values()) > MOST_BYTES:
