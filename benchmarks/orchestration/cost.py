@@ -92,6 +92,13 @@ def seconds(action: Callable[[], object]) -> float:
     return round(time.perf_counter() - start, 2)
 
 
+def measured(action: Callable[[], object]) -> dict[str, Any]:
+    """Seconds on the clock, seconds of this process on all cores (which a busy machine changes less), peak memory."""
+    begun = time.process_time()
+    figures = {"seconds": seconds(action), "cpu_seconds": round(time.process_time() - begun, 2)}
+    return figures | {"peak_mb": megabytes()}
+
+
 def megabytes() -> int:
     """The most memory this process has had."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
@@ -143,13 +150,13 @@ def library_side(root: Path) -> dict[str, Any]:
         with ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(work, plan_shards(digests, SHARD)))
 
-    return {"seconds": seconds(everything), "peak_mb": megabytes()}
+    return measured(everything)
 
 
 def flow_side(root: Path, place: Workspace, images: int, whole: bool) -> dict[str, Any]:
     """prepare-garments three times, then the lifecycle twice."""
     flows = _flows(root, place)
-    figures: dict[str, Any] = {"seconds": seconds(flows["prepare"]), "peak_mb": megabytes()}
+    figures = measured(flows["prepare"])
     prepared = len(list(place.prepared(STYLE).glob("*.png")))
     figures["cached_seconds"] = seconds(flows["prepare"])
     add_pictures(root, range(images, images + 1))
@@ -225,6 +232,8 @@ def main() -> None:
         with served(place, database):
             found = in_a_process(flow_side, root, place, given.images, number == 0 and not given.no_lifecycle)
         found["more_percent"] = round(100 * (found["seconds"] - library["seconds"]) / library["seconds"], 1)
+        more_cpu = found["cpu_seconds"] - library["cpu_seconds"]
+        found["more_cpu_percent"] = round(100 * more_cpu / library["cpu_seconds"], 1)
         found["one_new_percent"] = round(100 * found["one_new_seconds"] / found["seconds"], 1)
         report[name] = found | {"load": round(os.getloadavg()[0], 1)}
         print(json.dumps({name: report[name]}), file=sys.stderr, flush=True)
