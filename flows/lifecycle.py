@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.utilities.annotations import opaque
 
 from fittingroom.styles.registry import SEGMENTER, style_model
 from flows.convert_annotations import convert_annotations
@@ -40,9 +41,9 @@ def lifecycle(parameters: LifecycleParameters) -> Outcome:
     find_photos(place, parameters.persons)
 
     with stage("crawl the shop"):
-        crawled = crawl_garments(_crawling(parameters, names))
+        crawled = crawl_garments(_crawling(parameters, names)).content
     with stage("cut out and prepare"):
-        prepared = prepare_garments(PrepareParameters(workspace=parameters.workspace, styles=names))
+        prepared = prepare_garments(PrepareParameters(workspace=parameters.workspace, styles=names)).content
     with stage("convert annotations"):
         converted = convert_annotations(_converting(parameters))
     with stage("cut out what people wear"), records_in(place):
@@ -76,8 +77,10 @@ def lifecycle(parameters: LifecycleParameters) -> Outcome:
             trained=trainings.trained,
             overlays=trainings.evaluated["value"]["overlays"],
             tried_on=tried_on,
-            rejected={f"crawl {name}": [record] for name, record in crawled.items()}
-            | {f"cut out {name}": records for name, records in cuts.items()},
+            rejected=opaque(
+                {f"crawl {name}": [record] for name, record in crawled.items()}
+                | {f"cut out {name}": records for name, records in cuts.items()}
+            ),
         )
     return outcome_of(place, [trainings.registered, tried_on, report], trainings.failed)
 

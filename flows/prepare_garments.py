@@ -7,7 +7,7 @@ from prefect.futures import PrefectFuture
 
 from flows.parameters import PrepareParameters
 from flows.timeouts import HOURS
-from tasks.caching import Record, records_in
+from tasks.caching import Record, Sealed, records_in
 from tasks.crawling import crawled_pictures, crawled_styles
 from tasks.pictures import (
     PreparedStyle,
@@ -30,14 +30,14 @@ from tasks.runners import shard_runner
     task_runner=shard_runner(),
     timeout_seconds=12 * HOURS,
 )
-def prepare_garments(parameters: PrepareParameters) -> dict[str, PreparedStyle]:
+def prepare_garments(parameters: PrepareParameters) -> Sealed[dict[str, PreparedStyle]]:
     """Cut the garments out of every crawled style's photos and make training pictures of them."""
     place = parameters.place
     with records_in(place):
         styles = parameters.styles or crawled_styles(place)
         cutting = {style: _cut_out(style, parameters) for style in styles}
         preparing = {style: _prepare(style, cuts, parameters) for style, cuts in cutting.items()}
-        return {style: _settle(style, cutting[style], preparing[style], parameters) for style in styles}
+        return Sealed({style: _settle(style, cutting[style], preparing[style], parameters) for style in styles})
 
 
 def _cut_out(style: str, parameters: PrepareParameters) -> list[PrefectFuture[Record]]:

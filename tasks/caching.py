@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path, PurePath
-from typing import Any, NamedTuple, TypedDict, TypeVar
+from typing import Any, Generic, NamedTuple, TypedDict, TypeVar
 
 from prefect import Task, task
 from prefect.cache_policies import CachePolicy
@@ -54,6 +54,20 @@ class Content:
     path: str
     digest: str
     anchored: bool = False
+
+
+T = TypeVar("T")
+
+
+class Sealed(Generic[T]):
+    """What a flow returns to another, unlooked into: Prefect searches dicts, tuples and dataclasses for futures, and
+    records name every picture.
+    """
+
+    __slots__ = ("content",)
+
+    def __init__(self, content: T) -> None:
+        self.content = content
 
 
 class Made(NamedTuple):

@@ -6,7 +6,6 @@ and time of change in ``<workspace>/cache/digests.json``.
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -24,9 +23,7 @@ class Digests:
     def __init__(self, workspace: Workspace) -> None:
         self._path = workspace.cache / MEMORY
         self._changed = False
-        self._known: dict[str, list[object]] = {}
-        with contextlib.suppress(OSError, ValueError):
-            self._known = dict(json.loads(self._path.read_text(encoding="utf-8")))
+        self._known = _remembered(self._path)
 
     def of(self, file: Path) -> str:
         """The digest of one file.
@@ -53,6 +50,24 @@ class Digests:
         if self._changed:
             write_json(self._path, self._known, indent=None)
             self._changed = False
+
+
+Memory = dict[str, list[object]]
+_parsed: dict[Path, tuple[tuple[int, int], Memory]] = {}
+"""What each memory file said, and its size and time of change then: it has a line for every picture of a workspace, and
+a run asks it many times."""
+
+
+def _remembered(path: Path) -> Memory:
+    try:
+        stat = path.stat()
+        fact = stat.st_size, stat.st_mtime_ns
+        known = _parsed.get(path)
+        if known is None or known[0] != fact:
+            known = _parsed[path] = fact, dict(json.loads(path.read_text(encoding="utf-8")))
+        return dict(known[1])
+    except (OSError, ValueError):  # none yet, or torn
+        return {}
 
 
 def file_content(workspace: Workspace, file: Path) -> Content:

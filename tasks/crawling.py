@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from prefect import Task
 from prefect.blocks.system import Secret
 from prefect.futures import PrefectFuture
+from prefect.utilities.annotations import opaque
 
 from fittingroom.catalog import Catalog, FolderSource, SearchSource, Style, UrlsSource, load_catalog
 from fittingroom.errors import InputError, MissingInputError, NothingProduced
@@ -226,7 +227,7 @@ class Fetches:
 
 def crawl_of(workspace: Workspace, name: str, offered: Record, fetched: list[Record]) -> Record:
     """`crawl`, with the seconds that the whole of it took."""
-    record = crawl(workspace=str(workspace.root), name=name, offered=offered, fetched=fetched)
+    record = crawl(workspace=str(workspace.root), name=name, offered=opaque(offered), fetched=opaque(fetched))
     return Record(
         value=record["value"],
         outputs=record["outputs"],

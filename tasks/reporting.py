@@ -8,7 +8,7 @@ from typing import Any, TypedDict, cast
 
 from fittingroom.workspace import Workspace
 from tasks.artifacts import artifact_key, picture_rows, show_markdown
-from tasks.caching import Made, Record, step
+from tasks.caching import Made, Record, Sealed, step
 
 CONTACT_SHEET = "contact-sheet.png"
 REPORT = "report.html"
@@ -177,7 +177,9 @@ def outcome_of(workspace: Workspace, result: object, failed: Mapping[str, str] |
 
 
 def _records(result: object) -> Iterator[Record]:
-    if isinstance(result, Mapping):
+    if isinstance(result, Sealed):
+        yield from _records(result.content)
+    elif isinstance(result, Mapping):
         if set(result) == set(Record.__annotations__):
             yield cast(Record, result)
         else:

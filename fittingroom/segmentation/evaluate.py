@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ from fittingroom.segmentation.dataset import LabelledPhoto, read_split
 from fittingroom.segmentation.overlay import garment_overlay, sheet
 from fittingroom.segmentation.predict import Detection, Segmenter
 from fittingroom.segmentation.scores import PhotoMatch, average_precisions, box_iou_matrix, iou_matrix
+
+T = TypeVar("T")
 
 LEAST_SCORE = 0.05
 """Garments of lower score are not looked at: what AP takes them for hardly moves it."""
@@ -205,9 +207,10 @@ def compare_photos(
 ) -> Iterator[Compared]:
     """Run the segmenter over ``photos``.
 
-    Reading the next photo, and pasting, refining and comparing the masks of the last one, go on beside the network.
+    On a GPU, reading the next photo, and pasting, refining and comparing the masks of the last one, go on beside the
+    network. On a CPU the network has all cores already, and waits longer for those it shares than that work takes.
     """
-    with ThreadPoolExecutor(2) as beside:
+    with ThreadPoolExecutor(2) if segmenter.device.type != "cpu" else _InTurn() as beside:
         read = beside.submit(_read, photos[0])
         comparison = None
         for number, photo in enumerate(photos):
@@ -222,6 +225,15 @@ def compare_photos(
                 listener(number + 1, len(photos))
         if comparison is not None:
             yield comparison.result()
+
+
+class _InTurn(Executor):
+    """Does at once what it is given."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        future: Future[T] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
 
 
 def _read(photo: LabelledPhoto) -> tuple[RGB, _Labelled]:

@@ -55,7 +55,7 @@ def crawl(root: Path, catalog: Path) -> None:
 
 
 def prepare(root: Path, shard_size: int = 4) -> PreparedStyle:
-    return prepare_garments(PrepareParameters(workspace=root / "w", shard_size=shard_size))[STYLE]
+    return prepare_garments(PrepareParameters(workspace=root / "w", shard_size=shard_size)).content[STYLE]
 
 
 def names(root: Path) -> set[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from fittingroom import masks
 from fittingroom.errors import NothingProduced
@@ -22,8 +23,8 @@ from fittingroom.segmentation.settings import SegmenterSettings
 class Knowing:
     """Finds what is labelled, as changed by the test."""
 
-    def __init__(self, photos: Sequence[LabelledPhoto], settings: SegmenterSettings) -> None:
-        self.settings = settings
+    def __init__(self, photos: Sequence[LabelledPhoto], settings: SegmenterSettings, device: torch.device) -> None:
+        self.settings, self.device = settings, device
         self.by_bytes = {read_rgb(photo.path).tobytes(): photo for photo in photos}
         self.category_of: dict[int, int] = {}
         self.score_of: dict[int, float] = {}
@@ -51,9 +52,15 @@ class Knowing:
         return found
 
 
-@pytest.fixture
-def knowing(tiny_dataset: Path, tiny_settings: SegmenterSettings, monkeypatch: pytest.MonkeyPatch) -> Knowing:
-    finder = Knowing(read_split(tiny_dataset, "validation"), tiny_settings)
+@pytest.fixture(params=["cpu", "cuda"])
+def knowing(
+    request: pytest.FixtureRequest,
+    tiny_dataset: Path,
+    tiny_settings: SegmenterSettings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Knowing:
+    """On either device: in turn, and beside the network (it only says that it is on a GPU)."""
+    finder = Knowing(read_split(tiny_dataset, "validation"), tiny_settings, torch.device(request.param))
     monkeypatch.setattr(evaluate_module.Segmenter, "load", lambda *_: finder)
     return finder
 

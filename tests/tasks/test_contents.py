@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,38 @@ def test_a_file_is_its_bytes_and_each_is_read_once(tmp_path: Path, monkeypatch: 
     assert Digests(workspace).of(file) == digest_bytes(b"other")
     with pytest.raises(MissingInputError):
         Digests(workspace).of(tmp_path / "none")
+
+
+def test_the_memory_is_parsed_once_and_again_when_another_process_wrote_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, file = Workspace(tmp_path / "w"), tmp_path / "a.bin"
+    file.write_bytes(b"one")
+    file_content(workspace, file)
+    parsed: list[str] = []
+    parse = json.loads
+    monkeypatch.setattr(contents.json, "loads", lambda text: parsed.append(text) or parse(text))
+    for _ in range(3):
+        assert Digests(workspace).of(file) == digest_bytes(b"one")
+    assert len(parsed) == 1
+    memory = workspace.cache / contents.MEMORY
+    stat = file.stat()
+    memory.write_text(json.dumps({str(file): [stat.st_size, stat.st_mtime_ns, "theirs"]}))
+    assert Digests(workspace).of(file) == "theirs"
+    memory.write_text('{"torn')
+    assert Digests(workspace).of(file) == digest_bytes(b"one")
+
+
+def test_what_is_learnt_by_one_is_not_known_to_another_before_it_is_saved(tmp_path: Path) -> None:
+    workspace, file = Workspace(tmp_path / "w"), tmp_path / "a.bin"
+    file.write_bytes(b"one")
+    file_content(workspace, file)
+    one, other = Digests(workspace), Digests(workspace)
+    file.write_bytes(b"other")
+    assert one.of(file) == digest_bytes(b"other")
+    assert other.of(file) == digest_bytes(b"other")
+    other.save()
+    assert Digests(workspace).of(file) == digest_bytes(b"other")
 
 
 def test_settling_removes_pictures_no_record_speaks_of_and_nothing_else(tmp_path: Path) -> None:
