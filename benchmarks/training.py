@@ -13,6 +13,8 @@ what all threads used, which other work on the machine disturbs less; ratios are
 
 from __future__ import annotations
 
+import functools
+import itertools
 import json
 import resource
 import statistics
@@ -22,12 +24,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
+import plain_segmenter
 import torch
 import typer
 from plain_cyclegan import PlainCycleGan
 from plain_segmenter import PlainTraining, load_batches, plain_evaluation
 
 from fittingroom.images import read_rgb
+from fittingroom.segmentation import evaluate
 from fittingroom.segmentation.dataset import EpochBatches, read_split
 from fittingroom.segmentation.evaluate import compare_photos
 from fittingroom.segmentation.predict import Segmenter
@@ -222,17 +226,20 @@ def segmenter_evaluation(
 ) -> None:
     """The evaluation, against torchvision's way: masks pasted whole, encoded one by one, COCOeval for each kind.
 
-    Both ask the same network, alone in ``network``: ``beside_the_network`` is what evaluating adds to it.
+    Both get the same photos and the same network's answers, which are made once and are no part of ``times``.
     """
     torch.set_num_threads(threads)
     segmenter = Segmenter.load(weights, "cpu")
     # Refining masks is ours alone: the same maths is without.
     segmenter.settings = segmenter.settings.with_overrides({"refine_masks": False})
     some = read_split(dataset, "validation")[:photos]
-
-    def network() -> None:
-        for photo in some:
-            segmenter.detect([read_rgb(photo.path)])
+    read = functools.cache(read_rgb)
+    evaluate.read_rgb = plain_segmenter.read_rgb = read
+    begun = time.perf_counter()
+    answers = [segmenter.detect([read(photo.path)])[0] for photo in some]
+    network = round(time.perf_counter() - begun, 2)
+    replayed = itertools.cycle(answers)
+    segmenter.detect = lambda _: [next(replayed)]  # type: ignore[method-assign]
 
     def ours() -> float:
         compared = list(compare_photos(segmenter, some))
@@ -240,19 +247,9 @@ def segmenter_evaluation(
             figures = average_precisions([each.match(kind) for each in compared])
         return float(figures.mean())
 
-    sides = {"network": network, "plain": lambda: plain_evaluation(segmenter, some), "ours": ours}
-    times = in_turns(sides, rounds, torch.device("cpu"))
-    beside = {
-        name: {kind: round(times[name][kind] - value, 4) for kind, value in times["network"].items()}
-        for name in ("plain", "ours")
-    }
+    times = in_turns({"plain": lambda: plain_evaluation(segmenter, some), "ours": ours}, rounds, torch.device("cpu"))
     report = {"photos": len(some), "times": times, "times_as_fast": ratios(times, "plain")["ours"]}
-    print(
-        json.dumps(
-            report | {"beside_the_network": beside, "times_as_fast_beside_it": ratios(beside, "plain")["ours"]},
-            indent=2,
-        )
-    )
+    print(json.dumps(report | {"network_seconds": network}, indent=2))
 
 
 if __name__ == "__main__":

@@ -219,7 +219,8 @@ def read_rgb(source: Path | bytes, *, max_pixels: int = MAX_PIXELS, max_bytes: i
     Raises:
         ImageRejected: not a picture we accept. MissingInputError: no such file.
     """
-    return flatten_on_white(read_rgba(source, max_pixels=max_pixels, max_bytes=max_bytes))
+    decoded = _decoded(source, max_pixels, max_bytes, to_upright_srgb)
+    return decoded if decoded.shape[2] == 3 else flatten_on_white(decoded)
 
 
 def is_srgb_as_stored(image: Image.Image) -> bool:

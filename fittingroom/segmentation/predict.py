@@ -139,22 +139,39 @@ def _without_doubles(
     again as a dress, while a jacket and the shirt under it share a box.
     """
     kept: list[int] = []
-    pasted: list[masks.Mask] = []
+    pasted: list[_Cut] = []
     for i in range(len(boxes)):  # torchvision gives best scores first
-        mask = paste_mask(small[i], boxes[i], *size)
-        if mask.any() and all(masks.iou(mask, other) <= settings.overlap_threshold for other in pasted):
+        cut = _Cut.of(small[i], boxes[i], *size)
+        if cut.area and all(cut.iou(other) <= settings.overlap_threshold for other in pasted):
             kept.append(i)
-            pasted.append(mask)
+            pasted.append(cut)
         if len(kept) == settings.max_garments:
             break
     return kept
 
 
-def paste_mask(
-    probabilities: NDArray[np.float32], box_xyxy: NDArray[np.float64], height: int, width: int
-) -> masks.Mask:
-    """Where `paste_probabilities` gives one half or more."""
-    return np.asarray(paste_probabilities(probabilities, box_xyxy, height, width) >= 0.5)
+@dataclass(frozen=True, eq=False)
+class _Cut:
+    """The part of a mask inside its box, and where its upper left corner lies: most of a picture is no garment."""
+
+    top: int
+    left: int
+    mask: masks.Mask
+    area: int
+
+    @classmethod
+    def of(cls, probabilities: NDArray[np.float32], box_xyxy: NDArray[np.float64], height: int, width: int) -> _Cut:
+        top, left, patch = _patch(probabilities, box_xyxy, height, width)
+        mask = patch >= 0.5
+        return cls(top, left, mask, masks.area(mask))
+
+    def iou(self, other: _Cut) -> float:
+        """As `fittingroom.masks.iou` of the whole pictures."""
+        top, left = max(self.top, other.top), max(self.left, other.left)
+        own, theirs = (cut.mask[top - cut.top :, left - cut.left :] for cut in (self, other))
+        height, width = min(len(own), len(theirs)), min(own.shape[1], theirs.shape[1])
+        shared = masks.area(own[:height, :width] & theirs[:height, :width])
+        return shared / max(self.area + other.area - shared, 1)
 
 
 def paste_probabilities(
@@ -169,11 +186,22 @@ def paste_probabilities(
         width: of the picture.
     """
     result = np.zeros((height, width), np.float32)
+    top, left, patch = _patch(probabilities, box_xyxy, height, width)
+    result[top : top + len(patch), left : left + patch.shape[1]] = patch
+    return result
+
+
+def _patch(
+    probabilities: NDArray[np.float32], box_xyxy: NDArray[np.float64], height: int, width: int
+) -> tuple[int, int, NDArray[np.float32]]:
+    """The part of `paste_probabilities` that the box covers, (0, 0) where that is nothing; row and column of its
+    corner first.
+    """
     x1, y1, x2, y2 = (float(value) for value in box_xyxy)
     left, top = max(int(np.floor(x1)), 0), max(int(np.floor(y1)), 0)
     right, bottom = min(int(np.ceil(x2)), width), min(int(np.ceil(y2)), height)
     if right <= left or bottom <= top or x2 <= x1 or y2 <= y1:
-        return result
+        return 0, 0, np.zeros((0, 0), np.float32)
     rows, columns = probabilities.shape
     x_scale, y_scale = columns / (x2 - x1), rows / (y2 - y1)
     # From pixel centres of the patch to cell centres of the probabilities.
@@ -190,5 +218,4 @@ def paste_probabilities(
         flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    result[top:bottom, left:right] = patch
-    return result
+    return top, left, np.asarray(patch, np.float32)

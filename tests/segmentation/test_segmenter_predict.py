@@ -17,9 +17,13 @@ from fittingroom import masks
 from fittingroom.errors import MissingInputError, SettingError, WeightsRejected
 from fittingroom.segmentation.dataset import HALF_PIXEL
 from fittingroom.segmentation.model import build_segmenter
-from fittingroom.segmentation.predict import KIND, Segmenter, _without_doubles, paste_mask
+from fittingroom.segmentation.predict import KIND, Segmenter, _Cut, _without_doubles, paste_probabilities
 from fittingroom.segmentation.settings import SegmenterSettings
 from fittingroom.training.weights import save_weights
+
+
+def paste_mask(probabilities: np.ndarray, box: np.ndarray, height: int, width: int) -> masks.Mask:
+    return np.asarray(paste_probabilities(probabilities, box, height, width) >= 0.5)
 
 
 def slow_paste(
@@ -46,6 +50,24 @@ def slow_paste(
                     total += cell * kernel(v - j) * kernel(u - i)
             values[y, x] = total
     return values
+
+
+BOXES = st.tuples(st.floats(-40, 60), st.floats(-40, 60), st.floats(0, 60), st.floats(0, 60))
+
+
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 1000), one=BOXES, other=BOXES)
+def test_overlap_inside_boxes_is_overlap_of_whole_pictures(
+    seed: int, one: tuple[float, float, float, float], other: tuple[float, float, float, float]
+) -> None:
+    random = np.random.default_rng(seed)
+    cuts, pasted = [], []
+    for x, y, width, height in (one, other):
+        probabilities, box = random.random((7, 7)).astype(np.float32), np.array([x, y, x + width, y + height])
+        cuts.append(_Cut.of(probabilities, box, 50, 44))
+        pasted.append(paste_mask(probabilities, box, 50, 44))
+    assert [cut.area for cut in cuts] == [masks.area(mask) for mask in pasted]
+    assert cuts[0].iou(cuts[1]) == cuts[1].iou(cuts[0]) == masks.iou(*pasted)
 
 
 @settings(max_examples=25, deadline=None)
