@@ -97,7 +97,7 @@ def test_a_training_while_it_learns_and_what_it_leaves(ui: tuple[str, World], pa
     environment = environment_of(world.workspace, f"{address}/api")
     longer = world.training(steps_per_epoch=400, sample_steps=600, seed=1)
     with start_flow("train-style", longer, environment) as training:
-        page.goto(f"{address}/artifacts/artifact/{newest(address, f'training-{STYLE}', percent_of)['id']}")
+        page.goto(f"{address}/artifacts/artifact/{newest(address, f'training-{STYLE}', under_way)['id']}")
         page.get_by_text(re.compile(rf"{STYLE}: epoch \d of 3")).first.wait_for()
         page.screenshot(path=shots / "progress.png", full_page=True)
         assert training.poll() is None, "it was seen while it learnt"
@@ -142,7 +142,7 @@ def newest(address: str, key: str, condition: Callable[[dict[str, Any]], object]
     return found()[0]
 
 
-def percent_of(artifact: dict[str, Any]) -> bool:
+def under_way(artifact: dict[str, Any]) -> bool:
     """Whether a progress artifact is under way."""
     return 0 < float(artifact["data"]) < 100
 

@@ -17,6 +17,7 @@ from tasks.caching import (
     ContentKey,
     Made,
     Record,
+    Sealed,
     canonical,
     describe_outputs,
     drop_if_unsound,
@@ -24,6 +25,7 @@ from tasks.caching import (
     records_in,
     step,
 )
+from tasks.reporting import outcome_of
 
 KEY = ContentKey(step="paint", version=1, beside=("threads",))
 
@@ -151,3 +153,35 @@ def test_what_was_done_is_cached_what_was_lost_is_done_again(tmp_path: Path) -> 
     moved = tmp_path / "moved"
     root.rename(moved)
     assert write_both(str(moved), "y") == ["Cached", "Cached"]
+
+
+class Watched(dict[str, int]):
+    """Says when somebody goes through it."""
+
+    walks = 0
+
+    def items(self):  # type: ignore[no-untyped-def]
+        self.walks += 1
+        return super().items()
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_what_is_sealed_comes_back_from_a_flow_unlooked_into() -> None:
+    sealed, open_to_all = Watched(a=1), Watched(a=1)
+
+    @flow
+    def hand_on(seal: bool) -> object:
+        return Sealed(sealed) if seal else open_to_all
+
+    found = hand_on(True)
+    assert isinstance(found, Sealed)
+    assert found.content is sealed
+    assert hand_on(False) == open_to_all
+    assert sealed.walks == 0
+    assert open_to_all.walks > 0, "without the seal, Prefect walks"
+
+
+def test_records_count_though_they_are_sealed(tmp_path: Path) -> None:
+    record = Record(value={"files": {"sheet": "reports/a.png"}}, outputs={}, seconds=1.0)
+    outcome = outcome_of(Workspace(tmp_path), Sealed({"red": record}))
+    assert outcome["files"] == {"sheet": str(tmp_path / "reports/a.png")}
