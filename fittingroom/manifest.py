@@ -5,14 +5,15 @@ A manifest is append-only: the newest row of a key wins. A torn last line is ski
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from fittingroom.workspace import write_text
+from fittingroom.workspace import digest_file, write_text
 
 STATUSES = ("kept", "refused", "failed", "duplicate", "skipped", "gone")
 """kept: usable. refused: decodable but not what is wanted. failed: could not be fetched or decoded.
@@ -20,7 +21,11 @@ duplicate: the same picture as ``duplicate_of``. skipped: not asked for (robots,
 took it off."""
 
 
-@dataclass(frozen=True)
+Wanted = Callable[[Mapping[str, Any]], bool]
+"""Whether a row, given as its JSON values, is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
 class ImageRow:
     """One picture's fate. Paths are relative to the manifest's folder; ``key`` is a URL or a source path."""
 
@@ -51,6 +56,7 @@ class ImageRow:
 
 
 _FIELDS = frozenset(field.name for field in fields(ImageRow))
+_DEFAULTS = ImageRow(key="", status="kept")
 
 
 class Manifest:
@@ -94,24 +100,41 @@ class Manifest:
         write_text(path, "".join(_line(row) for row in self._rows.values()))
 
     @classmethod
-    def read(cls, path: Path) -> Manifest:
-        """Read a manifest file; a missing file is an empty manifest, torn or foreign lines are counted and skipped."""
+    def read(cls, path: Path, wanted: Wanted | None = None) -> Manifest:
+        """Read a manifest file; a missing file is an empty manifest, torn or foreign lines are counted and skipped.
+
+        Of a long file's rows only those that are ``wanted`` take memory; a key whose newest row is not has none.
+        """
         if not Path(path).exists():
             return cls()
         with Path(path).open(encoding="utf-8", errors="replace") as file:
-            return cls.parse(file)
+            return cls.parse(file, wanted)
 
     @classmethod
-    def parse(cls, lines: Iterable[str]) -> Manifest:
+    def parse(cls, lines: Iterable[str], wanted: Wanted | None = None) -> Manifest:
         """Read manifest lines; torn or foreign ones are counted and skipped."""
         manifest = cls()
         for line in lines:
             try:
                 values: dict[str, Any] = json.loads(line)
-                manifest.put(ImageRow(**{k: v for k, v in values.items() if k in _FIELDS}))
-            except (ValueError, TypeError, AttributeError):
+                if wanted is None or wanted(values):
+                    manifest.put(ImageRow(**{k: v for k, v in values.items() if k in _FIELDS}))
+                else:
+                    manifest._rows.pop(values["key"], None)
+            except (ValueError, TypeError, AttributeError, KeyError):
                 manifest.torn_lines += 1
         return manifest
+
+
+def rows_about(files: Iterable[Path], path: Path) -> list[ImageRow]:
+    """The rows of the manifest file ``path`` whose sources have the bytes of one of ``files``, as they are now: what a
+    shard needs to know of a folder of any size.
+    """
+    sources = set()
+    for file in files:
+        with contextlib.suppress(OSError):
+            sources.add(digest_file(file))
+    return Manifest.read(path, lambda values: values.get("source_sha256") in sources).rows
 
 
 def append(path: Path, row: ImageRow) -> None:
@@ -128,6 +151,5 @@ def append(path: Path, row: ImageRow) -> None:
 
 
 def _line(row: ImageRow) -> str:
-    defaults = ImageRow(key="", status="kept")
-    values = {k: v for k, v in asdict(row).items() if k in ("key", "status") or v != getattr(defaults, k)}
+    values = {k: v for k, v in asdict(row).items() if k in ("key", "status") or v != getattr(_DEFAULTS, k)}
     return json.dumps(values, ensure_ascii=False) + "\n"

@@ -11,7 +11,7 @@ import numpy as np
 
 from fittingroom.errors import ImageRejected, MissingInputError, NoGarmentFound, SettingError
 from fittingroom.images import RGB, encode_png, read_rgba
-from fittingroom.manifest import ImageRow, Manifest, append
+from fittingroom.manifest import ImageRow, append, rows_about
 from fittingroom.masks import Mask, from_white_surround
 from fittingroom.workspace import digest_bytes, digest_file, digest_value, write_bytes
 
@@ -91,7 +91,8 @@ def prepare_files(
     settings = settings or PrepareSettings()
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
-    earlier = {(r.source_sha256, r.key.endswith(FLIP_KEY)): r for r in Manifest.read(out_dir / MANIFEST).rows}
+    known = rows_about(map(Path, files), out_dir / MANIFEST)
+    earlier = {(row.source_sha256, row.key.endswith(FLIP_KEY)): row for row in known}
     seen: dict[str, str] = {}
     rows: list[ImageRow] = []
     for file in files:

@@ -50,7 +50,7 @@ class Workspace:
         root/persons/               photos of people that wait for a batch of try-ons
         root/tryon/                 pictures asked for
         root/reports/               contact sheets and HTML reports
-        root/cache/                 results of cached tasks (JSON)
+        root/cache/                 results of cached tasks (JSON), digests.sqlite3
         root/prefect/               Prefect's own home when we start the server
     """
 

@@ -6,7 +6,7 @@ from prefect import flow
 
 from flows.parameters import CrawlParameters
 from flows.timeouts import HOURS
-from tasks.caching import Record, Sealed, records_in
+from tasks.caching import Sealed, Summary, records_in
 from tasks.crawling import Fetches, chosen_styles, crawl_of, offers_of
 from tasks.runners import shard_runner
 
@@ -18,7 +18,7 @@ from tasks.runners import shard_runner
     task_runner=shard_runner(threads=8),  # most of them wait for their hosts
     timeout_seconds=12 * HOURS,
 )
-def crawl_garments(parameters: CrawlParameters) -> Sealed[dict[str, Record]]:
+def crawl_garments(parameters: CrawlParameters) -> Sealed[dict[str, Summary]]:
     """Fetch the pictures of each style, politely, and remember what happened to every one of them.
 
     A style whose shop is down fails after the others are done.
@@ -34,7 +34,7 @@ def crawl_garments(parameters: CrawlParameters) -> Sealed[dict[str, Record]]:
             if future.state.is_completed()
         }
         crawled = {
-            name: crawl_of(place, name, offered[name].result(), [shard.result() for shard in shards])
+            name: crawl_of(place, name, offered[name].result(), [Summary.of(shard.result()) for shard in shards])
             for name, shards in fetching.items()
         }
         return Sealed({name: crawled[name] for name, future in offered.items() if future.result()})

@@ -15,7 +15,7 @@ from flows.timeouts import HOURS
 from flows.trainings import Trainings
 from flows.try_on import try_on
 from tasks import annotating
-from tasks.caching import Content, Record, records_in
+from tasks.caching import Content, Summary, records_in
 from tasks.crawling import chosen_styles
 from tasks.pictures import settle_folder
 from tasks.registering import serves
@@ -55,7 +55,6 @@ def lifecycle(parameters: LifecycleParameters) -> Outcome:
         ready = [name for name in names if serves(place, SEGMENTER) and serves(place, style_model(name))]
         tried_on = try_on(_trying(parameters, ready)) if ready else {}
     with stage("write the report"), records_in(place):
-        cuts = {name: result.cut for name, result in prepared.items()}
         report = build_report(
             workspace=str(place.root),
             title="Fittingroom: from a shop's pages to a try-on",
@@ -63,8 +62,8 @@ def lifecycle(parameters: LifecycleParameters) -> Outcome:
             stages=stages_of(
                 {
                     "crawl": list(crawled.values()),
-                    "cut out": [record for result in prepared.values() for record in result.cut],
-                    "prepare": [record for result in prepared.values() for record in result.prepared],
+                    "cut out": [summary for result in prepared.values() for summary in result.cut],
+                    "prepare": [summary for result in prepared.values() for summary in result.prepared],
                     "convert annotations": [converted],
                     "cut out what people wear": worn,
                     **{f"train {model}": [record] for model, record in trainings.trained.items()},
@@ -78,14 +77,14 @@ def lifecycle(parameters: LifecycleParameters) -> Outcome:
             overlays=trainings.evaluated["value"]["overlays"],
             tried_on=tried_on,
             rejected=opaque(
-                {f"crawl {name}": [record] for name, record in crawled.items()}
-                | {f"cut out {name}": records for name, records in cuts.items()}
+                {f"crawl {name}": [summary] for name, summary in crawled.items()}
+                | {f"cut out {name}": result.cut for name, result in prepared.items()}
             ),
         )
     return outcome_of(place, [trainings.registered, tried_on, report], trainings.failed)
 
 
-def _cut_worn_garments(parameters: LifecycleParameters, dataset: Content) -> list[Record]:
+def _cut_worn_garments(parameters: LifecycleParameters, dataset: Content) -> list[Summary]:
     place = parameters.place
     futures = [
         annotating.people_garments_shard.submit(
@@ -97,10 +96,10 @@ def _cut_worn_garments(parameters: LifecycleParameters, dataset: Content) -> lis
         )
         for shard in annotating.plan_people(place, dataset, size=256)
     ]
-    records = [future.result() for future in futures]
-    settle_folder(place.prepared(annotating.PEOPLE), records, "cutting out what people wear")
-    annotating.show_people(place, records)
-    return records
+    records = (future.result() for future in futures)
+    done = settle_folder(place.prepared(annotating.PEOPLE), records, "cutting out what people wear")
+    annotating.show_people(place)
+    return done
 
 
 def _crawling(parameters: LifecycleParameters, names: list[str]) -> CrawlParameters:

@@ -80,9 +80,10 @@ def _settle(
     parameters: PrepareParameters,
 ) -> PreparedStyle:
     place = parameters.place
-    cut_records, records = [cut.result() for cut in cuts], [each.result() for each in prepared]
-    settle_folder(place.cutouts(style), cut_records, f"cutting out {style}")
-    settle_folder(place.prepared(style), records, f"preparing {style}")
-    show_before_after(place, style, cut_records)
+    done = PreparedStyle(
+        settle_folder(place.cutouts(style), (cut.result() for cut in cuts), f"cutting out {style}"),
+        settle_folder(place.prepared(style), (each.result() for each in prepared), f"preparing {style}"),
+    )
+    show_before_after(place, style, done.cut)
     show_contact_sheet(place, style, crawled_pictures(place, style))
-    return PreparedStyle(cut_records, records)
+    return done

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from prefect.futures import PrefectFuture
 
@@ -20,6 +20,13 @@ from tasks.registering import StyleCard, judge_segmenter, register_segmenter, re
 from tasks.turns import in_turn
 
 
+class StylePictures(NamedTuple):
+    """What a style is trained on, as the folders were when its training began."""
+
+    source: list[Content]
+    target: Content
+
+
 class Trainings:
     """What will be trained, its settings checked when it is made; `carry_out` trains, judges and registers."""
 
@@ -32,6 +39,7 @@ class Trainings:
         self.backbone = file_content(parameters.place, backbone) if backbone else None
         # As the styles' folders are now: a picture that comes while it trains makes its style pending again.
         self.cards = {model: StyleCard.of(parameters.place, style) for model, style in self.styles.items()}
+        self.pictures: dict[str, StylePictures] = {}
         self.trained: dict[str, Record] = {}
         self.registered: dict[str, Record] = {}
         self.failed: dict[str, str] = {}
@@ -57,10 +65,11 @@ class Trainings:
         return future
 
     def _start_style(self, style: Style) -> PrefectFuture[Record]:
+        pictures = self.pictures[style.name] = StylePictures(self._source(style), self._target(style))
         future: PrefectFuture[Record] = training.train_style.submit(
             name=style.name,
-            source=self._source(style),
-            target=self._target(style),
+            source=pictures.source,
+            target=pictures.target,
             settings=self.style_settings,
             **self._where(),
         )
@@ -71,8 +80,7 @@ class Trainings:
         if model == SEGMENTER:
             self.evaluated = judge_segmenter(place, trained, dataset, self.parameters.device)
             return register_segmenter(place, trained, self.evaluated, dataset, self.segmenter_settings, preset)
-        style = self.styles[model]
-        source, target = self._source(style), self._target(style)
+        source, target = self.pictures[self.styles[model].name]
         return register_style(place, trained, self.cards[model], source, target, self.style_settings, preset)
 
     def _where(self) -> dict[str, Any]:

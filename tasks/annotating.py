@@ -10,8 +10,9 @@ from fittingroom.errors import MissingInputError
 from fittingroom.shards import Shard, plan_shards
 from fittingroom.workspace import Workspace, digest_value
 from tasks.artifacts import artifact_key, picture_rows, show_figures, show_markdown
-from tasks.caching import Content, Made, Record, step
-from tasks.contents import Digests, folder_content
+from tasks.caching import Content, Made, step
+from tasks.contents import folder_content
+from tasks.digests import Digests
 
 PEOPLE = "people-garments"
 """The folder of prepared pictures cut from dressed people: what people wear is what a style has to change."""
@@ -40,12 +41,11 @@ def plan_scans(workspace: Workspace, source: Path, size: int) -> list[Shard]:
 
     _, images = deepfashion2.folders(source)
     pictures = {path.stem: path for path in list_images(images)}
-    digests = Digests(workspace)
-    found = {
-        path.name: digest_value([digests.of(each) for each in (path, pictures.get(path.stem)) if each])
-        for path in deepfashion2.annotation_files(source)
-    }
-    digests.save()
+    with Digests(workspace) as digests:
+        found = {
+            path.name: digest_value([digests.of(each) for each in (path, pictures.get(path.stem)) if each])
+            for path in deepfashion2.annotation_files(source)
+        }
     return plan_shards(found, size)
 
 
@@ -81,9 +81,8 @@ def write_dataset(
 def plan_people(workspace: Workspace, dataset: Content, size: int) -> list[Shard]:
     """Shards of the training pictures of a dataset."""
     images = images_folder(dataset)
-    digests = Digests(workspace)
-    found = {name: digests.of(images / name) for name in _selection(dataset)["train"]}
-    digests.save()
+    with Digests(workspace) as digests:
+        found = {name: digests.of(images / name) for name in _selection(dataset)["train"]}
     return plan_shards(found, size)
 
 
@@ -101,9 +100,8 @@ def read_dataset(workspace: Workspace, name: str) -> Content:
     folder = workspace.dataset(name)
     if not (folder / "selection.json").is_file():
         raise MissingInputError("dataset", folder, "run convert-annotations first")
-    digests = Digests(workspace)
-    parts = {name: digests.of(folder / name) for name in DATASET_FILES}
-    digests.save()
+    with Digests(workspace) as digests:
+        parts = {name: digests.of(folder / name) for name in DATASET_FILES}
     return Content(str(folder), digest_value(parts))
 
 
@@ -128,10 +126,10 @@ def people_garments_shard(workspace: str, dataset: Content, shard: Shard, size: 
     return Made({"counts": {"kept": len(written)}}, written)
 
 
-def show_people(workspace: Workspace, records: list[Record]) -> None:
+def show_people(workspace: Workspace) -> None:
     """A few of the garments that were cut from people."""
-    names = [name for record in records for name in sorted(record["outputs"]) if not name.endswith("_flip.png")]
-    rows = [[workspace.root / name for name in names[i : i + 6]] for i in range(0, min(len(names), 18), 6)]
+    pictures = sorted(path for path in workspace.prepared(PEOPLE).glob("*.png") if not path.name.endswith("_flip.png"))
+    rows = [pictures[i : i + 6] for i in range(0, min(len(pictures), 18), 6)]
     full = [row for row in rows if len(row) == 6]
     if full:
         show_markdown(artifact_key(PEOPLE), picture_rows([" "] * 6, full), "Garments people wear (domain A)")

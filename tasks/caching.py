@@ -15,6 +15,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -70,6 +71,20 @@ class Sealed(Generic[T]):
         self.content = content
 
 
+@dataclass(frozen=True)
+class Summary:
+    """What a flow keeps of a record: ``digest`` for all its files, which are named nowhere in memory any more."""
+
+    value: dict[str, Any]
+    seconds: float
+    digest: str
+
+    @classmethod
+    def of(cls, record: Record) -> Summary:
+        """Of a cached step's record."""
+        return cls(record["value"], record["seconds"], digest_outputs(record["outputs"]))
+
+
 class Made(NamedTuple):
     """What a step's function returns: a JSON value and the files it wrote, all under the workspace."""
 
@@ -79,7 +94,7 @@ class Made(NamedTuple):
 
 def canonical(value: Any) -> Any:
     """``value`` as JSON that stands for its content: a `Content`, a `Record`, and anything else with a ``digest``
-    of its own counts by that alone.
+    of its own (a shard, a summary) counts by that alone.
 
     Raises:
         TypeError: a path, or anything that has no JSON form of its own.
@@ -87,7 +102,7 @@ def canonical(value: Any) -> Any:
     if isinstance(value, Content):
         return {"content": value.digest} | ({"at": value.path} if value.anchored else {})
     if (digest := getattr(value, "digest", None)) and isinstance(digest, str):
-        return {"digest": digest}  # a Shard, say
+        return {"digest": digest}
     if isinstance(value, BaseModel):
         return canonical(value.model_dump(mode="json"))
     if is_dataclass(value) and not isinstance(value, type):
@@ -155,10 +170,10 @@ def drop_if_unsound(workspace: Workspace, key: str) -> bool:
 
 def is_sound(workspace: Workspace, name: str, size: int, mtime_ns: int, sha256: str) -> bool:
     """Whether a file is what it was: by size and time of change where these agree, else by digest."""
-    path = workspace.root / name
+    path = os.path.join(workspace.root, name)  # noqa: PTH118  a record names hundreds, and runs of 10,000 pictures all
     try:
-        now = path.stat()
-        return now.st_size == size and (now.st_mtime_ns == mtime_ns or digest_file(path) == sha256)
+        now = os.stat(path)  # noqa: PTH116
+        return now.st_size == size and (now.st_mtime_ns == mtime_ns or digest_file(Path(path)) == sha256)
     except OSError:
         return False
 

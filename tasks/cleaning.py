@@ -14,6 +14,7 @@ from prefect.client.schemas.sorting import ArtifactSort
 from fittingroom.retention import find_expired, find_leftovers, remove_expired
 from fittingroom.workspace import Workspace
 from tasks.artifacts import artifact_key, show_table
+from tasks.digests import forget_gone
 
 PAGE = 200
 """Artifacts asked for at once; the server's own limit."""
@@ -34,11 +35,15 @@ def remove_pictures(workspace: str, days: float, only_say: bool) -> dict[str, in
 
 @task(name="remove leftovers", task_run_name="remove leftovers of killed runs")
 def remove_leftovers(workspace: str, only_say: bool) -> dict[str, int]:
-    """Delete half-written files that no process is writing any more; with ``only_say`` count them only."""
+    """Delete half-written files that no process is writing any more; with ``only_say`` count them only.
+
+    What the memory of digests says of files that are gone goes with them.
+    """
     place = Workspace(Path(workspace))
     leftovers = find_leftovers(place)
     if not only_say:
         remove_expired(place, leftovers)
+        forget_gone(place)
     return {"leftovers": len(leftovers.files), "leftover_bytes": leftovers.bytes}
 
 

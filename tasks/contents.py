@@ -1,73 +1,15 @@
-"""What a folder holds, as a digest: the one place where files from outside enter cache keys.
-
-Reading every byte again on every run would cost more than the work it saves, so digests are remembered by path, size
-and time of change in ``<workspace>/cache/digests.json``.
-"""
+"""What a folder holds, as a digest: the one place where files from outside enter cache keys."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from fittingroom.errors import MissingInputError
-from fittingroom.workspace import Workspace, digest_file, digest_value, write_json
-from tasks.caching import Content, Outputs, Record
-
-MEMORY = "digests.json"
-
-
-class Digests:
-    """SHA-256 of files, each read once for as long as its size and time of change stand still."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self._path = workspace.cache / MEMORY
-        self._changed = False
-        self._known = _remembered(self._path)
-
-    def of(self, file: Path) -> str:
-        """The digest of one file.
-
-        Raises:
-            MissingInputError: no such file.
-        """
-        file = Path(file).absolute()
-        try:
-            stat = file.stat()
-        except OSError:
-            raise MissingInputError("file", file) from None
-        fact: list[object] = [stat.st_size, stat.st_mtime_ns]
-        known = self._known.get(str(file))
-        if known is not None and known[:2] == fact:
-            return str(known[2])
-        digest = digest_file(file)
-        self._known[str(file)] = [*fact, digest]
-        self._changed = True
-        return digest
-
-    def save(self) -> None:
-        """Write what was learnt, for the next run."""
-        if self._changed:
-            write_json(self._path, self._known, indent=None)
-            self._changed = False
-
-
-Memory = dict[str, list[object]]
-_parsed: dict[Path, tuple[tuple[int, int], Memory]] = {}
-"""What each memory file said, and its size and time of change then: it has a line for every picture of a workspace, and
-a run asks it many times."""
-
-
-def _remembered(path: Path) -> Memory:
-    try:
-        stat = path.stat()
-        fact = stat.st_size, stat.st_mtime_ns
-        known = _parsed.get(path)
-        if known is None or known[0] != fact:
-            known = _parsed[path] = fact, dict(json.loads(path.read_text(encoding="utf-8")))
-        return dict(known[1])
-    except (OSError, ValueError):  # none yet, or torn
-        return {}
+from fittingroom.workspace import Workspace, digest_value
+from tasks.caching import Content, Outputs
+from tasks.digests import Digests, absolute
 
 
 def file_content(workspace: Workspace, file: Path) -> Content:
@@ -76,32 +18,37 @@ def file_content(workspace: Workspace, file: Path) -> Content:
     Raises:
         MissingInputError: no such file.
     """
-    digests = Digests(workspace)
-    content = Content(str(Path(file).absolute()), digests.of(Path(file)))
-    digests.save()
-    return content
+    with Digests(workspace) as digests:
+        return Content(str(Path(file).absolute()), digests.of(file))
 
 
-def folder_content(workspace: Workspace, folder: Path, files: Iterable[Path] | None = None) -> Content:
+def folder_content(workspace: Workspace, folder: Path, files: Iterable[Path | str] | None = None) -> Content:
     """The names and bytes of files in a folder: of all under it, hidden ones left out, unless ``files`` says which.
 
     Raises:
-        MissingInputError: no such folder.
+        MissingInputError: no such folder, or one of ``files`` is not there.
+        ValueError: one of ``files`` is not in the folder.
     """
     folder = Path(folder).absolute()
     if not folder.is_dir():
         raise MissingInputError("folder", folder)
-    if files is None:
-        files = (p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
-    digests = Digests(workspace)
-    rows = {Path(file).absolute().relative_to(folder).as_posix(): digests.of(file) for file in files}
-    digests.save()
+    top = os.path.join(folder, "")  # noqa: PTH118  and below: as strings, for there may be many
+    rows: dict[str, str] = {}
+    with Digests(workspace) as digests:
+        for file in _files_under(top) if files is None else files:
+            path = absolute(file)
+            if not path.startswith(top):
+                raise ValueError(f"expected a file in {folder}, got {file}")
+            rows[path[len(top) :].replace(os.sep, "/")] = digests.of(path)
     return Content(str(folder), digest_value(rows))
 
 
-def output_digests(records: Iterable[Record]) -> dict[str, str]:
-    """Path relative to the workspace -> SHA-256, of everything these steps wrote."""
-    return {name: str(fact[2]) for record in records for name, fact in record["outputs"].items()}
+def _files_under(folder: str) -> Iterator[str]:
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(parent, name)  # noqa: PTH118
+            if not name.startswith(".") and os.path.isfile(path):  # noqa: PTH113
+                yield path
 
 
 def output_paths(workspace: Workspace, outputs: Outputs, suffix: str = "") -> list[Path]:

@@ -22,7 +22,7 @@ from fittingroom.manifest import Manifest
 from fittingroom.settings import get_settings
 from fittingroom.workspace import Workspace, digest_value, write_json
 from tasks.artifacts import artifact_key, show_rejected, show_table
-from tasks.caching import Made, Record, step
+from tasks.caching import Made, Record, Summary, step
 from tasks.contents import file_content, folder_content, output_paths
 from tasks.runners import in_other_processes
 from tasks.turns import OneAfterAnother
@@ -140,16 +140,15 @@ def fetch_shard(
     return Made({"counts": Manifest(rows).counts()}, [folder / row.path for row in rows if row.status == "kept"])
 
 
-@step("crawl", version=2, run_name="crawl {name}")
-def crawl(workspace: str, name: str, offered: Record, fetched: list[Record]) -> Made:  # noqa: ARG001  the key is theirs
-    """What became of every address of a style, once its shards are fetched.
+@step("crawl", version=3, run_name="crawl {name}")
+def crawl(workspace: str, name: str, offered: Record, fetched: list[Summary]) -> Made:  # noqa: ARG001  the key is theirs
+    """What became of every address of a style, once its shards are fetched; the pictures are vouched for by them.
 
     Raises:
         NothingProduced: none could be kept.
     """
     folder = Workspace(Path(workspace)).crawl(name)
     manifest = Manifest.read(folder / MANIFEST)
-    kept = manifest.kept()
     rejected = [
         {"status": row.status, "reason": row.reason or row.status, "picture": row.key, "detail": row.detail}
         for row in manifest.rows
@@ -161,10 +160,9 @@ def crawl(workspace: str, name: str, offered: Record, fetched: list[Record]) -> 
         f"What became of the pictures of {name}",
     )
     show_rejected(artifact_key("crawl", name, "rejected"), rejected, f"Pictures of {name} that were not kept")
-    if not kept:
+    if not any(row.status == "kept" for row in manifest.rows):
         raise NothingProduced(f"style {name}: expected pictures, its sources gave none that could be kept")
-    value = {"counts": manifest.counts(), "rejected": rejected[:REJECTED_KEPT]}
-    return Made(value, [folder / row.path for row in kept])
+    return Made({"counts": manifest.counts(), "rejected": rejected[:REJECTED_KEPT]})
 
 
 def offers_of(
@@ -201,8 +199,8 @@ class Fetches:
         """One task a shard of what a style was offered."""
         from fittingroom.crawl import HEALABLE, plan_fetches
 
-        rows = Manifest.read(self._workspace.crawl(name) / MANIFEST).rows
-        may_heal = {row.key for row in rows if row.reason in HEALABLE}
+        manifest = self._workspace.crawl(name) / MANIFEST
+        may_heal = {row.key for row in Manifest.read(manifest, lambda values: values.get("reason") in HEALABLE).rows}
         return [
             self._hosts.start(
                 shard.hosts if self._elsewhere else (),
@@ -225,14 +223,11 @@ class Fetches:
         return future
 
 
-def crawl_of(workspace: Workspace, name: str, offered: Record, fetched: list[Record]) -> Record:
+def crawl_of(workspace: Workspace, name: str, offered: Record, fetched: list[Summary]) -> Summary:
     """`crawl`, with the seconds that the whole of it took."""
     record = crawl(workspace=str(workspace.root), name=name, offered=opaque(offered), fetched=opaque(fetched))
-    return Record(
-        value=record["value"],
-        outputs=record["outputs"],
-        seconds=round(record["seconds"] + sum(part["seconds"] for part in (offered, *fetched)), 3),
-    )
+    seconds = record["seconds"] + offered["seconds"] + sum(part.seconds for part in fetched)
+    return replace(Summary.of(record), seconds=round(seconds, 3))
 
 
 def offered_candidates(workspace: Workspace, offered: Record) -> list[Candidate]:
@@ -283,7 +278,7 @@ def crawled_pictures(workspace: Workspace, style: str) -> dict[str, str]:
         MissingInputError: the style was not crawled, or nothing was kept.
     """
     folder = workspace.crawl(style)
-    kept = Manifest.read(folder / MANIFEST).kept()
+    kept = Manifest.read(folder / MANIFEST, lambda values: values.get("status") == "kept").kept()
     if not kept:
         raise MissingInputError(f"crawled pictures of {style}", folder, "crawl it first")
     return {workspace.relative(folder / row.path): row.sha256 for row in kept}

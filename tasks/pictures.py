@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,8 +22,8 @@ from tasks.artifacts import (
     show_markdown,
     show_rejected,
 )
-from tasks.caching import Content, Made, Record, step
-from tasks.contents import folder_content, output_digests, output_paths, settle
+from tasks.caching import Content, Made, Record, Summary, step
+from tasks.contents import folder_content, output_paths, settle
 
 OVERRIDES = "overrides.yaml"
 """In a style's folder of cut-outs: a person's word against the tests."""
@@ -34,8 +34,8 @@ REJECTED_KEPT = 200
 class PreparedStyle(NamedTuple):
     """What preparing one style did, shard by shard."""
 
-    cut: list[Record]
-    prepared: list[Record]
+    cut: list[Summary]
+    prepared: list[Summary]
 
 
 @step("cut out", version=2, run_name="cut out {style}, shard {shard.label}")
@@ -107,7 +107,7 @@ def prepared_pictures(workspace: Workspace, name: str) -> Content:
         MissingInputError: it is not there, or empty.
     """
     folder = workspace.prepared(name)
-    files = sorted(folder.glob("*.png"))
+    files = sorted(str(path) for path in folder.glob("*.png"))
     if not files:
         raise MissingInputError(f"prepared pictures of {name}", folder, "prepare them first")
     return folder_content(workspace, folder, files)
@@ -126,22 +126,27 @@ def source_folders(workspace: Workspace, style: str, wanted: list[str]) -> list[
     return chosen
 
 
-def settle_folder(folder: Path, records: list[Record], what: str) -> None:
-    """Remove pictures these steps do not speak of; refuse an empty folder.
+def settle_folder(folder: Path, records: Iterable[Record], what: str) -> list[Summary]:
+    """Remove pictures these steps do not speak of; refuse an empty folder. Takes one record at a time.
 
     Raises:
         NothingProduced: the steps wrote nothing at all.
     """
-    names = {Path(name).name for name in output_digests(records)}
+    names: set[str] = set()
+    done = []
+    for record in records:
+        names.update(name.rpartition("/")[2] for name in record["outputs"])
+        done.append(Summary.of(record))
     if not names:
-        reasons = _sum(record["value"]["counts"] for record in records)
+        reasons = _sum(summary.value["counts"] for summary in done)
         raise NothingProduced(f"{what}: expected usable pictures, got none ({_in_words(reasons) or 'no input'})")
     settle(folder, names)
+    return done
 
 
-def show_before_after(workspace: Workspace, style: str, records: list[Record]) -> None:
+def show_before_after(workspace: Workspace, style: str, done: list[Summary]) -> None:
     """A grid of crawled photos beside their cut-outs."""
-    pairs = [pair for record in records for pair in record["value"]["pairs"]][: MOST_PICTURES // 2]
+    pairs = [pair for summary in done for pair in summary.value["pairs"]][: MOST_PICTURES // 2]
     rows = [[workspace.root / before, workspace.cutouts(style) / after] for before, after in pairs]
     if rows:
         show_markdown(
@@ -154,7 +159,7 @@ def show_contact_sheet(workspace: Workspace, style: str, digests: Mapping[str, s
     from fittingroom.cutout.sheet import cells_of, write_sheet
 
     folder, wanted = workspace.cutouts(style), set(digests.values())
-    rows = [row for row in Manifest.read(folder / "manifest.jsonl").rows if row.source_sha256 in wanted]
+    rows = Manifest.read(folder / "manifest.jsonl", lambda values: values.get("source_sha256") in wanted).rows
     sheet = write_sheet(workspace.reports / f"cutouts-{style}.jpg", style, cells_of(folder, rows, workspace.root))
     file = workspace.relative(folder / OVERRIDES)
     words = f"To overrule, list digests under `keep:` or `drop:` in `{file}` and run again."

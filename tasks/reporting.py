@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import Any, TypedDict
 
 from fittingroom.workspace import Workspace
 from tasks.artifacts import artifact_key, picture_rows, show_markdown
-from tasks.caching import Made, Record, Sealed, step
+from tasks.caching import Made, Record, Sealed, Summary, step
 
 CONTACT_SHEET = "contact-sheet.png"
 REPORT = "report.html"
@@ -40,7 +40,7 @@ def build_report(
     trained: dict[str, Record],
     overlays: list[str],
     tried_on: dict[str, Record],
-    rejected: dict[str, list[Record]],  # by stage
+    rejected: dict[str, list[Summary]],  # by stage
 ) -> Made:
     """Write the contact sheet and the report into the workspace's ``reports``."""
     from fittingroom.tryon.report import (
@@ -96,8 +96,8 @@ def build_report(
                 [row["picture"] for row in rows[:5]],
                 [str(place.root / row["shown"]) for row in rows[:8] if row.get("shown")],
             )
-            for stage, records in rejected.items()
-            for reason, rows in _by_reason(records).items()
+            for stage, done in rejected.items()
+            for reason, rows in _by_reason(done).items()
         ],
     )
     files.append(write_report(place.reports / REPORT, data))
@@ -133,21 +133,21 @@ def _by_person(place: Workspace, tried_on: Mapping[str, Record]) -> list[Any]:
     ]
 
 
-def _by_reason(records: Iterable[Record]) -> dict[str, list[dict[str, Any]]]:
+def _by_reason(done: Iterable[Summary]) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
-    for record in records:
-        for row in record["value"].get("rejected", []):
+    for summary in done:
+        for row in summary.value.get("rejected", []):
             found.setdefault(row["reason"], []).append(row)
     return dict(sorted(found.items(), key=lambda entry: -len(entry[1])))
 
 
-def stages_of(groups: Mapping[str, Iterable[Record]]) -> list[Stage]:
+def stages_of(groups: Mapping[str, Iterable[Record | Summary]]) -> list[Stage]:
     """The stages of a report: seconds of the work itself, also where a run took it from the cache."""
     stages = []
     for name, records in groups.items():
-        listed = list(records)
-        tasks = f"{len(listed)} tasks" if len(listed) != 1 else ""
-        stages.append(Stage(name=name, seconds=round(sum(r["seconds"] for r in listed), 2), detail=tasks))
+        seconds = [each.seconds if isinstance(each, Summary) else each["seconds"] for each in records]
+        tasks = f"{len(seconds)} tasks" if len(seconds) != 1 else ""
+        stages.append(Stage(name=name, seconds=round(sum(seconds), 2), detail=tasks))
     return stages
 
 
@@ -156,8 +156,7 @@ def outcome_of(workspace: Workspace, result: object, failed: Mapping[str, str] |
     if isinstance(result, dict) and set(result) == set(Outcome.__annotations__):
         return Outcome(files=result["files"], problems=result["problems"], models=result["models"])
     outcome = Outcome(files={}, problems=[f"{name}: {message}" for name, message in (failed or {}).items()], models={})
-    for record in _records(result):
-        value = record["value"]
+    for value in _values(result):
         if "passed" in value:
             outcome["models"][value["model"]] = dict(value)
             if not value["passed"]:
@@ -176,15 +175,17 @@ def outcome_of(workspace: Workspace, result: object, failed: Mapping[str, str] |
     return outcome
 
 
-def _records(result: object) -> Iterator[Record]:
+def _values(result: object) -> Iterator[Mapping[str, Any]]:
     if isinstance(result, Sealed):
-        yield from _records(result.content)
+        yield from _values(result.content)
+    elif isinstance(result, Summary):
+        yield result.value
     elif isinstance(result, Mapping):
         if set(result) == set(Record.__annotations__):
-            yield cast(Record, result)
+            yield result["value"]
         else:
             for part in result.values():
-                yield from _records(part)
+                yield from _values(part)
     elif isinstance(result, list | tuple):
         for part in result:
-            yield from _records(part)
+            yield from _values(part)

@@ -10,7 +10,7 @@ from fittingroom.shards import plan_shards
 from fittingroom.workspace import Workspace, write_json
 from tasks.artifacts import artifact_key, picture_rows, show_markdown, show_table
 from tasks.caching import Content, Made, Record, step
-from tasks.contents import Digests
+from tasks.digests import Digests
 
 if TYPE_CHECKING:
     from fittingroom.tryon.batch import TriedOn
@@ -30,16 +30,14 @@ def find_photos(workspace: Workspace, persons: list[Path]) -> list[Content]:
     """
     from fittingroom.images import list_images
 
-    digests = Digests(workspace)
     found: list[Path] = []
     for person in persons:
         files = list_images(person) if person.is_dir() else [person]
         if not files:
             raise MissingInputError("person photos", person, "the folder has no picture")
         found += files
-    photos = [Content(str(path.absolute()), digests.of(path)) for path in found]
-    digests.save()
-    return photos
+    with Digests(workspace) as digests:
+        return [Content(str(path.absolute()), digests.of(path)) for path in found]
 
 
 def find_waiting_photos(workspace: Workspace, folder: Path) -> list[Content]:

@@ -15,7 +15,7 @@ from fittingroom.cutout.settings import CutoutSettings
 from fittingroom.errors import ImageRejected, InputError, MissingInputError
 from fittingroom.garment import GarmentFinder
 from fittingroom.images import encode_png, read_rgb
-from fittingroom.manifest import ImageRow, Manifest, append
+from fittingroom.manifest import ImageRow, append, rows_about
 from fittingroom.workspace import digest_bytes, digest_file, write_bytes
 
 MANIFEST = "manifest.jsonl"
@@ -87,7 +87,7 @@ def cut_out_files(
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
     stamp = f"settings={settings.digest()}" + (f" recipe={recipe}" if recipe else "")
-    earlier = {row.source_sha256: row for row in Manifest.read(out_dir / MANIFEST).rows if row.source_sha256}
+    earlier = {row.source_sha256: row for row in rows_about(map(Path, files), out_dir / MANIFEST)}
     seen: dict[str, str] = {}
     rows: list[ImageRow] = []
     for file in files:

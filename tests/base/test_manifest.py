@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from fittingroom.manifest import ImageRow, Manifest, append
+from fittingroom.manifest import ImageRow, Manifest, append, rows_about
+from fittingroom.workspace import digest_bytes
 
 
 def test_every_truncation_keeps_all_earlier_rows(tmp_path: Path) -> None:
@@ -50,3 +51,23 @@ def test_an_unknown_status_is_refused_and_foreign_lines_are_counted(tmp_path: Pa
 def test_counts_name_the_reason() -> None:
     manifest = Manifest([ImageRow("a", "refused", "too_small"), ImageRow("b", "refused", "blurred")])
     assert manifest.counts() == {"refused": 2, "refused: blurred": 1, "refused: too_small": 1}
+
+
+def test_rows_that_are_not_wanted_are_left_out_and_older_ones_do_not_come_back(tmp_path: Path) -> None:
+    path = tmp_path / "m.jsonl"
+    append(path, ImageRow("u", "kept"))
+    append(path, ImageRow("v", "kept"))
+    append(path, ImageRow("u", "gone"))
+    assert [row.key for row in Manifest.read(path, lambda values: values["status"] == "kept").rows] == ["v"]
+
+
+def test_rows_about_files_are_those_of_their_bytes(tmp_path: Path) -> None:
+    path, file = tmp_path / "m.jsonl", tmp_path / "a.jpg"
+    file.write_bytes(b"picture")
+    digest = digest_bytes(b"picture")
+    append(path, ImageRow("elsewhere/b.jpg", "kept", source_sha256=digest))
+    append(path, ImageRow(file.as_posix(), "failed", "missing"))
+    append(path, ImageRow("c.jpg", "kept", source_sha256=digest_bytes(b"other")))
+    path.write_text(path.read_text() + '{"key": "d", "status": "kept", "source_sha256": ["odd"]}\n')
+    assert [row.key for row in rows_about([file, tmp_path / "none.jpg"], path)] == ["elsewhere/b.jpg"]
+    assert rows_about([file], tmp_path / "none.jsonl") == []

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fittingroom.workspace import Workspace
+from tasks.digests import MEMORY
 
 ROOT = Path(__file__).resolve().parents[2]
 ON_ONE_CORE = "import os, sys; os.sched_setaffinity(0, {max(os.sched_getaffinity(0))}); "
@@ -94,5 +95,7 @@ def kill_flow_when(
 def records(workspace: Workspace) -> dict[str, int]:
     """The cached steps: name of each record -> its time of change."""
     return {
-        p.name: p.stat().st_mtime_ns for p in workspace.cache.glob("*") if p.name != "digests.json" and p.name[0] != "."
+        p.name: p.stat().st_mtime_ns
+        for p in workspace.cache.glob("*")
+        if not p.name.startswith(MEMORY) and p.name[0] != "."
     }
