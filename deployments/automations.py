@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from deployments.definitions import DEFINITIONS
-from deployments.environment import HEARTBEAT_SECONDS, quiet
+from deployments.environment import HEARTBEAT_SECONDS, set_defaults
 
 if TYPE_CHECKING:
     from prefect.automations import AutomationCore, EventTrigger
@@ -175,6 +175,6 @@ def _alerts(client: SyncPrefectClient) -> UUID | None:
 
 
 if __name__ == "__main__":
-    quiet()
+    set_defaults()
     for name in set_up():
         print(name)

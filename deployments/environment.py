@@ -17,18 +17,31 @@ HEARTBEAT_SECONDS = 60
 """How often a run says that it lives, so that one whose process died is noticed some minutes later."""
 
 
-def quiet() -> None:
-    """No telemetry of any kind, and no advertisements in the UI, for all that this process starts."""
+_IN_BATCHES = {
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "200",
+}
+"""A server in one process writes task runs and events together, a second late at most. One by one they hold a SQLite
+file so often that other requests are refused, and Prefect's client asks again only two seconds later."""
+
+
+def set_defaults() -> None:
+    """For all that this process starts, where nothing else is said: no telemetry of any kind, no advertisements in the
+    UI, heartbeats, and a server that writes in batches.
+    """
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT", "false")
     os.environ.setdefault("PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY", "false")
     os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", str(HEARTBEAT_SECONDS))
+    for name, value in _IN_BATCHES.items():
+        os.environ.setdefault(name, value)
 
 
 def use_server(api_url: str, home: Path | None = None) -> None:
     """Point the Prefect client of this process, and of those it starts, at a server."""
-    quiet()
+    set_defaults()
     os.environ["PREFECT_API_URL"] = api_url
     if home is not None:
         os.environ["PREFECT_HOME"] = str(home)
@@ -39,7 +52,7 @@ def use_workspace(workspace: Workspace) -> None:
 
     Without a configured server nothing is written outside the workspace.
     """
-    quiet()
+    set_defaults()
     configured = "PREFECT_API_URL" in os.environ or "PREFECT_HOME" in os.environ or "PREFECT_PROFILE" in os.environ
     if configured or (Path.home() / ".prefect" / "profiles.toml").exists():
         return

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from deployments.definitions import DEFINITIONS, trigger_of
-from deployments.environment import answers, quiet, use_server
+from deployments.environment import answers, set_defaults, use_server
 from deployments.server import LocalServer
 from fittingroom.settings import get_settings
 from fittingroom.workspace import Workspace
@@ -18,7 +18,7 @@ from fittingroom.workspace import Workspace
 
 def serve() -> int:
     """Serve until stopped, with the configured Prefect server or, where none answers, with one of our own."""
-    quiet()
+    set_defaults()
     place = Workspace(get_settings().workspace)
     console = Console(stderr=True)
     configured = os.environ.get("PREFECT_API_URL", "")

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from deployments.environment import STATE, answers, quiet, running_server
+from deployments.environment import STATE, answers, running_server, set_defaults
 from fittingroom.errors import FittingroomError
 from fittingroom.workspace import Workspace, write_json
 
@@ -69,7 +69,7 @@ class LocalServer:
         if running is not None:
             self.api_url = running
             return self
-        quiet()
+        set_defaults()
         home = self.workspace.prefect_home
         home.mkdir(parents=True, exist_ok=True)
         port = free_port(self._preferred)

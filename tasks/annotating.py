@@ -11,7 +11,7 @@ from fittingroom.shards import Shard, plan_shards
 from fittingroom.workspace import Workspace, digest_value
 from tasks.artifacts import artifact_key, picture_rows, show_figures, show_markdown
 from tasks.caching import Content, Made, step
-from tasks.contents import folder_content
+from tasks.contents import folder_content, pictures_of
 from tasks.digests import Digests
 
 PEOPLE = "people-garments"
@@ -128,8 +128,9 @@ def people_garments_shard(workspace: str, dataset: Content, shard: Shard, size: 
 
 def show_people(workspace: Workspace) -> None:
     """A few of the garments that were cut from people."""
-    pictures = sorted(path for path in workspace.prepared(PEOPLE).glob("*.png") if not path.name.endswith("_flip.png"))
-    rows = [pictures[i : i + 6] for i in range(0, min(len(pictures), 18), 6)]
+    folder = workspace.prepared(PEOPLE)
+    pictures = [folder / name for name in pictures_of(folder) if not name.endswith("_flip.png")][:18]
+    rows = [pictures[i : i + 6] for i in range(0, len(pictures), 6)]
     full = [row for row in rows if len(row) == 6]
     if full:
         show_markdown(artifact_key(PEOPLE), picture_rows([" "] * 6, full), "Garments people wear (domain A)")

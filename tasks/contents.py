@@ -66,7 +66,12 @@ def settle(folder: Path, keep: Iterable[str]) -> int:
         how many were removed.
     """
     wanted = set(keep)
-    stale = [p for p in Path(folder).glob("*.png") if p.name not in wanted] if Path(folder).is_dir() else []
-    for path in stale:
-        path.unlink(missing_ok=True)
+    stale = [name for name in pictures_of(folder) if name not in wanted]
+    for name in stale:
+        (folder / name).unlink(missing_ok=True)
     return len(stale)
+
+
+def pictures_of(folder: Path) -> list[str]:
+    """Names of the pictures (PNG) in one of the workspace's folders, sorted; none where it is not there."""
+    return sorted(name for name in os.listdir(folder) if name.endswith(".png")) if folder.is_dir() else []  # noqa: PTH208

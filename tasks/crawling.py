@@ -281,4 +281,4 @@ def crawled_pictures(workspace: Workspace, style: str) -> dict[str, str]:
     kept = Manifest.read(folder / MANIFEST, lambda values: values.get("status") == "kept").kept()
     if not kept:
         raise MissingInputError(f"crawled pictures of {style}", folder, "crawl it first")
-    return {workspace.relative(folder / row.path): row.sha256 for row in kept}
+    return {f"{workspace.relative(folder)}/{row.path}": row.sha256 for row in kept}

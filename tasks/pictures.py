@@ -23,7 +23,7 @@ from tasks.artifacts import (
     show_rejected,
 )
 from tasks.caching import Content, Made, Record, Summary, step
-from tasks.contents import folder_content, output_paths, settle
+from tasks.contents import folder_content, output_paths, pictures_of, settle
 
 OVERRIDES = "overrides.yaml"
 """In a style's folder of cut-outs: a person's word against the tests."""
@@ -107,10 +107,10 @@ def prepared_pictures(workspace: Workspace, name: str) -> Content:
         MissingInputError: it is not there, or empty.
     """
     folder = workspace.prepared(name)
-    files = sorted(str(path) for path in folder.glob("*.png"))
-    if not files:
+    names = pictures_of(folder)
+    if not names:
         raise MissingInputError(f"prepared pictures of {name}", folder, "prepare them first")
-    return folder_content(workspace, folder, files)
+    return folder_content(workspace, folder, (f"{folder}/{name}" for name in names))
 
 
 def source_folders(workspace: Workspace, style: str, wanted: list[str]) -> list[str]:
