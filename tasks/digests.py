@@ -44,7 +44,8 @@ class Digests:
     """
 
     def __init__(self, workspace: Workspace) -> None:
-        self._memory = _opened(workspace.cache / MEMORY)
+        self._path = workspace.cache / MEMORY
+        self._memory = _opened(self._path)
         self._learnt: list[_Row] = []
 
     def __enter__(self) -> Digests:
@@ -76,17 +77,29 @@ class Digests:
         return digest
 
     def _ask(self, key: bytes) -> tuple[int, int, str] | None:
-        with contextlib.suppress(sqlite3.Error):
+        try:
             found: tuple[int, int, str] | None = self._memory.execute(
                 "SELECT size, mtime_ns, sha256 FROM digests WHERE path = ?", (key,)
             ).fetchone()
-            return found
-        return None
+        except sqlite3.Error as error:
+            self._do_without(error)
+            return None
+        return found
 
     def _write(self) -> None:
-        with contextlib.suppress(sqlite3.Error), self._memory:
-            self._memory.executemany(_PUT, self._learnt)
+        try:
+            with self._memory:
+                self._memory.executemany(_PUT, self._learnt)
+        except sqlite3.Error as error:
+            self._do_without(error)
         self._learnt.clear()
+
+    def _do_without(self, error: sqlite3.Error) -> None:
+        """From now on: who waited once for another process does not wait again for each of 10,000 files."""
+        self._memory.close()
+        if not isinstance(error, sqlite3.OperationalError):
+            self._path.unlink(missing_ok=True)
+        self._memory = _connected(":memory:")
 
 
 def forget_gone(workspace: Workspace) -> int:

@@ -81,6 +81,24 @@ def test_a_spoilt_memory_is_made_anew(tmp_path: Path, read: list[str]) -> None:
     assert read == ["a.bin"]
 
 
+def test_a_memory_spoilt_inside_is_done_without_and_made_anew(tmp_path: Path, read: list[str]) -> None:
+    workspace = Workspace(tmp_path / "w")
+    files = [tmp_path / f"{number}.bin" for number in range(2000)]
+    for file in files:
+        file.write_bytes(b"one")
+    ask(workspace, *files)
+    memory = workspace.cache / MEMORY
+    data = bytearray(memory.read_bytes())
+    data[4096:] = bytes(len(data) - 4096)  # its first page says what tables there are, the others hold them
+    memory.write_bytes(data)
+    read.clear()
+    assert ask(workspace, *files) == ONE
+    assert len(read) == 2000
+    ask(workspace, *files)
+    assert ask(workspace, *files) == ONE
+    assert len(read) == 4000, "learnt once more, in a memory made anew"
+
+
 def test_a_memory_that_another_process_holds_is_done_without(
     tmp_path: Path, read: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,13 +107,18 @@ def test_a_memory_that_another_process_holds_is_done_without(
     file.write_bytes(b"one")
     assert ask(workspace, file) == ONE
     holder = sqlite3.connect(workspace.cache / MEMORY, isolation_level=None)
+    with Digests(workspace) as asked:
+        holder.execute("BEGIN EXCLUSIVE")
+        assert asked.of(file) == ONE
+        holder.execute("ROLLBACK")
+        assert asked.of(file) == ONE
+    assert read == ["a.bin", "a.bin", "a.bin"], "it waits once, not for each file"
     holder.execute("BEGIN EXCLUSIVE")
     assert ask(workspace, file) == ONE
-    assert read == ["a.bin", "a.bin"]
     holder.execute("ROLLBACK")
     holder.close()
     assert ask(workspace, file) == ONE
-    assert len(read) == 2, "it is as good as ever"
+    assert len(read) == 4, "the memory is as good as ever"
 
 
 def test_a_cache_that_cannot_be_made_is_done_without(tmp_path: Path) -> None:
