@@ -1,6 +1,6 @@
 """What each setting is worth: one training per toggled setting, all else alike, measured on the same held-out pictures.
 
-    python benchmarks/ablations.py style OUT --source DIR --target DIR [--steps 600] [--only NAME]...
+    python benchmarks/ablations.py style OUT --source DIR --target DIR [--only NAME]... [--set name=value]... [--steps 600]
     python benchmarks/ablations.py warm-start OUT --source DIR --target DIR --weights OTHER_STYLE.safetensors
     python benchmarks/ablations.py segmenter OUT --dataset DIR [--steps 400] [--backbone-weights FILE] [--only NAME]...
 
@@ -21,6 +21,7 @@ from typing import Annotated, Any
 
 import typer
 
+from fittingroom.cli.output import parse_settings
 from fittingroom.segmentation.settings import preset as segmenter_preset
 from fittingroom.training.jobs import run_job
 from fittingroom.training.progress import Progress, history
@@ -51,6 +52,7 @@ STYLE_VARIANTS: dict[str, dict[str, Any]] = {
     "skip-none": {"skip": "none"},
     "skip-image": {"skip": "image"},
     "skip-recolour": {"skip": "recolour"},
+    "skip-palette": {"skip": "palette", "one_hue": True},
     "identity-every-step": {"identity_every": 1},
 }
 SEGMENTER_VARIANTS: dict[str, dict[str, Any]] = {
@@ -63,6 +65,9 @@ SEGMENTER_VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 OutArgument = Annotated[Path, typer.Argument(help="Gets results.jsonl, a sheet a variant, and the trainings.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="name=value", help="One setting of every variant; may be repeated.")
+]
 OnlyOption = Annotated[list[str] | None, typer.Option(help="Train this variant; may be repeated. All if left out.")]
 
 
@@ -74,9 +79,10 @@ def style(
     steps: Annotated[int, typer.Option(help="Steps of each training.")] = 600,
     preset: Annotated[str, typer.Option(help="What the variants differ from.")] = "cpu",
     only: OnlyOption = None,
+    settings_of_all: SetOption = None,
 ) -> None:
     """The translator's settings."""
-    base = style_preset(preset)
+    base = style_preset(preset).with_overrides(**parse_settings(settings_of_all or []))
     length = _style_length(base.steps_per_epoch or 100, steps)
     for name in _chosen(STYLE_VARIANTS, only):
         settings = base.with_overrides(**length | STYLE_VARIANTS[name])
