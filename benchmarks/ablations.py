@@ -1,6 +1,6 @@
 """What each setting is worth: one training per toggled setting, all else alike, measured on the same held-out pictures.
 
-    python benchmarks/ablations.py style OUT --source DIR --target DIR [--only NAME]... [--set name=value]... [--steps 600]
+    python benchmarks/ablations.py style OUT --source DIR --target DIR [--only NAME]... [--set name=value]...
     python benchmarks/ablations.py warm-start OUT --source DIR --target DIR --weights OTHER_STYLE.safetensors
     python benchmarks/ablations.py segmenter OUT --dataset DIR [--steps 400] [--backbone-weights FILE] [--only NAME]...
 

@@ -156,12 +156,8 @@ def show_before_after(workspace: Workspace, style: str, done: list[Summary]) -> 
 
 def show_contact_sheet(workspace: Workspace, style: str, digests: Mapping[str, str]) -> Path:
     """All that was kept and refused of the pictures with these digests, with how to overrule it; also as a file."""
-    from fittingroom.cutout.sheet import cells_of, write_sheet
-
-    folder, wanted = workspace.cutouts(style), set(digests.values())
-    rows = Manifest.read(folder / "manifest.jsonl", lambda values: values.get("source_sha256") in wanted).rows
-    sheet = write_sheet(workspace.reports / f"cutouts-{style}.jpg", style, cells_of(folder, rows, workspace.root))
-    file = workspace.relative(folder / OVERRIDES)
+    sheet = _write_contact_sheet(workspace, style, set(digests.values()))
+    file = workspace.relative(workspace.cutouts(style) / OVERRIDES)
     words = f"To overrule, list digests under `keep:` or `drop:` in `{file}` and run again."
     show_markdown(
         artifact_key("contact-sheet", style),
@@ -169,6 +165,14 @@ def show_contact_sheet(workspace: Workspace, style: str, digests: Mapping[str, s
         f"Kept and refused pictures of {style}",
     )
     return sheet
+
+
+def _write_contact_sheet(workspace: Workspace, style: str, wanted: set[str]) -> Path:
+    from fittingroom.cutout.sheet import cells_of, write_sheet
+
+    folder = workspace.cutouts(style)
+    rows = Manifest.read(folder / "manifest.jsonl", lambda values: values.get("source_sha256") in wanted).rows
+    return write_sheet(workspace.reports / f"cutouts-{style}.jpg", style, cells_of(folder, rows, workspace.root))
 
 
 def said_by_hand(workspace: Workspace, style: str, digests: Mapping[str, str]) -> dict[str, list[str]]:

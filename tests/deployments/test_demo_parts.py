@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from deployments import demo, environment
-from deployments.environment import STATE, answers, running_server, use_workspace
+from deployments.environment import STATE, answers, running_server, set_defaults, use_workspace
 from deployments.live import LiveProgress
 from deployments.server import LocalServer, free_port
 from fittingroom.sample.shop import ShopFiles
@@ -92,6 +92,17 @@ def test_a_single_run_writes_nothing_outside_the_workspace(tmp_path: Path) -> No
     assert "PREFECT_API_URL" not in environment.os.environ
     assert environment.os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
     assert environment.os.environ["DO_NOT_TRACK"] == "1"
+
+
+@pytest.mark.usefixtures("clean_environment")
+def test_prefect_understands_that_our_server_writes_in_batches_unless_told_otherwise() -> None:
+    from prefect.settings import Settings
+
+    environment.os.environ["PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE"] = "7"
+    set_defaults()
+    services = Settings().server.services
+    assert (services.task_run_recorder.batch_size, services.task_run_recorder.flush_interval) == (100, 1)
+    assert services.event_persister.batch_size == 7
 
 
 @pytest.mark.usefixtures("clean_environment")

@@ -18,6 +18,7 @@ from tasks.caching import (
     Made,
     Record,
     Sealed,
+    Summary,
     canonical,
     describe_outputs,
     drop_if_unsound,
@@ -181,7 +182,16 @@ def test_what_is_sealed_comes_back_from_a_flow_unlooked_into() -> None:
     assert open_to_all.walks > 0, "without the seal, Prefect walks"
 
 
+def test_a_summary_stands_for_its_records_files_and_not_for_its_seconds() -> None:
+    def summary(seconds: float, sha256: str) -> Summary:
+        return Summary.of(Record(value={"n": 1}, outputs={"a.png": [1, 2, sha256]}, seconds=seconds))
+
+    assert canonical(summary(1.0, "x")) == canonical(summary(2.0, "x"))
+    assert canonical(summary(1.0, "x")) != canonical(summary(1.0, "y"))
+
+
 def test_records_count_though_they_are_sealed(tmp_path: Path) -> None:
     record = Record(value={"files": {"sheet": "reports/a.png"}}, outputs={}, seconds=1.0)
-    outcome = outcome_of(Workspace(tmp_path), Sealed({"red": record}))
-    assert outcome["files"] == {"sheet": str(tmp_path / "reports/a.png")}
+    for kept in (record, Summary.of(record)):
+        outcome = outcome_of(Workspace(tmp_path), Sealed({"red": [kept]}))
+        assert outcome["files"] == {"sheet": str(tmp_path / "reports/a.png")}
