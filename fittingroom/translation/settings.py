@@ -331,9 +331,12 @@ _KNOWING_THE_MASK: dict[str, Any] = {
 
 _TIGHT: dict[str, Any] = {"target_spread": 12.0}
 
+_OWN_COLOURS: dict[str, Any] = {"skip": "palette", "one_hue": True}
+
 _SMALL: dict[str, Any] = (
     _KNOWING_THE_MASK
     | _TIGHT
+    | _OWN_COLOURS
     | {
         "filters": 16,
         "blocks": 4,
@@ -344,8 +347,6 @@ _SMALL: dict[str, Any] = (
         "discriminator_filters": 24,
         "discriminator_norm": "spectral",
         "resize_convolution": True,
-        "skip": "palette",
-        "one_hue": True,
         "coordinates": True,
         "cycle_weight": 0.5,
         "cycle_chroma": 0.1,
@@ -372,6 +373,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "recipe": {},
     "standard": _KNOWING_THE_MASK
     | _TIGHT
+    | _OWN_COLOURS
     | {"resize_convolution": True, "ema_decay": 0.999, "luminance_weight": 2.0, "luminance_fine": 1.0},
     "cpu": _SMALL
     | {
@@ -393,8 +395,8 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 def preset(name: str) -> StyleSettings:
-    """The settings of a preset: ``recipe`` (the bare recipe), ``standard`` (the recipe that knows the mask), ``cpu``
-    (about ten minutes on two cores) or ``demo`` (about two minutes on one).
+    """The settings of a preset: ``recipe`` (the bare recipe), ``standard`` (the recipe that knows the mask and paints
+    in the style's own colours), ``cpu`` (about ten minutes on two cores) or ``demo`` (about two minutes on one).
 
     Raises:
         SettingError: unknown name.

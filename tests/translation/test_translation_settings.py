@@ -24,12 +24,15 @@ def test_the_recipe_has_the_papers_numbers() -> None:
     assert (recipe.skip, recipe.luminance_weight, recipe.ema_decay, recipe.crop_size) == ("none", 0.0, 0.0, None)
 
 
-def test_standard_is_the_recipe_that_knows_the_mask() -> None:
+def test_standard_is_the_recipe_with_what_won_in_the_ablations() -> None:
     recipe, standard = preset("recipe"), preset("standard")
     for name in ("filters", "blocks", "epochs", "batch_size", "learning_rate", "cycle_weight", "identity_every"):
         assert getattr(standard, name) == getattr(recipe, name)
-    assert standard.mask_channel
-    assert standard.masked_losses
+    won = ("mask_channel", "masked_norm", "composite", "masked_losses", "resize_convolution", "one_hue")
+    assert all(getattr(standard, name) for name in won)
+    assert standard.skip == "palette"
+    assert standard.luminance_weight > 0
+    assert not standard.augment_discriminators, "no effect that was measured"
 
 
 def test_every_setting_has_a_rule() -> None:
