@@ -13,12 +13,13 @@ from rich.table import Table
 from fittingroom.annotations import deepfashion2, geometry, jsonfile, shards, sources
 from fittingroom.annotations.findings import Findings
 from fittingroom.annotations.measure import BATCH, batches, measure
-from fittingroom.annotations.model import AnnotatedImage, BoxFloats, GarmentAnnotation
+from fittingroom.annotations.model import AnnotatedImage, BoxFloats, GarmentAnnotation, extents
 from fittingroom.annotations.processes import OnProgress, run_jobs
 from fittingroom.annotations.sources import Format, Source
 from fittingroom.boxes import iou_xyxy
 from fittingroom.categories import LANDMARK_COUNTS
 from fittingroom.images import list_images
+from fittingroom.names import printable
 
 _BOX_IOU = 0.85
 """A stated box must overlap the polygons' box at least this much (intersection over union)."""
@@ -46,7 +47,7 @@ class CheckReport:
     def to_json(self) -> dict[str, Any]:
         """A JSON value."""
         return {
-            "source": str(self.source),
+            "source": printable(self.source),
             "source_format": self.source_format,
             "images": self.images,
             "garments": self.garments,
@@ -57,7 +58,9 @@ class CheckReport:
     def table(self) -> Table | str:
         """The findings by kind, for `rich`."""
         kind = self.source_format or "unreadable"
-        return self.findings.table(f"{self.source}: {kind}, {self.images:,} images, {self.garments:,} garments")
+        return self.findings.table(
+            f"{printable(self.source)}: {kind}, {self.images:,} images, {self.garments:,} garments"
+        )
 
 
 def check(
@@ -167,16 +170,17 @@ def check_garment(garment: GarmentAnnotation, image: AnnotatedImage, findings: F
     for index, polygon in enumerate(garment.segmentation, start=1):
         if geometry.crosses_itself(polygon):
             add("self_intersection", f"polygon {index}: crosses itself")
-    # Some tools clip the box at the picture's edge, some do not.
-    boxes = [geometry.true_box(garment.segmentation, *size) for size in ((width, height), (0, 0))]
     stated = garment.box_xyxy
-    if stated is not None and not any(box is not None and _same_box(box, stated) for box in boxes):
-        rounded = [round(value, 1) for value in boxes[0] or ()]
-        add("box_mismatch", f"box: the polygons' is {rounded}, got {list(stated)}")
+    if stated is None or _same_box(geometry.true_box(garment.segmentation, width, height), stated):
+        return
+    if _same_box(extents(garment.segmentation), stated):  # not cut at the picture's edge, as some tools leave it
+        return
+    box = geometry.true_box(garment.segmentation, width, height) or ()
+    add("box_mismatch", f"box: the polygons' is {[round(value, 1) for value in box]}, got {list(stated)}")
 
 
-def _same_box(box: BoxFloats, stated: BoxFloats) -> bool:
+def _same_box(box: BoxFloats | None, stated: BoxFloats) -> bool:
     """Whether two boxes are one but for rounding, which is much of the area of a thin one."""
-    if all(abs(a - b) <= _ROUNDING for a, b in zip(box, stated, strict=True)):
+    if box is None or iou_xyxy(box, stated) >= _BOX_IOU:
         return True
-    return iou_xyxy(box, stated) >= _BOX_IOU
+    return all(abs(a - b) <= _ROUNDING for a, b in zip(box, stated, strict=True))

@@ -200,7 +200,7 @@ def read(
             here.note("no_garments", "no annotation names this picture")
         if image.pair_id is None and (pair := _shared_pair(rows)) is not None:
             image = replace(image, pair_id=pair)
-            rows = [{key: value for key, value in row.items() if key != "pair_id"} for row in rows]
+            rows = [{name: value for name, value in row.items() if name != "pair_id"} for row in rows]
         taken: set[str] = {row["item"] for row in rows if isinstance(row.get("item"), str)}
         garments = tuple(
             garment

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import re
+import time
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -22,6 +24,7 @@ from fittingroom.names import is_utf8, name_key, printable
 
 _MOST_FOLDERS = 100
 """Direct sub-folders that are searched."""
+_SETTLED_NS = 1_000_000_000
 _ADDRESS = re.compile(r"^(?:[a-z][a-z0-9+.-]*://[^/]*|[a-z]:)", re.IGNORECASE)
 """The start of a web address or a drive letter: ``https://host``, ``C:``."""
 
@@ -47,6 +50,7 @@ class Pictures:
         self.folder, self._expected = folder, expected
         self._text = str(folder) if folder is not None else ""
         self._claimed: dict[str, str] = {}
+        self._names: dict[str, Mapping[str, str]] = {}
 
     def of(self, name: str, place: Place) -> Found | None:
         """The picture that a document calls ``name``; what is odd about it is noted."""
@@ -100,7 +104,9 @@ class Pictures:
     def _spelt(self, parts: list[str], any_suffix: bool, below: str = "") -> str | None:
         """The name on the disk that ``parts`` spell, folder by folder."""
         folder = os.path.join(self._text, below)  # noqa: PTH118
-        names = _names_in(folder)
+        names = self._names.get(folder)
+        if names is None:
+            names = self._names[folder] = _names_in(folder)
         found = ""
         for suffix in ("", *IMAGE_SUFFIXES) if any_suffix else ("",):
             last = str(PurePosixPath(parts[-1]).with_suffix(suffix)) if suffix else parts[-1]
@@ -131,9 +137,12 @@ def foreign_parts(name: str) -> list[str]:
     return parts
 
 
-def _names_in(folder: str) -> dict[str, str]:
+def _names_in(folder: str) -> Mapping[str, str]:
     try:
-        return _index(folder, os.stat(folder).st_mtime_ns)  # noqa: PTH116
+        changed = os.stat(folder).st_mtime_ns  # noqa: PTH116
+        # One that changed this moment may change again within the clock's tick.
+        settled = time.time_ns() - changed > _SETTLED_NS
+        return _index(folder, changed) if settled else _index.__wrapped__(folder, changed)
     except (OSError, ValueError):
         return {}
 

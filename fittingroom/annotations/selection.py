@@ -336,7 +336,7 @@ def write_dataset(selection: Selection, out_dir: Path) -> Path:
     """Write ``train.json``, ``validation.json`` (COCO), ``via/train.json``, ``via/validation.json`` and, last,
     ``selection.json``; returns ``out_dir``. Pictures stay where they are."""
     out_dir = Path(out_dir)
-    images_path = f"{selection.images_dir.as_posix()}/"
+    images_path = f"{printable(selection.images_dir.as_posix())}/"
     for side in ("train", "validation"):
         chosen: Iterable[AnnotatedImage] = getattr(selection, side)
         write_bytes(out_dir / f"{side}.json", coco.document(chosen))
