@@ -180,10 +180,10 @@ def read(
     are asked for their sizes and orientations.
     """
     place = Place(findings, name)
-    for key in ("info", "licenses"):
-        stated = value.get(key)
+    for field in ("info", "licenses"):
+        stated = value.get(field)
         if stated and not (isinstance(stated, dict) and stated.get("description") == _DESCRIPTION):
-            place.note("document_field", key, "not carried over")
+            place.note("document_field", field, "not carried over")
     info = value.get("info")
     ours = isinstance(info, dict) and info.get("description") == _DESCRIPTION
     names = _category_names(value.get("categories"), place)
