@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fittingroom.cli import main
+from fittingroom.cli import run
 from fittingroom.cli.models import dataset_folder
 from fittingroom.images import write_png
 
@@ -26,12 +26,12 @@ def picture_set(folder: Path, images: str) -> Path:
 
 def test_images_names_the_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = picture_set(tmp_path / "set", "far/away")
-    assert main(["annotations", "check", str(folder), "--json"]) == 1
+    assert run(["annotations", "check", str(folder), "--json"]) == 1
     capsys.readouterr()
     where = ["--images", str(folder / "far" / "away"), "--json"]
-    assert main(["annotations", "check", str(folder), *where]) == 0
+    assert run(["annotations", "check", str(folder), *where]) == 0
     assert json.loads(capsys.readouterr().out)["garments"] == 2
-    assert main(["annotations", "convert", str(folder), str(tmp_path / "c.json"), "--to", "coco", *where]) == 0
+    assert run(["annotations", "convert", str(folder), str(tmp_path / "c.json"), "--to", "coco", *where]) == 0
     record = json.loads((tmp_path / "c.json").read_text())["images"][0]
     assert (record["width"], record["height"]) == (60, 80)
 
