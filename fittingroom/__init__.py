@@ -4,6 +4,7 @@ The library's map (each part is usable alone; nothing here knows of Prefect, and
 
 =====================  =============================================================================
 ``errors``             the error tree and its exit codes
+``names``              file names that are not UTF-8, in other letters or capitals
 ``settings``           workspace root, device, tracking URI, network limits (``FITTINGROOM_*``)
 ``workspace``          every path the pipeline writes; atomic writes; content digests
 ``locks``              one at a time, between processes; a killed holder holds nothing

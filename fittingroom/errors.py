@@ -24,6 +24,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fittingroom.names import printable
+
 
 class FittingroomError(Exception):
     """The root of the tree. ``exit_code`` is what the command line ends with."""
@@ -57,7 +59,7 @@ class MissingInputError(InputError):
     """Something the user named is not there."""
 
     def __init__(self, what: str, path: Path | str, hint: str = "") -> None:
-        super().__init__(f"{what} not found: {path}" + (f" ({hint})" if hint else ""))
+        super().__init__(f"{what} not found: {printable(path)}" + (f" ({hint})" if hint else ""))
 
 
 class ImageRejected(InputError):
@@ -71,11 +73,12 @@ class ImageRejected(InputError):
         "unreadable",
         "truncated",
         "zero_size",
+        "name_not_utf8",
     )
 
     def __init__(self, reason: str, name: str, detail: str) -> None:
-        self.reason, self.name, self.detail = reason, name, detail
-        super().__init__(f"{name}: {detail}")
+        self.reason, self.name, self.detail = reason, printable(name), detail
+        super().__init__(f"{self.name}: {detail}")
 
 
 class NoGarmentFound(FittingroomError):

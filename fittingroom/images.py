@@ -24,6 +24,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from fittingroom.errors import ImageRejected, MissingInputError
+from fittingroom.names import NOT_UTF8, is_utf8
 from fittingroom.workspace import write_bytes
 
 RGB = NDArray[np.uint8]
@@ -48,12 +49,14 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\..*")  # da
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What the header says, before any pixel is decoded. Width and height are those of the stored, unrotated pixels."""
+    """What the header says, before any pixel is decoded. Width and height are those of the stored, unrotated pixels;
+    ``orientation`` is EXIF's, 1 to 8: how a viewer turns them."""
 
     width: int
     height: int
     format: str
     mode: str
+    orientation: int = 1
 
 
 @contextmanager
@@ -102,6 +105,7 @@ def _stream(source: Path | bytes | BinaryIO, name: str, max_bytes: int) -> Itera
             if isinstance(source, bytes):
                 stream: BinaryIO = io.BytesIO(source)
             elif isinstance(source, Path):
+                refuse_name(source)
                 stream = stack.enter_context(source.open("rb"))
             else:
                 stream = source
@@ -116,6 +120,16 @@ def _stream(source: Path | bytes | BinaryIO, name: str, max_bytes: int) -> Itera
         raise MissingInputError("image", name) from None
     except OSError as error:
         raise ImageRejected("unreadable", name, f"cannot be read: {error.strerror}") from None
+
+
+def refuse_name(path: Path) -> None:
+    """Refuse a file whose name is not text: neither a manifest nor a database could hold what becomes of it.
+
+    Raises:
+        ImageRejected: its name is not UTF-8.
+    """
+    if not is_utf8(path.name):
+        raise ImageRejected("name_not_utf8", str(path), NOT_UTF8)
 
 
 def _too_large(name: str, max_pixels: int) -> ImageRejected:
@@ -156,7 +170,18 @@ def probe(source: Path | bytes, *, max_pixels: int = MAX_PIXELS, max_bytes: int 
 
 def header_of(image: Image.Image) -> ImageHeader:
     """The header of an opened picture. A camera's several pictures in one JPEG (MPO) are a JPEG, of the first one."""
-    return ImageHeader(image.width, image.height, "JPEG" if image.format == "MPO" else str(image.format), image.mode)
+    stored = "JPEG" if image.format == "MPO" else str(image.format)
+    return ImageHeader(image.width, image.height, stored, image.mode, _orientation(image))
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF's orientation, as far as it stands before the pixels: a PNG's own `getexif` would decode them to look
+    behind."""
+    try:
+        found = Image.Image.getexif(image).get(_ORIENTATION, 1)
+    except Exception:  # noqa: BLE001  Pillow's EXIF reader raises anything on hostile bytes
+        return 1
+    return found if isinstance(found, int) and 1 <= found <= 8 else 1
 
 
 def read_rgba(source: Path | bytes, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES) -> RGB:
@@ -228,11 +253,7 @@ def is_srgb_as_stored(image: Image.Image) -> bool:
     """Whether the stored pixels of an opened picture are what it looks like: 8-bit sRGB or grey, right side up."""
     if image.mode not in ("L", "RGB", "RGBA") or image.info.get("icc_profile"):
         return False
-    try:
-        # What stands before the pixels: a PNG's own `getexif` would decode them to look behind.
-        return Image.Image.getexif(image).get(_ORIENTATION, 1) in (0, 1)
-    except Exception:  # noqa: BLE001  Pillow's EXIF reader raises anything on hostile bytes
-        return True
+    return _orientation(image) == 1
 
 
 def to_upright_srgb(image: Image.Image) -> Image.Image:

@@ -11,9 +11,10 @@ import numpy as np
 
 from fittingroom.domain import mark_of
 from fittingroom.errors import ImageRejected, MissingInputError, NoGarmentFound, SettingError
-from fittingroom.images import RGB, encode_png, read_rgba
+from fittingroom.images import RGB, encode_png, read_rgba, refuse_name
 from fittingroom.manifest import ImageRow, append, rows_about
 from fittingroom.masks import Mask, from_white_surround
+from fittingroom.names import printable
 from fittingroom.workspace import digest_bytes, digest_file, digest_value, write_bytes
 
 MANIFEST = "manifest.jsonl"
@@ -113,11 +114,14 @@ def _prepare_file(
     earlier: dict[tuple[str, bool], ImageRow],
     seen: dict[str, str],
 ) -> list[ImageRow]:
-    key = file.as_posix()
+    key = printable(file.as_posix())
     try:
+        refuse_name(file)
         source = digest_file(file)
+    except ImageRejected as rejected:
+        return [ImageRow(key, "failed", rejected.reason, detail=rejected.detail)]
     except OSError:
-        return [ImageRow(key, "failed", "missing", detail=f"image not found: {file}")]
+        return [ImageRow(key, "failed", "missing", detail=f"image not found: {key}")]
     if source in seen:
         return [ImageRow(key, "duplicate", source_sha256=source, duplicate_of=seen[source])]
     seen[source] = key

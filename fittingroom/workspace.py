@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from fittingroom.errors import InputError, StorageUnavailable
+from fittingroom.names import is_utf8
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """The system's words for a disk or a quota that is full."""
@@ -227,8 +228,11 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any, indent: int | None = 2) -> None:
-    """`write_bytes` of JSON: UTF-8, keys in the order given, NaN refused."""
-    write_text(path, json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False) + "\n")
+    """`write_bytes` of JSON: UTF-8, keys in the order given, NaN refused; a path that is not UTF-8 comes back whole."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False)
+    if not is_utf8(text):
+        text = json.dumps(value, indent=indent, allow_nan=False)
+    write_text(path, text + "\n")
 
 
 def digest_bytes(data: bytes) -> str:

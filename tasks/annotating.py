@@ -28,8 +28,10 @@ def annotation_content(workspace: Workspace, source: Path) -> Content:
     Raises:
         MissingInputError: no such folder.
     """
-    if not (source / "annos").is_dir() or not (source / "image").is_dir():
-        raise MissingInputError("DeepFashion2 folder", source, "it should hold the folders annos and image")
+    from fittingroom.annotations.deepfashion2 import images_folder as pictures_of
+
+    if not (source / "annos").is_dir() or not pictures_of(source).is_dir():
+        raise MissingInputError("DeepFashion2 folder", source, "it should hold the folders annos and image (or images)")
     content = folder_content(workspace, source)
     return Content(content.path, content.digest, anchored=True)  # the selection says where its photos lie
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.errors import MissingInputError
+from fittingroom.names import printable
 from fittingroom.shards import plan_shards
 from fittingroom.workspace import Workspace, write_json
 from tasks.artifacts import artifact_key, picture_rows, show_markdown, show_table
@@ -117,7 +118,7 @@ def try_on_style(
     rows: list[dict[str, Any]] = []
     files: list[Path] = []
     for one, name in zip(tried, names, strict=True):
-        row = {"person": name, "photo": _portable(place, one.photo), "style": style, **_facts(place, one)}
+        row = {"person": printable(name), "photo": _portable(place, one.photo), "style": style, **_facts(place, one)}
         if not one.refused:
             facts = folders[one.photo] / f"{style}.json"
             write_json(facts, {key: value for key, value in row.items() if key != "seconds"})
@@ -143,7 +144,7 @@ def _facts(place: Workspace, one: TriedOn) -> dict[str, Any]:
 
 
 def _portable(place: Workspace, path: Path) -> str:
-    return path.relative_to(place.root).as_posix() if path.is_relative_to(place.root) else str(path)
+    return printable(path.relative_to(place.root).as_posix() if path.is_relative_to(place.root) else path)
 
 
 def _show(place: Workspace, style: str, persons: list[Content], rows: list[dict[str, Any]]) -> None:

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from fittingroom.annotations.geometry import image_size
+from fittingroom.annotations.headers import image_size
 from fittingroom.categories import CATEGORY_NAMES, LANDMARK_COUNTS
 
 GARMENTS = {1: 122, 2: 455, 3: 239, 4: 19}

@@ -4,6 +4,8 @@
 
     model         AnnotatedImage, GarmentAnnotation; ground-truth masks
     deepfashion2  one JSON file a picture            coco  one document            via  project or region list
+    pictures      a document's name to a file      headers  size and orientation         fit  pixels as they are seen
+    layouts       where pictures lie               via_rows, via_classes, via_shapes     VIA as others use it
     sound         the fast way to read a sound file  raster, measure  all mask areas of a batch at once
     convert       any to any, with a report          check  what is wrong, by kind
     selection     typed selection, pair-safe split   shards  the parallel unit of a conversion

@@ -14,16 +14,18 @@ from typing import Any
 
 import orjson
 
-from fittingroom.annotations import fields, geometry, identity, jsonfile, rle
+from fittingroom.annotations import fields, fit, geometry, identity, jsonfile, rle
 from fittingroom.annotations.deepfashion2 import DIFFICULTY
 from fittingroom.annotations.fields import Place
 from fittingroom.annotations.findings import Findings
+from fittingroom.annotations.headers import Header
+from fittingroom.annotations.identity import Key
 from fittingroom.annotations.jsonfile import UnreadableAnnotation
 from fittingroom.annotations.measure import Measured, batches, measure
-from fittingroom.annotations.model import AnnotatedImage, BoxFloats, GarmentAnnotation
+from fittingroom.annotations.model import AnnotatedImage, BoxFloats, GarmentAnnotation, Polygon
+from fittingroom.annotations.pictures import Pictures
 from fittingroom.boxes import xywh_to_xyxy, xyxy_to_xywh
 from fittingroom.categories import CATEGORY_NAMES, LANDMARK_COUNTS, group_of
-from fittingroom.masks import to_polygons
 
 _DESCRIPTION = "DeepFashion2 garments as COCO instances, written by Fittingroom"
 _IMAGE_FIELDS = frozenset({"id", "file_name", "width", "height", "source", "pair_id", "extra"})
@@ -31,8 +33,6 @@ _GARMENT_FIELDS = frozenset(
     {"id", "image_id", "category_id", "iscrowd", "segmentation", "area", "bbox", "keypoints", "num_keypoints"}
     | {"item", "bounding_box", "style", "extra", *DIFFICULTY}
 )
-_RLE = "coco_rle"
-"""Where a garment's ``extra`` keeps a run-length mask that came in, so that it goes out again as it was."""
 _ALL_LANDMARKS = sum(LANDMARK_COUNTS.values())
 
 
@@ -109,14 +109,14 @@ def _annotation(image: AnnotatedImage, garment: GarmentAnnotation, number: int, 
         if value is not None:
             record[name] = value
     if garment.extra:
-        extra = {key: value for key, value in garment.extra.items() if key != _RLE}
+        extra = {key: value for key, value in garment.extra.items() if key != rle.KEPT}
         return _with_extra(record, extra, _GARMENT_FIELDS)
     return record
 
 
 def _shape(image: AnnotatedImage, garment: GarmentAnnotation, measured: Measured) -> dict[str, Any]:
     """``iscrowd``, ``segmentation``, ``area`` and ``bbox``."""
-    kept = garment.extra.get(_RLE)
+    kept = garment.extra.get(rle.KEPT)
     if isinstance(kept, dict):
         mask = rle.decode(kept["segmentation"])
         box = measured.box_xywh if garment.segmentation else xyxy_to_xywh(garment.box_xyxy or (0, 0, 0, 0))
@@ -167,32 +167,40 @@ def is_coco(value: object) -> bool:
 
 
 def read(
-    value: Mapping[str, Any], name: str, findings: Findings, *, verify_area: bool = False
+    value: Mapping[str, Any],
+    name: str,
+    findings: Findings,
+    *,
+    verify_area: bool = False,
+    pictures: Pictures | None = None,
 ) -> Iterator[AnnotatedImage]:
     """Every picture of a parsed document, in its order; what cannot be used becomes findings under ``name``.
 
-    ``verify_area`` compares each stated area with the mask's, which takes the time of drawing every mask.
+    ``verify_area`` compares each stated area with the mask's, which takes the time of drawing every mask. ``pictures``
+    are asked for their sizes and orientations.
     """
     place = Place(findings, name)
-    for key in ("info", "licenses"):
-        stated = value.get(key)
+    for field in ("info", "licenses"):
+        stated = value.get(field)
         if stated and not (isinstance(stated, dict) and stated.get("description") == _DESCRIPTION):
-            place.note("document_field", key, "not carried over")
+            place.note("document_field", field, "not carried over")
+    info = value.get("info")
+    ours = isinstance(info, dict) and info.get("description") == _DESCRIPTION
     names = _category_names(value.get("categories"), place)
     by_image = _by_image(value["annotations"], place)
-    seen: set[int] = set()
+    listed = _Listed(pictures or Pictures(None), place)
     for record in value["images"]:
-        image = _read_image(record, seen, place)
-        if image is None:
+        found = listed.read(record)
+        if found is None:
             continue
-        seen.add(image.image_id)
+        key, image, header = found
         here = Place(findings, image.file_name)
-        rows = [value["annotations"][index] for index in by_image.pop(image.image_id, ())]
+        rows = [value["annotations"][index] for index in by_image.pop(key, ())]
         if not rows:
             here.note("no_garments", "no annotation names this picture")
         if image.pair_id is None and (pair := _shared_pair(rows)) is not None:
             image = replace(image, pair_id=pair)
-            rows = [{key: value for key, value in row.items() if key != "pair_id"} for row in rows]
+            rows = [{name: value for name, value in row.items() if name != "pair_id"} for row in rows]
         taken: set[str] = {row["item"] for row in rows if isinstance(row.get("item"), str)}
         garments = tuple(
             garment
@@ -201,9 +209,10 @@ def read(
         )
         if verify_area:
             _verify_areas(image, rows, garments, here)
-        yield _with_garments(image, garments, here)
+        yield fit.fitted(_with_garments(image, garments, here), header, here, upright=ours)
     for image_id, orphans in by_image.items():
-        place.note("orphan_annotation", f"image_id {image_id}: no such image, {len(orphans)} annotations", "left out")
+        message = f"image_id {image_id!r:.60}: no such image, {len(orphans)} annotations"
+        place.note("orphan_annotation", message, "left out")
 
 
 def _verify_areas(
@@ -213,7 +222,7 @@ def _verify_areas(
         return  # a row was refused, and that is a finding already
     for row, garment in zip(rows, garments, strict=True):
         stated = fields.number(row["area"], "area", place) if row.get("area") is not None else None
-        if stated is None or not garment.segmentation or _RLE in garment.extra:
+        if stated is None or not garment.segmentation or rle.KEPT in garment.extra:
             continue
         area = geometry.mask_area(garment.segmentation, image.width, image.height)
         if abs(stated - area) > max(10, 0.02 * area):
@@ -221,67 +230,106 @@ def _verify_areas(
             here.note("area_mismatch", f"area: expected {area}, the mask's, got {stated}", "computed anew")
 
 
-def _category_names(value: object, place: Place) -> dict[int, str]:
-    names: dict[int, str] = {}
-    for row in value if isinstance(value, list) else []:
-        if isinstance(row, dict) and type(row.get("id")) is int and isinstance(row.get("name"), str):
-            if row["id"] in names:
-                place.note("duplicate_id", f"category id {row['id']} stands twice", "the last one is read")
-            names[row["id"]] = row["name"]
-        else:
+def _category_names(value: object, place: Place) -> dict[Key, str] | None:
+    """The document's own table by normalised ids; None where it has none, and ids mean ours."""
+    if not isinstance(value, list) or not value:
+        return None
+    names: dict[Key, str] = {}
+    for row in value:
+        number = identity.key(row.get("id")) if isinstance(row, dict) else None
+        if number is None or not isinstance(row.get("name"), str):
             place.note("bad_field", "categories: expected objects with id and name", "left out")
+            continue
+        if number in names:
+            place.note("duplicate_id", f"category id {number!r:.40} stands twice", "the last one is read")
+        names[number] = row["name"]
+    if any(type(row.get("id")) is not int for row in value if isinstance(row, dict)):
+        place.note("foreign_id", "category ids that are no whole numbers", "read as they stand")
     return names
 
 
-def _by_image(rows: Sequence[object], place: Place) -> dict[int, array[int]]:
+def _by_image(rows: Sequence[object], place: Place) -> dict[Key, array[int]]:
     """Where in ``rows`` each image's annotations stand."""
-    by_image: dict[int, array[int]] = defaultdict(lambda: array("q"))
-    ids: set[int] = set()
+    by_image: dict[Key, array[int]] = defaultdict(lambda: array("q"))
+    ids: set[Key] = set()
     for index, row in enumerate(rows):
         if not isinstance(row, dict):
             place.note("bad_field", f"annotations: expected an object, got {type(row).__name__}", "left out")
             continue
-        number = fields.integer(row.get("id"), "annotation id", place)
+        number = identity.key(row.get("id"))
         if number is not None and number in ids:
-            place.note("duplicate_id", f"annotation id {number} stands twice", "both are kept")
+            place.note("duplicate_id", f"annotation id {number!r:.40} stands twice", "both are kept")
         if number is not None:
             ids.add(number)
-        image_id = fields.integer(row.get("image_id"), "image_id", place)
+        image_id = identity.key(row.get("image_id"))
         if image_id is None:
-            place.note("orphan_annotation", f"annotation {number}: expected an image_id, got none", "left out")
+            place.note("orphan_annotation", f"annotation {number!r:.40}: expected an image_id, got none", "left out")
         else:
             by_image[image_id].append(index)
     return by_image
 
 
-def _read_image(record: object, seen: set[int], place: Place) -> AnnotatedImage | None:
-    if not isinstance(record, dict):
-        place.note("bad_field", f"images: expected an object, got {type(record).__name__}", "left out")
-        return None
-    name = record.get("file_name")
-    if not isinstance(name, str) or not identity.is_safe(name):
-        place.note("unsafe_name", f"file_name: expected a name inside the image folder, got {name!r:.60}", "left out")
-        return None
-    here = Place(place.findings, name)
-    number = fields.integer(record.get("id"), "id", here)
-    if number is None:
+class _Listed:
+    """The rows of ``images`` one after the other: which ids are taken, and which pictures they mean."""
+
+    def __init__(self, pictures: Pictures, place: Place) -> None:
+        self._pictures, self._place = pictures, place
+        self._keys: set[Key] = set()
+        self._made: set[int] = set()
+        self._foreign = False
+
+    def read(self, record: object) -> tuple[Key, AnnotatedImage, Header | None] | None:
+        """What annotations call the picture, the picture without garments, and its header where it is there."""
+        place = self._place
+        if not isinstance(record, dict):
+            place.note("bad_field", f"images: expected an object, got {type(record).__name__}", "left out")
+            return None
+        name = record.get("file_name")
+        here = Place(place.findings, name) if isinstance(name, str) else place
+        found = self._pictures.of(name, here) if isinstance(name, str) else None
+        if not isinstance(name, str) or (found is None and not identity.is_safe(name)):
+            message = f"file_name: expected a name inside the image folder, got {name!r:.60}"
+            place.note("unsafe_name", message, "left out")
+            return None
+        if found is not None and found.name != name:
+            name = found.name
+            here = Place(place.findings, name)
+        key = identity.key(record.get("id"))
+        if key is None:
+            key = identity.image_id(name)
+            here.note("bad_field", "id: expected a number, got none", f"read as {key}")
+        if key in self._keys:
+            here.note("duplicate_id", f"image id {key!r:.60} stands twice", "this image is left out")
+            return None
+        self._keys.add(key)
+        if not identity.is_six_digits(name):
+            here.note("image_name", f"expected six digits, got {name[:60]!r}", "kept")
+        width, height = fields.size(record.get("width"), record.get("height"), here)
+        image = AnnotatedImage(
+            file_name=name,
+            image_id=self._number(key, name),
+            width=width,
+            height=height,
+            source=fields.text(record.get("source"), "source", here),
+            pair_id=fields.integer(record.get("pair_id"), "pair_id", here),
+            extra=_extra_of(record, _IMAGE_FIELDS, here),
+        )
+        return key, image, found.header if found is not None else None
+
+    def _number(self, key: Key, name: str) -> int:
+        """The picture's number with us: its id where that is one, or else made from its name."""
+        if type(key) is int and abs(key) <= fields.LARGEST and key not in self._made:
+            return key
+        if not isinstance(key, int) and not self._foreign:
+            self._foreign = True
+            self._place.note("foreign_id", f"image ids such as {key!r:.60}", "numbered by the pictures' names")
         number = identity.image_id(name)
-        here.note("bad_field", "id: expected a number, got none", f"read as {number}")
-    if number in seen:
-        here.note("duplicate_id", f"image id {number} stands twice", "this image is left out")
-        return None
-    if not identity.is_six_digits(name):
-        here.note("image_name", f"expected six digits, got {name[:60]!r}", "kept")
-    width, height = fields.size(record.get("width"), record.get("height"), here)
-    return AnnotatedImage(
-        file_name=name,
-        image_id=number,
-        width=width,
-        height=height,
-        source=fields.text(record.get("source"), "source", here),
-        pair_id=fields.integer(record.get("pair_id"), "pair_id", here),
-        extra=_extra_of(record, _IMAGE_FIELDS, here),
-    )
+        if number in self._keys or number in self._made:
+            number = identity.hashed_id(name)
+        while number in self._keys or number in self._made:
+            number += 1
+        self._made.add(number)
+        return number
 
 
 def _with_garments(image: AnnotatedImage, garments: tuple[GarmentAnnotation, ...], place: Place) -> AnnotatedImage:
@@ -303,19 +351,17 @@ def _item(row: Mapping[str, Any], index: int, taken: set[str]) -> str:
 
 
 def _read_garment(
-    row: dict[str, Any], item: str, names: Mapping[int, str], image_place: Place
+    row: dict[str, Any], item: str, names: Mapping[Key, str] | None, image_place: Place
 ) -> GarmentAnnotation | None:
     place = Place(image_place.findings, image_place.file, item)
-    number = row.get("category_id")
-    name = names.get(number) if isinstance(number, int) else None
-    category_id = identity.category(number, name, place, trust_name=bool(names))
+    category_id = _category(identity.key(row.get("category_id")), names, place)
     if category_id is None:
         return None
     extra = _extra_of(row, _GARMENT_FIELDS, place)
     stated = row.get("segmentation")
     if isinstance(stated, dict):
-        segmentation, kept = _from_rle(stated, row, place)
-        extra.update(kept)
+        segmentation: tuple[Polygon, ...] = ()
+        extra.update(_kept_rle(stated, row, place))
     else:
         segmentation = fields.segmentation(stated, place)
     return GarmentAnnotation(
@@ -328,6 +374,22 @@ def _read_garment(
         **fields.difficulty(((key, row.get(key)) for key in DIFFICULTY), place),
         extra=extra,
     )
+
+
+def _category(number: Key | None, names: Mapping[Key, str] | None, place: Place) -> int | None:
+    """By the document's own table where it has one, in which numbers mean what it says and never ours."""
+    if names is None:
+        if isinstance(number, str):
+            return identity.category(None, number, place, trust_name=True)
+        return identity.category(number, None, place)
+    name = names.get(number) if number is not None else None
+    if name is None and isinstance(number, str) and number in names.values():
+        name = number  # the name where its id belongs
+    if name is None:
+        message = f"category_id {number!r:.40}: not in the document's own table"
+        place.note("unknown_category", message, "garment left out")
+        return None
+    return identity.category(None, name, place, trust_name=True)
 
 
 def _own_keypoints(value: object, category_id: int, place: Place) -> object:
@@ -366,18 +428,15 @@ def _stated_box(row: Mapping[str, Any], place: Place) -> BoxFloats | None:
     return fields.box_xyxy(list(xywh_to_xyxy((found[0], found[1], found[2], found[3]))), place)
 
 
-def _from_rle(
-    stated: dict[str, Any], row: Mapping[str, Any], place: Place
-) -> tuple[tuple[tuple[float, ...], ...], dict[str, Any]]:
-    """Outlines of a run-length mask, and what to keep of it."""
+def _kept_rle(stated: dict[str, Any], row: Mapping[str, Any], place: Place) -> dict[str, Any]:
+    """A run-length mask, for `fit.fitted` to outline."""
     try:
         mask = rle.decode(stated)
     except ValueError as error:
         place.note("bad_segmentation", str(error), "segmentation left out")
-        return (), {}
+        return {}
     if not mask.any():
         place.note("empty_segmentation", "a run-length mask of no pixel")
-        return (), {}
+        return {}
     place.note("rle_segmentation", "a run-length mask", "outlined as polygons, the original kept")
-    crowd = 1 if row.get("iscrowd") else 0
-    return tuple(tuple(p) for p in to_polygons(mask)), {_RLE: {"iscrowd": crowd, "segmentation": stated}}
+    return {rle.KEPT: {"iscrowd": 1 if row.get("iscrowd") else 0, "segmentation": stated}}

@@ -17,6 +17,7 @@ from fittingroom.annotations.processes import OnProgress, run_jobs
 from fittingroom.annotations.shards import ConvertSettings, ShardResult
 from fittingroom.annotations.sources import FORMATS, Format, Source
 from fittingroom.errors import InputError, NothingProduced, SettingError
+from fittingroom.names import printable
 
 _DEFAULT_NAMES = {"coco": "instances.json", "via": "via_project.json"}
 
@@ -46,9 +47,9 @@ class ConversionReport:
     def to_json(self) -> dict[str, Any]:
         """A JSON value."""
         return {
-            "source": str(self.source),
+            "source": printable(self.source),
             "source_format": self.source_format,
-            "target": str(self.target),
+            "target": printable(self.target),
             "target_format": self.target_format,
             "files_read": self.files_read,
             "images": self.images,

@@ -11,19 +11,19 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any, overload
 
 import orjson
 
-from fittingroom.annotations import fields, geometry, identity, jsonfile, sound
+from fittingroom.annotations import fields, fit, identity, jsonfile, sound
 from fittingroom.annotations.fields import Place
 from fittingroom.annotations.findings import Findings
 from fittingroom.annotations.jsonfile import UnreadableAnnotation
 from fittingroom.annotations.model import AnnotatedImage, GarmentAnnotation
-from fittingroom.errors import ImageRejected, MissingInputError
-from fittingroom.images import IMAGE_SUFFIXES
+from fittingroom.annotations.pictures import Pictures
+from fittingroom.errors import MissingInputError
+from fittingroom.names import NOT_UTF8, is_utf8
 from fittingroom.workspace import atomic_path
 
 DIFFICULTY = ("scale", "occlusion", "zoom_in", "viewpoint")
@@ -109,8 +109,9 @@ def read_some(
     files: Sequence[Path], findings: Findings, new_ids: Mapping[str, int], images_dir: Path | None = None
 ) -> Iterator[AnnotatedImage]:
     """Every readable picture of some files of a set, whose `new_ids` must be known: they follow from the whole set."""
+    pictures = None if images_dir is None else Pictures(images_dir)
     for path in files:
-        image = try_read_file(path, findings, new_ids.get(path.name), images_dir)
+        image = try_read_file(path, findings, new_ids.get(path.name), pictures)
         if image is not None:
             yield image
 
@@ -123,11 +124,14 @@ def new_ids(files: Sequence[Path]) -> dict[str, int]:
 
 
 def try_read_file(
-    path: Path, findings: Findings, image_id: int | None = None, images_dir: Path | None = None
+    path: Path, findings: Findings, image_id: int | None = None, pictures: Pictures | None = None
 ) -> AnnotatedImage | None:
-    """`read_file`, with a finding and None where that raises."""
+    """`read_file`, with a finding and None where that raises, or where the file's name is not UTF-8."""
+    if not is_utf8(path.name):
+        findings.add("name_not_utf8", path.name, message=NOT_UTF8, action="file left out")
+        return None
     try:
-        return read_file(path, findings, image_id, images_dir)
+        return read_file(path, findings, image_id, pictures)
     except UnreadableAnnotation as error:
         findings.add(error.kind, path.name, message=error.detail, action="file left out")
     except MissingInputError:
@@ -136,9 +140,9 @@ def try_read_file(
 
 
 def read_file(
-    path: Path, findings: Findings | None = None, image_id: int | None = None, images_dir: Path | None = None
+    path: Path, findings: Findings | None = None, image_id: int | None = None, pictures: Pictures | None = None
 ) -> AnnotatedImage:
-    """One annotation file. Its picture, by default in ``../image/``, is asked only for its size.
+    """One annotation file. Its picture, by default in ``../image/``, is asked only for its size and orientation.
 
     ``image_id`` takes the place of the number in the file's name.
 
@@ -147,9 +151,9 @@ def read_file(
     """
     findings = Findings() if findings is None else findings
     data = jsonfile.read_bytes(path, jsonfile.MAX_FILE_BYTES)
-    if images_dir is None:
-        images_dir = images_folder(path.parent.parent if path.parent.name == "annos" else path.parent)
-    sound_image = _read_sound(data, path.stem, image_id, images_dir)
+    if pictures is None:
+        pictures = Pictures(images_folder(path.parent.parent if path.parent.name == "annos" else path.parent))
+    sound_image = _read_sound(data, path.stem, image_id, pictures)
     if sound_image is not None:
         return sound_image
     value = jsonfile.parse(data, path.name, findings)
@@ -161,36 +165,34 @@ def read_file(
         if count > 1 and key.decode() in value:
             place.note("duplicate_id", f"{key.decode()} stands {count} times", "the last one is read")
     image = from_json(value, path.stem, place, image_id)
-    return _with_size(image, images_dir, place)
+    return _on_picture(image, pictures, place)
 
 
-def _read_sound(data: bytes, stem: str, image_id: int | None, images_dir: Path) -> AnnotatedImage | None:
+def _read_sound(data: bytes, stem: str, image_id: int | None, pictures: Pictures) -> AnnotatedImage | None:
     """The fast way: for a picture named and annotated as the README says; None otherwise."""
     if not identity.is_six_digits(stem):
         return None
     name = f"{stem}.jpg"
-    try:
-        size = geometry.image_size(os.path.join(images_dir, name))  # noqa: PTH118  pathlib takes longer than the reading
-    except (OSError, ValueError, ImageRejected):
+    found = pictures.exactly(name) or pictures.look(name, any_suffix=True)
+    if found is None or found.header is None or found.header.orientation != 1 or "/" in found.name:
         return None
-    return sound.read(data, name, int(stem) if image_id is None else image_id, size)
+    return sound.read(data, found.name, int(stem) if image_id is None else image_id, found.header.stored)
 
 
-def _with_size(image: AnnotatedImage, images_dir: Path, place: Place) -> AnnotatedImage:
+def _on_picture(image: AnnotatedImage, pictures: Pictures, place: Place) -> AnnotatedImage:
+    """``image`` with its picture's name on the disk, in pixels of that picture as it is seen."""
     name = image.file_name
-    others = (str(PurePosixPath(name).with_suffix(suffix)) for suffix in IMAGE_SUFFIXES)
-    for candidate in chain((name,), (other for other in others if other != name)):
-        try:
-            width, height = geometry.image_size(images_dir / candidate)
-        except ImageRejected as error:
-            place.note("image_unreadable", error.detail, "size unknown")
-        except (OSError, ValueError):
-            continue
-        else:
-            return replace(image, file_name=candidate, width=width, height=height)
-        return replace(image, file_name=candidate)
-    place.note("missing_image", f"expected {images_dir.name}/{name}", "size unknown")
-    return image
+    found = pictures.look(name, any_suffix=True)
+    if found is None:
+        place.note(
+            "missing_image", f"expected {pictures.folder.name if pictures.folder else ''}/{name}", "size unknown"
+        )
+        return fit.fitted(image, None, place)
+    if PurePosixPath(found.name).with_suffix("") != PurePosixPath(name).with_suffix(""):
+        place.note("other_name", f"expected {name[:200]!r}", f"read as {found.name}")
+    if found.header is None:
+        place.note("image_unreadable", found.problem, "size unknown")
+    return fit.fitted(replace(image, file_name=found.name), found.header, place)
 
 
 def from_json(value: dict[str, Any], stem: str, place: Place, image_id: int | None = None) -> AnnotatedImage:

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from rich.table import Table
 
+from fittingroom.names import printable
+
 Severity = Literal["error", "warning", "note"]
 
 KINDS: MappingProxyType[str, tuple[Severity, str]] = MappingProxyType(
@@ -19,6 +21,7 @@ KINDS: MappingProxyType[str, tuple[Severity, str]] = MappingProxyType(
         "too_deep": ("error", "nested deeper than any annotation is"),
         "not_an_annotation": ("error", "JSON, but not of the shape this format has"),
         "unsafe_name": ("error", "an image name that leads out of the image folder"),
+        "name_not_utf8": ("error", "a file name that is not UTF-8; the file is left out"),
         "missing_image": ("error", "the picture is not there"),
         "image_unreadable": ("error", "the picture's header cannot be read"),
         "size_mismatch": ("error", "stated width and height differ from the picture's"),
@@ -38,7 +41,7 @@ KINDS: MappingProxyType[str, tuple[Severity, str]] = MappingProxyType(
         "bad_box": ("error", "a box that is not four numbers"),
         "bad_segmentation": ("error", "a segmentation that is not a list of polygons"),
         "bad_field": ("error", "a field of the wrong type"),
-        "unsupported_shape": ("error", "a region shape that is no polygon and no rectangle"),
+        "unsupported_shape": ("error", "a region shape that encloses nothing, such as a point"),
         "text_for_number": ("warning", "a number written as text; read as the number"),
         "box_reversed": ("warning", "corners of the box in the wrong order; put right"),
         "empty_segmentation": ("warning", "a garment without polygons"),
@@ -47,10 +50,20 @@ KINDS: MappingProxyType[str, tuple[Severity, str]] = MappingProxyType(
         "area_mismatch": ("warning", "the stated area is not the mask's area"),
         "image_without_annotation": ("warning", "a picture that has no annotation file"),
         "no_garments": ("warning", "a picture without garments"),
+        "turned": ("warning", "outlined in the stored pixels of a photo that EXIF turns; turned with it"),
+        "orientation_unknown": (
+            "warning",
+            "a photo that EXIF turns, and nothing tells whether its outlines are turned; read as what is seen",
+        ),
+        "rescaled": ("warning", "outlined in another size than the picture's; brought to the picture's"),
         "reshaped": ("warning", "points nested in another way than the format's; read as meant"),
         "clipped": ("warning", "points moved to the edge of the picture, as the settings ask"),
         "left_out": ("warning", "a garment left out, as the settings ask"),
         "deleted_garment": ("warning", "all of a garment's regions were deleted in VIA; so is the garment"),
+        "other_name": ("note", "a picture under another spelling of its name, or in another folder; read as found"),
+        "repeated_picture": ("note", "a picture that stands several times in a document; its regions are put together"),
+        "foreign_id": ("note", "ids that are no whole numbers; joined as they stand, numbered anew"),
+        "outlined_shape": ("note", "a circle or an ellipse; outlined as a polygon"),
         "rle_segmentation": ("note", "a run-length mask; outlined as polygons, the original kept"),
         "shared_landmarks": ("note", "all categories' 294 landmarks in one row; the category's own are read"),
         "category_spelling": ("note", "a category in another spelling; read as the README's"),
@@ -93,7 +106,7 @@ class Findings:
 
     def add(self, kind: str, file: str, garment: str = "", message: str = "", action: str = "") -> None:
         """Record one finding; ``kind`` is a key of `KINDS`."""
-        self.put(Finding(kind, file, garment, message[:300], action))
+        self.put(Finding(kind, printable(file), garment, message[:300], action))
 
     def put(self, finding: Finding) -> None:
         """Record one finding."""

@@ -1,26 +1,20 @@
-"""What polygons cover: COCO mask area, true box, crossings, and the size of a picture from its header."""
+"""What polygons cover: COCO mask area, true box, crossings."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fittingroom import images
 from fittingroom.annotations.model import BoxFloats, Polygon, extents
-from fittingroom.errors import ImageRejected
 
 MAX_CROSSING_POINTS = 5_000
 """Polygons of more points are not searched for crossings (the search is quadratic)."""
 
 _LONGEST_OUTLINE = 5_000_000
-_FIRST_BYTES = 4096
-_HEADER_BYTES = 65_536
 
 
 @cache
@@ -137,46 +131,3 @@ def _side(a: NDArray[np.float64], b: NDArray[np.float64], c: NDArray[np.float64]
     """The sign of the turn a, b, c."""
     turn = (b[..., 0] - a[..., 0]) * (c[..., 1] - a[..., 1]) - (b[..., 1] - a[..., 1]) * (c[..., 0] - a[..., 0])
     return np.asarray(np.sign(turn))
-
-
-def image_size(path: str | Path) -> tuple[int, int]:
-    """Width and height from the first bytes of a picture; nothing is decoded.
-
-    Raises:
-        ImageRejected: not a picture we accept. OSError: cannot be opened.
-    """
-    file = os.open(path, os.O_RDONLY)
-    try:
-        head = os.read(file, _FIRST_BYTES)
-        found = jpeg_size(head)
-        if found:
-            return found
-        head += os.read(file, _HEADER_BYTES)
-    finally:
-        os.close(file)
-    try:
-        header = images.probe(head)
-    except ImageRejected:
-        if len(head) < _FIRST_BYTES + _HEADER_BYTES:
-            raise ImageRejected("unreadable", Path(path).name, "its header cannot be read") from None
-        header = images.probe(Path(path))  # a header behind a long preview or profile
-    return header.width, header.height
-
-
-def jpeg_size(head: bytes) -> tuple[int, int] | None:
-    """Width and height of a JPEG from its frame header (ITU T.81, B.2.2); None when ``head`` does not reach it.
-
-    Pillow reads the same and a good deal more; over 200,000 pictures that is most of the time of a conversion.
-    """
-    if head[:3] != b"\xff\xd8\xff":
-        return None
-    at = 2
-    while at + 9 <= len(head) and head[at] == 0xFF:
-        marker, length = head[at + 1], int.from_bytes(head[at + 2 : at + 4])
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # those three are no frames
-            height, width = int.from_bytes(head[at + 5 : at + 7]), int.from_bytes(head[at + 7 : at + 9])
-            return (width, height) if 0 < width * height <= images.MAX_PIXELS else None
-        if marker in (0xD8, 0xD9, 0xDA, 0xFF) or length < 2:
-            return None
-        at += 2 + length
-    return None

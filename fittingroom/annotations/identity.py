@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
@@ -12,11 +13,18 @@ from fittingroom.categories import CATEGORY_IDS, CATEGORY_NAMES
 
 _SEPARATORS = re.compile(r"[\s_\-]+")
 _DIGITS = re.compile(r"[0-9]+")
+_NUMBER = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?")
+_DRIVE = re.compile(r"[a-zA-Z]:")
 _COMMON_ITEMS = {f"item{number}": number for number in range(1, 100)}
 _SIX_DIGITS = re.compile(r"(?:.*/)?([0-9]{6})(?:\.[^./]+)?", re.DOTALL)
+LONGEST_NAME = 1000
+"""Characters of a picture's name, folders included."""
 _HASHED = 10**12
 """Ids made from a name's digest lie in 10**12 .. 2 * 10**12: above any number taken from a name, and so sparse that two
 of 200,000 names share one in one set out of fifty (`clashing_ids` parts them)."""
+
+Key = int | float | str
+"""What ids of foreign documents are compared by."""
 
 
 def category_by_name(name: str) -> int | None:
@@ -42,9 +50,8 @@ def category(number: object, name: object, place: Place, trust_name: bool = Fals
         found = None  # an id of a foreign category list means something else here
     if found is None:
         shown = repr(name)[:60]
-        place.note(
-            "unknown_category", f"category: expected id 1 to 13, got {number!r:.40}, {shown}", "garment left out"
-        )
+        expected = "one of the 13 names, got" if trust_name else f"id 1 to 13, got {number!r:.40},"
+        place.note("unknown_category", f"category: expected {expected} {shown}", "garment left out")
         return None
     readme = CATEGORY_NAMES[found]
     if isinstance(name, str) and name != readme:
@@ -98,10 +105,28 @@ def is_six_digits(name: str) -> bool:
 
 
 def is_safe(name: str) -> bool:
-    """Whether a relative name stays inside the folder it is joined to."""
-    path = PurePosixPath(name)
+    """Whether a relative name stays inside the folder it is joined to, whichever slash the system knows."""
+    path = PurePosixPath(name.replace("\\", "/"))
     parts_fine = bool(path.parts) and not any(part in ("..", "") for part in path.parts)
-    return parts_fine and not path.is_absolute() and "\\" not in name and "\0" not in name and len(name) < 1000
+    outside = path.is_absolute() or _DRIVE.match(name) is not None
+    return parts_fine and not outside and "\0" not in name and len(name) < LONGEST_NAME
+
+
+def key(value: object) -> Key | None:
+    """What an id of a foreign document is joined by: ``7``, ``7.0``, ``"7"`` and ``"007"`` are one id, a UUID or a
+    name is itself; None for no id. Mongo's ``{"$oid": "..."}`` is what it holds."""
+    if type(value) is int:
+        return value
+    if isinstance(value, dict) and len(value) == 1:
+        (value,) = value.values()
+    if isinstance(value, str):
+        value = value.strip()
+        if not _NUMBER.fullmatch(value):
+            return value or None
+        value = float(value) if "." in value else int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return int(value) if value == int(value) else value
 
 
 def garment_ids(image: int, items: Iterable[str]) -> list[int]:

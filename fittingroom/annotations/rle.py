@@ -11,13 +11,19 @@ import numpy as np
 from fittingroom.images import MAX_PIXELS
 from fittingroom.masks import Mask
 
+KEPT = "coco_rle"
+"""Where a garment's ``extra`` keeps a run-length mask that came in, so that it goes out again as it was: an object with
+``iscrowd`` and ``segmentation``."""
 
-def decode(value: dict[str, object]) -> Mask:
+
+def decode(value: object) -> Mask:
     """The bool (H, W) mask of ``{"size": [H, W], "counts": [...] or "..."}``.
 
     Raises:
         ValueError: not that, or counts that do not fill the size.
     """
+    if not isinstance(value, dict):
+        raise ValueError("expected a run-length mask with size and counts")
     size, counts = value.get("size"), value.get("counts")
     if not (isinstance(size, list) and len(size) == 2 and all(type(n) is int and n > 0 for n in size)):
         raise ValueError("size: expected [height, width]")
@@ -31,6 +37,14 @@ def decode(value: dict[str, object]) -> Mask:
         raise ValueError(f"counts: expected a sum of {height * width}, got {sum(runs)}")
     values = np.arange(len(runs)) % 2 == 1
     return np.asarray(np.repeat(values, runs).reshape(width, height).T)
+
+
+def encode(mask: Mask) -> dict[str, object]:
+    """The bool (H, W) ``mask`` as ``{"size": [H, W], "counts": [...]}``."""
+    flat = np.concatenate(([False], mask.T.ravel(), [False]))
+    edges = np.flatnonzero(flat[1:-1] != flat[:-2])
+    counts = np.diff(np.concatenate(([0], edges, [mask.size]))).tolist()
+    return {"size": [mask.shape[0], mask.shape[1]], "counts": counts}
 
 
 def unpack(text: str) -> list[int]:

@@ -15,6 +15,7 @@ from fittingroom.annotations.shards import file_size
 from fittingroom.annotations.sources import Source
 from fittingroom.categories import CATEGORY_NAMES
 from fittingroom.errors import AnnotationError, MissingInputError, SettingError
+from fittingroom.names import printable
 from fittingroom.workspace import digest_bytes, digest_file, digest_value, write_bytes, write_json
 
 _LEVELS = (1, 2, 3)
@@ -25,6 +26,7 @@ _LOSES_PIXELS = (
     "not_a_number",
     "bad_segmentation",
     "bad_field",
+    "size_mismatch",
 )
 """Findings after which part of a garment may be missing. (A garment of no known category may be a hat: no loss.)"""
 
@@ -138,6 +140,8 @@ def scan_files(files: Sequence[Path], images_dir: Path, settings: SelectionSetti
 
 def _judge(image: AnnotatedImage, settings: SelectionSettings, findings: Findings, scan: Scan, file: str) -> None:
     matching, reason = _matching(image, settings)
+    if matching is not None and not _named(image).isdisjoint(_unseen(findings)):
+        matching, reason = None, "picture missing or unreadable"
     if matching is not None and is_damaged(image, findings):
         matching, reason = None, "damaged annotation"
     if matching is None:
@@ -231,9 +235,16 @@ def _read_again(source: Source, names: set[str], files: Sequence[str]) -> Iterat
 
 
 def is_damaged(image: AnnotatedImage, findings: Findings) -> bool:
-    """Whether reading it lost something; findings name the picture, or its annotation file."""
-    names = {image.file_name, f"{deepfashion2.annotation_stem(image)}.json"}
-    return any(not names.isdisjoint(findings.files.get(kind, ())) for kind in _LOSES_PIXELS)
+    """Whether reading it lost something; findings name the picture, or its annotation file (`_named`)."""
+    return any(not _named(image).isdisjoint(findings.files.get(kind, ())) for kind in _LOSES_PIXELS)
+
+
+def _unseen(findings: Findings) -> set[str]:
+    return findings.files.get("missing_image", set()) | findings.files.get("image_unreadable", set())
+
+
+def _named(image: AnnotatedImage) -> set[str]:
+    return {printable(image.file_name), printable(f"{deepfashion2.annotation_stem(image)}.json")}
 
 
 def _pair_key(image: AnnotatedImage) -> str:
@@ -264,9 +275,9 @@ def _matching(image: AnnotatedImage, settings: SelectionSettings) -> tuple[Annot
 
 def _ruled_out_by(garment: GarmentAnnotation, image: AnnotatedImage, settings: SelectionSettings) -> str:
     for name in ("viewpoint", "scale", "occlusion", "zoom_in"):
-        allowed = getattr(settings, name)
-        if getattr(garment, name) not in allowed and set(allowed) != set(_LEVELS):
-            return name
+        allowed, stated = getattr(settings, name), getattr(garment, name)
+        if stated not in allowed and set(allowed) != set(_LEVELS):
+            return name if stated is not None else f"{name} not stated"
     area = geometry.mask_area(garment.segmentation, image.width, image.height)
     return "minimum_mask_area" if area < max(settings.minimum_mask_area, 1) else ""
 
@@ -275,8 +286,10 @@ def _nothing_matches(src: Path, settings: SelectionSettings, left_out: Mapping[s
     if not left_out:
         return f"{src}: expected annotated pictures, got none that can be read"
     reason, count = Counter(left_out).most_common(1)[0]
-    wanted = f" {getattr(settings, reason)}" if hasattr(settings, reason) else ""
-    return f"{src}: no picture matches; {reason}{wanted} rules out {count:,} of {sum(left_out.values()):,}"
+    name = reason.removesuffix(" not stated")
+    wanted = f" {getattr(settings, name)}" if hasattr(settings, name) else ""
+    why = f", which they do not state (allow {_LEVELS} to take them)" if name != reason else ""
+    return f"{src}: no picture matches; {name}{wanted} rules out {count:,} of {sum(left_out.values()):,}{why}"
 
 
 def split_by_pair(
@@ -324,7 +337,7 @@ def write_dataset(selection: Selection, out_dir: Path) -> Path:
     """Write ``train.json``, ``validation.json`` (COCO), ``via/train.json``, ``via/validation.json`` and, last,
     ``selection.json``; returns ``out_dir``. Pictures stay where they are."""
     out_dir = Path(out_dir)
-    images_path = f"{selection.images_dir.as_posix()}/"
+    images_path = f"{printable(selection.images_dir.as_posix())}/"
     for side in ("train", "validation"):
         chosen: Iterable[AnnotatedImage] = getattr(selection, side)
         write_bytes(out_dir / f"{side}.json", coco.document(chosen))

@@ -28,6 +28,7 @@ from fittingroom.annotations.measure import batches
 from fittingroom.annotations.model import AnnotatedImage, GarmentAnnotation
 from fittingroom.annotations.sources import FORMATS, Format
 from fittingroom.errors import SettingError
+from fittingroom.names import printable
 from fittingroom.workspace import atomic_path
 
 SHARD_SIZE = 250
@@ -216,8 +217,8 @@ def merge(
             dst, [coco.header(), _parts(results, "images"), coco.BETWEEN, _parts(results, "annotations"), coco.FOOTER]
         )
     elif to == "via":
-        images_path = f"{images_dir.resolve().as_posix()}/" if images_dir else ""
-        opening, between, closing = via.frame(dst.stem, images_path, settings.via_plain)
+        images_path = f"{printable(images_dir.resolve().as_posix())}/" if images_dir else ""
+        opening, between, closing = via.frame(printable(dst.stem), images_path, settings.via_plain)
         ids: list[bytes | list[Path]] = [] if settings.via_plain else [between, _parts(results, "keys")]
         _join(dst, [opening, _parts(results, "entries"), *ids, closing])
     findings = Findings()

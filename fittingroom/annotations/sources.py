@@ -8,9 +8,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from fittingroom.annotations import coco, deepfashion2, documents, jsonfile, via
+from fittingroom.annotations import coco, deepfashion2, documents, jsonfile, layouts, via, via_rows
 from fittingroom.annotations.findings import Findings
 from fittingroom.annotations.model import AnnotatedImage
+from fittingroom.annotations.pictures import Pictures
 from fittingroom.errors import AnnotationError, MissingInputError
 
 Format = Literal["deepfashion2", "coco", "via"]
@@ -46,12 +47,13 @@ def open_source(path: Path, findings: Findings, images_dir: Path | None = None) 
         raise MissingInputError("annotations", path)
     value = documents.parse(jsonfile.read_bytes(path, jsonfile.MAX_DOCUMENT_BYTES), path.name, findings)
     if isinstance(value, Mapping) and coco.is_coco(value):
-        names = [row.get("file_name") for row in value["images"][:20] if isinstance(row, dict)]
-        return Source(path, "coco", images_dir or _find_images(path, names), document=value)
-    if isinstance(value, Mapping) and via.is_via(value):
-        rows = list(islice(via.pictures(value).values(), 20))
+        names = [row.get("file_name") for row in _sample(value["images"]) if isinstance(row, dict)]
+        return Source(path, "coco", images_dir or layouts.folder_of_pictures(path, names), document=value)
+    if via.is_via(value):
+        value = via_rows.as_project(value)
+        rows = islice(via.pictures_of(value).values(), layouts.SAMPLE)
         names = [row.get("filename") for row in rows if isinstance(row, dict)]
-        return Source(path, "via", images_dir or _find_images(path, names), document=value)
+        return Source(path, "via", images_dir or layouts.folder_of_pictures(path, names), document=value)
     if isinstance(value, Mapping) and (path.parent.name == "annos" or any(key.startswith("item") for key in value)):
         beside = path.parent.parent if path.parent.name == "annos" else path.parent
         return Source(path, "deepfashion2", images_dir or deepfashion2.images_folder(beside), files=(path,))
@@ -67,7 +69,7 @@ def _open_folder(path: Path, findings: Findings, images_dir: Path | None) -> Sou
         if not files:
             raise AnnotationError(f"{path}: expected annotation files in annos/, got an empty folder")
         return Source(path, "deepfashion2", images_dir or beside, files=files)
-    documents = sorted(p for p in path.iterdir() if p.suffix.lower() == ".json")
+    documents = sorted(p for p in path.iterdir() if p.suffix.lower() == ".json" and not p.name.startswith("."))
     if len(documents) == 1:
         return open_source(documents[0], findings, images_dir)
     raise AnnotationError(
@@ -76,29 +78,30 @@ def _open_folder(path: Path, findings: Findings, images_dir: Path | None) -> Sou
     )
 
 
-def _find_images(document: Path, names: list[object]) -> Path | None:
-    """The folder that holds most of the first pictures: beside the document, in image/ or images/, or one level up."""
-    parent = document.resolve().parent
-    candidates = [parent / "image", parent / "images", parent, parent.parent / "image", parent.parent / "images"]
-    wanted = [name for name in names if isinstance(name, str) and name and "\0" not in name and len(name) < 255]
-    found = {folder: sum((folder / name).is_file() for name in wanted) for folder in candidates if folder.is_dir()}
-    best = max(found, key=lambda folder: found[folder], default=None)
-    return best if best is not None and found[best] else None
+def _sample(rows: Sequence[Any]) -> list[Any]:
+    """Some of a document's pictures, from all over it."""
+    step = -(-len(rows) // layouts.SAMPLE) or 1
+    return [rows[index] for index in range(0, len(rows), step)]
 
 
 def count(source: Source) -> int:
     """Annotation files, or the pictures that a document lists."""
     if source.format == "deepfashion2":
         return len(source.files)
-    listed = source.document.get("images") if source.format == "coco" else via.pictures(source.document)
+    listed = source.document.get("images") if source.format == "coco" else via.pictures_of(source.document)
     return len(listed or ())
 
 
 def read(source: Source, findings: Findings, *, verify_area: bool = False) -> Iterator[AnnotatedImage]:
-    """Every picture of an opened source; one bad picture is a finding."""
+    """Every picture of an opened source; one bad picture is a finding.
+
+    ``verify_area``: for a check, which compares a document's areas and wants its pictures to be there.
+    """
+    name = source.path.name
     if source.format == "coco":
-        yield from coco.read(source.document, source.path.name, findings, verify_area=verify_area)
+        pictures = Pictures(source.images_dir, expected=verify_area)
+        yield from coco.read(source.document, name, findings, verify_area=verify_area, pictures=pictures)
     elif source.format == "via":
-        yield from via.read(source.document, source.path.name, findings)
+        yield from via.read(source.document, name, findings, pictures=Pictures(source.images_dir, expected=verify_area))
     else:
         yield from deepfashion2.read_files(source.files, findings, source.images_dir)

@@ -15,16 +15,21 @@ from typing import Any
 
 import orjson
 
-from fittingroom.annotations import deepfashion2, fields, identity
+from fittingroom.annotations import deepfashion2, fields, fit, identity, via_classes, via_rows
 from fittingroom.annotations.deepfashion2 import DIFFICULTY
 from fittingroom.annotations.fields import Place
 from fittingroom.annotations.findings import Findings
 from fittingroom.annotations.model import AnnotatedImage, GarmentAnnotation, Polygon
+from fittingroom.annotations.pictures import Pictures
+from fittingroom.annotations.via_classes import Options
+from fittingroom.annotations.via_rows import is_via
+from fittingroom.annotations.via_shapes import outline
 from fittingroom.categories import CATEGORY_NAMES
+
+__all__ = ["document", "entry", "entry_key", "frame", "is_via", "pictures_of", "read", "settings"]
 
 _WHOLE = re.compile(r"-?[0-9]{1,15}")
 _EDITABLE = ("style", *DIFFICULTY)
-_CATEGORY_ATTRIBUTES = ("category", "category_name", "category_id", "class", "name", "label", "type")
 _OPTIONS = {
     "scale": {"1": "small", "2": "modest", "3": "large"},
     "occlusion": {"1": "slight", "2": "medium", "3": "heavy"},
@@ -151,55 +156,55 @@ def document(
     return opening + b",\n".join(key + b":" + row for key, row in rows) + keys + closing
 
 
-def is_via(value: object) -> bool:
-    """Whether a parsed document is a VIA project or region list."""
-    if not isinstance(value, Mapping):
-        return False
-    if isinstance(value.get("_via_img_metadata"), Mapping):
-        return True
-    return bool(value) and all(
-        isinstance(row, dict) and "filename" in row and "regions" in row for row in value.values()
-    )
-
-
-def pictures(value: Mapping[str, Any]) -> Mapping[str, Any]:
+def pictures_of(value: Mapping[str, Any]) -> Mapping[str, Any]:
     """The pictures of a project or of a plain region list, by VIA's keys."""
     listed: Mapping[str, Any] = value.get("_via_img_metadata", value)
     return listed
 
 
-def read(value: Mapping[str, Any], name: str, findings: Findings) -> Iterator[AnnotatedImage]:
-    """Every picture of a parsed document, in its order; what cannot be used becomes findings."""
+def read(
+    value: Mapping[str, Any], name: str, findings: Findings, *, pictures: Pictures | None = None
+) -> Iterator[AnnotatedImage]:
+    """Every picture of a parsed document, in its order; what cannot be used becomes findings.
+
+    ``pictures`` are asked for their sizes and orientations.
+    """
     place = Place(findings, name)
-    rows = pictures(value)
+    value = via_rows.as_project(value)
+    options = via_classes.options_of(value)
+    rows = pictures_of(value)
     names = [str(row.get("filename")) for row in rows.values() if isinstance(row, dict)]
     changed = identity.clashing_ids(dict.fromkeys(names))
+    folder = pictures or Pictures(None)
     seen: set[str] = set()
     ids: set[int] = set()
-    for row in rows.values():
+    for row in via_rows.joined(rows, place):
         if not isinstance(row, dict):
             place.note("bad_field", f"expected an object for a picture, got {type(row).__name__}", "left out")
             continue
-        file_name = row.get("filename")
-        if not isinstance(file_name, str) or not identity.is_safe(file_name):
-            place.note(
-                "unsafe_name", f"filename: expected a name inside the image folder, got {file_name!r:.60}", "left out"
-            )
+        stated = row.get("filename")
+        found = folder.of(stated, Place(findings, stated)) if isinstance(stated, str) else None
+        if not isinstance(stated, str) or (found is None and not identity.is_safe(stated)):
+            message = f"filename: expected a name inside the image folder, got {stated!r:.60}"
+            place.note("unsafe_name", message, "left out")
             continue
+        file_name = stated if found is None else found.name
         here = Place(findings, file_name)
         if file_name in seen:
             here.note("duplicate_id", "the picture stands twice", "this one is left out")
             continue
         seen.add(file_name)
-        image = _read_image(row, file_name, changed.get(file_name), here)
+        image = _read_image(row, file_name, changed.get(stated), options, here)
         if image.image_id in ids:
             here.note("duplicate_id", f"image id {image.image_id} stands twice", "a new one is made from the name")
             image = replace(image, image_id=identity.hashed_id(file_name))
         ids.add(image.image_id)
-        yield image
+        yield fit.fitted(image, None if found is None else found.header, here, upright=image.width > 0)
 
 
-def _read_image(row: dict[str, Any], file_name: str, new_id: int | None, place: Place) -> AnnotatedImage:
+def _read_image(
+    row: dict[str, Any], file_name: str, new_id: int | None, options: Options, place: Place
+) -> AnnotatedImage:
     if not identity.is_six_digits(file_name):
         place.note("image_name", f"expected six digits, got {file_name[:60]!r}", "kept")
     attributes = row.get("file_attributes")
@@ -218,7 +223,7 @@ def _read_image(row: dict[str, Any], file_name: str, new_id: int | None, place: 
         height=height,
         source=fields.text(attributes.get("source"), "source", place),
         pair_id=_edited(pair, None, "pair_id", place) if pair not in (None, "") else None,
-        garments=_read_garments(row.get("regions"), kept.get("garments"), place),
+        garments=_read_garments(row.get("regions", []), kept.get("garments"), others, options, place),
         extra={**(extra if isinstance(extra, dict) else {}), **others},
     )
 
@@ -236,9 +241,11 @@ def _read_kept(value: object, place: Place) -> dict[str, Any]:
     return found
 
 
-def _read_garments(regions: object, kept: object, place: Place) -> tuple[GarmentAnnotation, ...]:
+def _read_garments(
+    regions: object, kept: object, of_file: Mapping[str, Any], options: Options, place: Place
+) -> tuple[GarmentAnnotation, ...]:
     known: dict[str, Any] = kept if isinstance(kept, dict) else {}
-    rows = list(regions.values()) if isinstance(regions, dict) else regions
+    rows = list(regions.values()) if isinstance(regions, dict) else [] if regions is None else regions
     if not isinstance(rows, list):
         place.note("bad_field", "regions: expected a list", "left out")
         rows = []
@@ -249,13 +256,13 @@ def _read_garments(regions: object, kept: object, place: Place) -> tuple[Garment
             place.note("bad_field", f"regions: expected an object, got {type(row).__name__}", "left out")
             continue
         attributes = row.get("region_attributes")
-        name = attributes.get("garment") if isinstance(attributes, dict) else None
-        if not isinstance(name, str) or not name.strip():
+        name = via_classes.groups_by(attributes, options) if isinstance(attributes, dict) else None
+        if name is None:
             alone += 1
             while f"item{alone}" in known or f"item{alone}" in groups:
                 alone += 1
             name = f"item{alone}"
-        groups.setdefault(name.strip(), []).append(row)
+        groups.setdefault(name, []).append(row)
     for item, row in known.items():
         if item in groups or not isinstance(row, dict):
             continue
@@ -266,7 +273,7 @@ def _read_garments(regions: object, kept: object, place: Place) -> tuple[Garment
     found = [
         garment
         for item, parts in _as_items(groups).items()
-        if (garment := _read_garment(item, parts, known.get(item), place)) is not None
+        if (garment := _read_garment(item, parts, known.get(item), of_file, options, place)) is not None
     ]
     if not found:
         place.note("no_garments", "expected regions, got none")
@@ -292,7 +299,14 @@ def _as_items(groups: Mapping[str, list[dict[str, Any]]]) -> dict[str, list[dict
     return result
 
 
-def _read_garment(item: str, rows: list[dict[str, Any]], kept: object, image_place: Place) -> GarmentAnnotation | None:
+def _read_garment(
+    item: str,
+    rows: list[dict[str, Any]],
+    kept: object,
+    of_file: Mapping[str, Any],
+    options: Options,
+    image_place: Place,
+) -> GarmentAnnotation | None:
     place = Place(image_place.findings, image_place.file, item)
     known: dict[str, Any] = kept if isinstance(kept, dict) else {}
     attributes: dict[str, Any] = {}
@@ -301,25 +315,19 @@ def _read_garment(item: str, rows: list[dict[str, Any]], kept: object, image_pla
         for key, value in (said if isinstance(said, dict) else {}).items():
             if value != "":
                 attributes.setdefault(key, value)
-    stated = next((attributes[key] for key in _CATEGORY_ATTRIBUTES if key in attributes), None)
-    if stated is None:
-        category_id = identity.category(known.get("category_id"), known.get("category_name"), place)
-    elif isinstance(stated, str) and not stated.strip().isdecimal():
-        category_id = identity.category(None, stated, place, trust_name=True)
-    else:
-        category_id = identity.category(stated, None, place)
+    category_id, said_by = via_classes.category(attributes, of_file, known, options, place)
     if category_id is None:
         return None
     if not rows:
         place.note("empty_segmentation", "no region of this garment")
-    used = {"garment", *_CATEGORY_ATTRIBUTES, *_EDITABLE}
+    used = {via_classes.GARMENT, *via_classes.CATEGORY_ATTRIBUTES, *_EDITABLE, said_by}
     extra = dict(known["extra"]) if isinstance(known.get("extra"), dict) else {}
     extra.update((key, value) for key, value in attributes.items() if key not in used)
     values = {name: _edited(attributes.get(name), known.get(name), name, place) for name in _EDITABLE}
     return GarmentAnnotation(
         item=item,
         category_id=category_id,
-        segmentation=tuple(p for row in rows if (p := _polygon(row.get("shape_attributes"), place)) is not None),
+        segmentation=tuple(p for row in rows if (p := outline(row.get("shape_attributes"), place)) is not None),
         landmarks=fields.landmarks(known.get("landmarks"), place),
         box_xyxy=fields.box_xyxy(known.get("bounding_box"), place),
         style=values["style"],
@@ -335,24 +343,3 @@ def _edited(said: object, kept: object, name: str, place: Place) -> int | None:
     if isinstance(said, str) and _WHOLE.fullmatch(said.strip()):
         return int(said)
     return fields.integer(said, name, place)
-
-
-def _polygon(shape: object, place: Place) -> Polygon | None:
-    if not isinstance(shape, dict):
-        place.note("bad_segmentation", "shape_attributes: expected an object", "region left out")
-        return None
-    kind = shape.get("name")
-    if kind == "rect":
-        corner = fields.numbers([shape.get(key) for key in ("x", "y", "width", "height")], "rect", place)
-        if corner is None:
-            return None
-        x, y, width, height = corner
-        return (x, y, x + width, y, x + width, y + height, x, y + height)
-    xs, ys = shape.get("all_points_x"), shape.get("all_points_y")
-    if kind not in (None, "polygon", "polyline") or not isinstance(xs, list) or not isinstance(ys, list):
-        place.note("unsupported_shape", f"expected a polygon, got {kind!r:.40}", "region left out")
-        return None
-    if len(xs) != len(ys):
-        place.note("odd_coordinates", f"expected as many y as x, got {len(xs)} x and {len(ys)} y", "polygon left out")
-        return None
-    return fields.polygon([value for point in zip(xs, ys, strict=True) for value in point], place)

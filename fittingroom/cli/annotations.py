@@ -10,6 +10,9 @@ import typer
 from fittingroom.cli.output import JsonOption, console, pictures_bar, print_json
 
 WorkersOption = Annotated[int, typer.Option(min=0, help="Processes that read; 0 for one a core.")]
+ImagesOption = Annotated[
+    Path | None, typer.Option("--images", metavar="DIR", help="Where the pictures are, if not beside the annotations.")
+]
 
 app = typer.Typer(help="DeepFashion2, COCO and VIA annotations.", no_args_is_help=True)
 
@@ -19,6 +22,7 @@ def convert(
     source: Annotated[Path, typer.Argument(metavar="SRC", help="Folder or file; its format is detected.")],
     target: Annotated[Path, typer.Argument(metavar="DST", help="Where to write.")],
     to: Annotated[Literal["coco", "via", "deepfashion2"], typer.Option(help="The format to write.")],
+    images: ImagesOption = None,
     workers: WorkersOption = 0,
     as_json: JsonOption = False,
 ) -> int:
@@ -27,7 +31,9 @@ def convert(
     from fittingroom.annotations.processes import available_cores
 
     with pictures_bar("convert", quiet=as_json) as listener:
-        report = convert_annotations(source, target, to=to, workers=workers or available_cores(), on_progress=listener)
+        report = convert_annotations(
+            source, target, to=to, images_dir=images, workers=workers or available_cores(), on_progress=listener
+        )
     if as_json:
         print_json(report.to_json())
     else:
@@ -38,6 +44,7 @@ def convert(
 @app.command()
 def check(
     source: Annotated[Path, typer.Argument(metavar="SRC", help="Folder or file; its format is detected.")],
+    images: ImagesOption = None,
     workers: WorkersOption = 0,
     as_json: JsonOption = False,
 ) -> int:
@@ -46,7 +53,9 @@ def check(
     from fittingroom.annotations.processes import available_cores
 
     with pictures_bar("check", quiet=as_json) as listener:
-        report = check_annotations(source, workers=workers or available_cores(), on_progress=listener)
+        report = check_annotations(
+            source, images_dir=images, workers=workers or available_cores(), on_progress=listener
+        )
     if as_json:
         print_json(report.to_json())
     else:

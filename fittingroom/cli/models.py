@@ -279,6 +279,7 @@ def dataset_folder(source: Path) -> Path:
     Raises:
         InputError: neither.
     """
+    from fittingroom.annotations.deepfashion2 import images_folder
     from fittingroom.annotations.selection import SelectionSettings, select, write_dataset
     from fittingroom.errors import InputError, MissingInputError
     from fittingroom.settings import get_settings
@@ -288,8 +289,8 @@ def dataset_folder(source: Path) -> Path:
         raise MissingInputError("dataset", source)
     if (source / "selection.json").is_file():
         return source
-    if not (source / "annos").is_dir() or not (source / "image").is_dir():
-        raise InputError(f"{source}: expected selection.json, or DeepFashion2's folders image and annos")
+    if not (source / "annos").is_dir() or not images_folder(source).is_dir():
+        raise InputError(f"{source}: expected selection.json, or DeepFashion2's folders image (or images) and annos")
     name = "df2-" + digest_value(str(source.absolute()))[:12]
     remark(f"selecting from {source} into dataset {name}")
     return write_dataset(select(source, SelectionSettings()), Workspace(get_settings().workspace).dataset(name))

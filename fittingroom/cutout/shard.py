@@ -15,8 +15,9 @@ from fittingroom.cutout.settings import CutoutSettings
 from fittingroom.domain import mark_of
 from fittingroom.errors import ImageRejected, InputError, MissingInputError
 from fittingroom.garment import GarmentFinder
-from fittingroom.images import encode_png, read_rgb
+from fittingroom.images import encode_png, read_rgb, refuse_name
 from fittingroom.manifest import ImageRow, append, rows_about
+from fittingroom.names import printable
 from fittingroom.workspace import digest_bytes, digest_file, write_bytes
 
 MANIFEST = "manifest.jsonl"
@@ -92,7 +93,7 @@ def cut_out_files(
     seen: dict[str, str] = {}
     rows: list[ImageRow] = []
     for file in files:
-        key = Path(file).as_posix()
+        key = printable(Path(file).as_posix())
         row = _one(Path(file), key, out_dir, settings, finder, accept, overrides, stamp, earlier, seen)
         if earlier.get(row.source_sha256) != row or not row.source_sha256:
             append(out_dir / MANIFEST, row)
@@ -116,6 +117,7 @@ def _one(
 ) -> ImageRow:
     digest = ""
     try:
+        refuse_name(file)
         try:
             digest = digest_file(file)
         except OSError:

@@ -83,12 +83,13 @@ def test_projects_of_others_are_read() -> None:
             "shape_attributes": {"name": "circle", "cx": 1, "cy": 1, "r": 3},
             "region_attributes": {"label": "skirt"},
         },
+        "5": {"shape_attributes": {"name": "point", "cx": 1, "cy": 1}, "region_attributes": {"label": "vest"}},
         "4": {"shape_attributes": shape, "region_attributes": {"name": "hat"}},
     }
     images, findings = read({"a1.jpg99": {"filename": "a1.jpg", "size": 99, "regions": regions}})
     found = sorted((garment.category_name, len(garment.segmentation)) for garment in images[0].garments)
-    assert found == [("skirt", 0), ("skirt", 0), ("trousers", 2)]
-    for kind in ("odd_coordinates", "unsupported_shape", "unknown_category", "category_spelling"):
+    assert found == [("skirt", 0), ("skirt", 1), ("trousers", 2), ("vest", 0)]
+    for kind in ("odd_coordinates", "unsupported_shape", "outlined_shape", "unknown_category", "category_spelling"):
         assert findings.counts[kind] == 1, kind
 
 
