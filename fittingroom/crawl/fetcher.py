@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
 from typing import BinaryIO
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -26,6 +26,7 @@ from fittingroom.crawl.pace import shared_pace
 from fittingroom.crawl.robots import MAX_BYTES as MAX_ROBOTS_BYTES
 from fittingroom.crawl.robots import Robots, RobotsFile
 from fittingroom.crawl.settings import CrawlSettings
+from fittingroom.crawl.written import LONGEST, address_of, resolve
 from fittingroom.errors import FittingroomError
 
 _RETRIED = frozenset({"timeout", "unreachable", "rate_limited", "server_error", "incomplete"})
@@ -57,6 +58,8 @@ class Answer:
     attempts: int = 1
     links: Mapping[str, str] = field(default_factory=dict)
     """Link headers: relation to absolute URL."""
+    robots_tags: tuple[str, ...] = ()
+    """Each X-Robots-Tag header's value."""
 
     @property
     def body(self) -> bytes:
@@ -147,10 +150,10 @@ class Fetcher:
                 raise FetchFailed(
                     "bad_redirect", "a redirect that says not where", final_url=url, http_status=answer.http_status
                 )
-            try:
-                url = urljoin(url, target)
-            except ValueError:
-                raise FetchFailed("bad_redirect", f"to {target[:200]!r}", final_url=url) from None
+            to = resolve(_as_utf8(target), url) if len(target) <= LONGEST else None
+            if to is None:
+                raise FetchFailed("bad_redirect", f"to {target[:200]!r}", final_url=url)
+            url = to
             if url in seen:
                 raise FetchFailed("too_many_redirects", "a redirect loop", final_url=url)
         raise FetchFailed(
@@ -225,12 +228,26 @@ class Fetcher:
                 ) from None
             except BadEncoding as error:
                 raise FetchFailed("encoding", str(error), final_url=url, http_status=status) from None
-            links = {
-                relation: urljoin(url, link["url"])
-                for link in requests.utils.parse_header_links(found.get("Link", ""))
-                for relation in link.get("rel", "").lower().split()
-            }
-            return Answer(content, url, status, found, links=links)
+            tags = tuple(response.raw.headers.getlist("X-Robots-Tag"))
+            return Answer(content, url, status, found, links=_links(found, url), robots_tags=tags)
+
+
+def _as_utf8(header: str) -> str:
+    """A header's text, whose bytes are read as Latin-1 though they often are UTF-8."""
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeError:
+        return header
+
+
+def _links(headers: Mapping[str, str], url: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for link in requests.utils.parse_header_links(headers.get("Link", "")[:20_000]):
+        address = address_of(_as_utf8(link["url"]), url)
+        if address is not None:
+            for relation in link.get("rel", "").lower().split():
+                found.setdefault(relation, address)
+    return found
 
 
 def check_scheme(url: str) -> None:

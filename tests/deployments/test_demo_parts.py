@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from sqlalchemy import create_engine
 
 from deployments import demo, environment
 from deployments.environment import STATE, answers, running_server, set_defaults, use_workspace
@@ -165,3 +166,15 @@ def test_the_summary_names_what_to_look_at() -> None:
     demo._summary(Console(file=out, width=200), files, ["style-navy: it did not pass its gate"], 12.0)
     for words in ("/w/reports/contact-sheet.png", "/w/reports/report.html", "did not pass", "fittingroom serve"):
         assert words in out.getvalue()
+
+
+def test_prefects_database_lies_inside_a_workspace_with_a_question_mark(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.delenv("PREFECT_API_DATABASE_CONNECTION_URL", raising=False)
+    assert environment.database_inside(Workspace(tmp_path / "plain")) == {}
+    (url,) = environment.database_inside(Workspace(tmp_path / "ready? 50%")).values()
+    (tmp_path / "ready? 50%" / "prefect").mkdir(parents=True)
+    engine = create_engine(url.replace("+aiosqlite", "+pysqlite"))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("create table t (a)")
+    engine.dispose()
+    assert (tmp_path / "ready? 50%" / "prefect" / "prefect.db").is_file()
