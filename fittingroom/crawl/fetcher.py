@@ -114,8 +114,10 @@ class Fetcher:
         accept: str = "*/*",
         headers: Mapping[str, str] | None = None,
         ask_robots: bool = True,
+        is_robots: bool = False,
     ) -> Answer:
-        """Fetch ``url``. ``ask_robots`` is False only for robots.txt itself and for official APIs.
+        """Fetch ``url``. ``ask_robots`` is False only for robots.txt itself and for official APIs; of robots.txt itself
+        (``is_robots``) no more than ``max_bytes`` are read.
 
         Raises:
             FetchFailed: with what the manifest's row shall say.
@@ -124,7 +126,7 @@ class Fetcher:
         sent = {"User-Agent": settings.user_agent, "Accept": accept, "Accept-Encoding": "gzip", **(headers or {})}
         for attempt in range(1, settings.attempts + 1):
             try:
-                return replace(self._follow(url, sent, max_bytes, ask_robots), attempts=attempt)
+                return replace(self._follow(url, sent, max_bytes, ask_robots, is_robots), attempts=attempt)
             except FetchFailed as failure:
                 failure.attempts = attempt
                 wait = failure.retry_after or 0.0
@@ -137,12 +139,14 @@ class Fetcher:
                     time.sleep(grown * random.uniform(0.5, 1.0))
         raise AssertionError("unreachable")  # pragma: no cover
 
-    def _follow(self, url: str, headers: Mapping[str, str], max_bytes: int, ask_robots: bool) -> Answer:
+    def _follow(
+        self, url: str, headers: Mapping[str, str], max_bytes: int, ask_robots: bool, is_robots: bool
+    ) -> Answer:
         """Redirects, each hop checked as if it were the first."""
         seen: set[str] = set()
         for _ in range(self._settings.max_redirects + 1):
             seen.add(url)
-            answer = self._once(url, headers, max_bytes, self._leave(url) if ask_robots else 0.0)
+            answer = self._once(url, headers, max_bytes, self._leave(url) if ask_robots else 0.0, is_robots)
             if answer.http_status not in _REDIRECTS:
                 return answer
             target = answer.headers.get("Location", "").strip()
@@ -177,24 +181,25 @@ class Fetcher:
 
     def _robots_file(self, url: str) -> RobotsFile:
         try:
-            return RobotsFile(
-                self.get(url, max_bytes=MAX_ROBOTS_BYTES, ask_robots=False).body.decode("utf-8", "replace")
-            )
+            answer = self.get(url, max_bytes=MAX_ROBOTS_BYTES, ask_robots=False, is_robots=True)
+            return RobotsFile(answer.body.decode("utf-8-sig", "replace"))
         except FetchFailed as failure:
             if failure.status == "skipped" or failure.reason == "tls":
                 raise  # an address we do not go to: the picture's row says so
-            if failure.reason in ("not_found", "http_status", "too_many_redirects", "too_many_bytes", "encoding"):
+            if 400 <= failure.http_status < 500 and failure.reason in ("not_found", "http_status"):
                 return RobotsFile("")
             return RobotsFile(None, f"robots.txt: {failure}")
 
-    def _once(self, url: str, headers: Mapping[str, str], max_bytes: int, crawl_delay: float) -> Answer:
+    def _once(
+        self, url: str, headers: Mapping[str, str], max_bytes: int, crawl_delay: float, is_robots: bool
+    ) -> Answer:
         """One request, one answer."""
         check_scheme(url)
         settings = self._settings
         delay = max(settings.per_host_delay, crawl_delay)
         with self._pace.turn(_host(url), delay), self._watchdog.limit(settings.total_timeout) as deadline:
             try:
-                answer = self._exchange(url, headers, max_bytes)
+                answer = self._exchange(url, headers, max_bytes, is_robots)
                 if deadline.expired:  # a body without a length just ends when it is cut off
                     raise TimeoutError
                 return answer
@@ -208,20 +213,21 @@ class Fetcher:
                     raise FetchFailed("too_slow", detail, final_url=url) from None
                 raise FetchFailed(_reason_of(error), _innermost(error), final_url=url) from None
 
-    def _exchange(self, url: str, headers: Mapping[str, str], max_bytes: int) -> Answer:
+    def _exchange(self, url: str, headers: Mapping[str, str], max_bytes: int, is_robots: bool) -> Answer:
         settings = self._settings
         timeout = (settings.connect_timeout, settings.read_timeout)
         with self._session.get(url, headers=headers, timeout=timeout, stream=True, allow_redirects=False) as response:
             status, found = response.status_code, CaseInsensitiveDict(response.headers)
             if status in _REDIRECTS or status == 304:
                 return Answer(io.BytesIO(), url, status, found)
-            _refuse_status(status, found, url)
+            if not (is_robots and status in (203, 206)):
+                _refuse_status(status, found, url)
             try:
                 promised = found.get("Content-Length", "")
-                if promised.isdecimal() and int(promised[:20]) > max_bytes:
+                if not is_robots and promised.isdecimal() and int(promised[:20]) > max_bytes:
                     raise TooManyBytes
                 chunks = response.raw.stream(CHUNK, decode_content=False)
-                content = read_body(chunks, found.get("Content-Encoding", ""), max_bytes)
+                content = read_body(chunks, found.get("Content-Encoding", ""), max_bytes, cut=is_robots)
             except TooManyBytes:
                 raise FetchFailed(
                     "too_many_bytes", f"expected at most {max_bytes:,} bytes", final_url=url, http_status=status
