@@ -8,7 +8,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from fittingroom.workspace import Workspace
+from fittingroom.workspace import Workspace, sqlite_url
 
 STATE = "server.json"
 """In the workspace's Prefect home: address and process of the server we started."""
@@ -62,7 +62,16 @@ def use_workspace(workspace: Workspace) -> None:
     else:
         workspace.prefect_home.mkdir(parents=True, exist_ok=True)  # Prefect makes the last folder of it only
         os.environ["PREFECT_HOME"] = str(workspace.prefect_home)
+        os.environ.update(database_inside(workspace))
         os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+
+
+def database_inside(workspace: Workspace) -> dict[str, str]:
+    """What keeps Prefect's own database inside ``workspace`` where its path would cut Prefect's URL for it short."""
+    name = "PREFECT_API_DATABASE_CONNECTION_URL"
+    if name in os.environ or "?" not in str(workspace.prefect_home):
+        return {}
+    return {name: sqlite_url(workspace.prefect_home / "prefect.db", "sqlite+aiosqlite")}
 
 
 def running_server(workspace: Workspace) -> str | None:

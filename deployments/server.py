@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from deployments.environment import STATE, answers, running_server, set_defaults
+from deployments.environment import STATE, answers, database_inside, running_server, set_defaults
 from fittingroom.errors import FittingroomError
 from fittingroom.workspace import Workspace, write_json
 
@@ -79,6 +79,7 @@ class LocalServer:
             "PREFECT_UI_API_URL": self.api_url,  # the UI takes 4200 for granted otherwise
             "PREFECT_LOGGING_LEVEL": "WARNING",
             "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+            **database_inside(self.workspace),
         }
         if not self.schedules:
             environment |= {f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in _UNNEEDED}

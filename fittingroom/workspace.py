@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from fittingroom.errors import InputError, StorageUnavailable
 from fittingroom.names import is_utf8
@@ -202,6 +203,19 @@ def atomic_path(path: Path) -> Iterator[Path]:
     with temporary_beside(path) as temporary:
         yield temporary
         temporary.replace(path)
+
+
+def sqlite_url(path: Path, scheme: str = "sqlite") -> str:
+    """The database URL (SQLAlchemy's, MLflow's, Prefect's) of an SQLite file.
+
+    A question mark in the path would begin the URL's options, and cannot be written otherwise but in SQLite's own kind
+    of file URI (https://sqlite.org/uri.html).
+    """
+    if "?" not in str(path):
+        return f"{scheme}:///{path}"
+    # With the driver named, for MLflow makes folders for what it takes for the path of a bare "sqlite:///".
+    driver = scheme if "+" in scheme else f"{scheme}+pysqlite"
+    return f"{driver}:///file:{quote(str(Path(path).absolute()))}?uri=true"
 
 
 def write_durably(path: Path, data: bytes) -> None:

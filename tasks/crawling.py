@@ -147,7 +147,10 @@ def crawl(workspace: str, name: str, offered: Record, fetched: list[Summary]) ->
     Raises:
         NothingProduced: none could be kept.
     """
+    from fittingroom.crawl import tidy
+
     folder = Workspace(Path(workspace)).crawl(name)
+    tidy(folder)
     manifest = Manifest.read(folder / MANIFEST)
     rejected = [
         {"status": row.status, "reason": row.reason or row.status, "picture": row.key, "detail": row.detail}

@@ -11,7 +11,7 @@ What can become of an address is the closed list `REASONS`; `HEALABLE` are those
 """
 
 from fittingroom.crawl.candidates import HEALABLE, REASONS, Candidate
-from fittingroom.crawl.run import CrawlProgress, Listener, crawl_style, discover, fetch, mark_gone, rest_hosts
+from fittingroom.crawl.run import CrawlProgress, Listener, crawl_style, discover, fetch, mark_gone, rest_hosts, tidy
 from fittingroom.crawl.search import SearchKeys
 from fittingroom.crawl.settings import CrawlSettings
 from fittingroom.crawl.sharding import plan_fetches
@@ -33,4 +33,5 @@ __all__ = [
     "pictures_in",
     "plan_fetches",
     "rest_hosts",
+    "tidy",
 ]

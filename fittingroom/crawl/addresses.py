@@ -7,6 +7,7 @@ check and the connection share one look-up: the socket is opened to the very add
 
 from __future__ import annotations
 
+import http.client
 import ipaddress
 import socket
 from typing import Any
@@ -22,6 +23,7 @@ from fittingroom.errors import InputError
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+_MOST_INTERIM = 20
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _CLOUD = frozenset({"168.63.129.16", "100.100.100.200", "fd00:ec2::254", "169.254.169.254"})
 """Addresses of cloud platforms' own services, some of which are public by number."""
@@ -80,9 +82,22 @@ def vet(host: str, port: int, *, allow_loopback: bool) -> list[IPAddress]:
     return addresses
 
 
+class _FinalAnswer(http.client.HTTPResponse):
+    """Passes interim answers over (102 Processing, 103 Early Hints), as the standard library does 100 only."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        for _ in range(_MOST_INTERIM):
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # not in its published types
+            if not 101 < status < 200:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+        raise http.client.BadStatusLine("only interim answers")
+
+
 class _Vetted(HTTPConnection):
     """An HTTP connection whose socket goes only to a vetted address, under the deadline of the running request."""
 
+    response_class = _FinalAnswer
     allow_loopback = False
 
     def _new_conn(self) -> socket.socket:

@@ -20,8 +20,8 @@ class BadEncoding(Exception):
     """A Content-Encoding we did not ask for, or that is broken."""
 
 
-def read_body(chunks: Iterable[bytes], encoding: str, max_bytes: int) -> BinaryIO:
-    """All of ``chunks``, decompressed, as a file to read from its beginning.
+def read_body(chunks: Iterable[bytes], encoding: str, max_bytes: int, *, cut: bool = False) -> BinaryIO:
+    """All of ``chunks``, decompressed, as a file to read from its beginning; with ``cut``, no more than ``max_bytes``.
 
     Raises:
         TooManyBytes: as soon as there are more than ``max_bytes``. BadEncoding: as it says.
@@ -29,8 +29,11 @@ def read_body(chunks: Iterable[bytes], encoding: str, max_bytes: int) -> BinaryI
     found = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  the caller reads it; it is gone with the answer
     try:
         total = 0
-        for piece in _decompressed(_capped(chunks, max_bytes), encoding.strip().lower()):
+        for piece in _decompressed(chunks if cut else _capped(chunks, max_bytes), encoding.strip().lower()):
             total += len(piece)
+            if total > max_bytes and cut:
+                found.write(piece[: max_bytes - total or None])
+                break
             if total > max_bytes:
                 raise TooManyBytes
             found.write(piece)

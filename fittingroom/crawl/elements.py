@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Mapping
 
+from fittingroom.crawl.attributes import (
+    is_picture_file,
+    largest_of,
+    offered,
+    other_views,
+    size_of,
+    told_of,
+    zoomed,
+)
 from fittingroom.crawl.decoration import is_decoration
-from fittingroom.crawl.written import backgrounds, in_url, parse_srcset
+from fittingroom.crawl.opt_out import OF_A_PAGE, opts_out
+from fittingroom.crawl.settings import ROBOT_NAME
+from fittingroom.crawl.structured import addresses_in
+from fittingroom.crawl.written import backgrounds
 
 MAX_PICTURES = 5000
 """Pictures taken from one page."""
@@ -16,32 +27,15 @@ MAX_ELEMENTS = 300_000
 MAX_SECONDS = 10.0
 """Beyond these a page is read no further; what was found until then counts."""
 
-_OPT_OUT = frozenset({"noai", "noimageai", "noimageindex"})
 _CARDS = frozenset({"og:image", "og:image:url", "og:image:secure_url", "twitter:image", "twitter:image:src"})
-_LARGE = (
-    "data-zoom-image",
-    "data-old-hires",
-    "data-large_image",
-    "data-large-image",
-    "data-src-zoom-image",
-    "data-zoom-src",
-    "data-zoom",
-    "data-full-src",
-    "data-full",
-    "data-hires",
-    "data-highres",
-)
-_LAZY = ("data-src", "data-lazy-src", "data-original", "data-lazy", "data-image", "data-defer-src", "data-url")
-_SETS = ("data-srcset", "data-lazy-srcset", "data-original-set", "imagesrcset", "srcset")
-_LAZY_BACKGROUNDS = ("data-bg", "data-background", "data-background-image", "data-bg-src")
+_PICTURES = frozenset({"img", "amp-img", "amp-anim", "source", "meta", "link", "script", "style"})
+"""Elements whose attributes are read by themselves."""
 _TYPES = ("image/jpeg", "image/jpg", "image/png", "image/webp", "image/avif", "image/gif")
 _PRODUCT = ("Product", "IndividualProduct", "SomeProducts")
 _DATA = ("application/json", "text/x-magento-init")
 _CHROME = frozenset({"nav", "footer", "header"})
-_PICTURE_FILE = re.compile(r"\.(?:jpe?g|png|webp|avif|gif)(?:\?|$)", re.I)
 _DRAWING = re.compile(r"\.svgz?(?:[?#]|$)", re.I)
-_WIDTH = re.compile(r"%7Bwidth%7D|\{width\}", re.I)
-_WIDEST = 2048
+_ASIDE = frozenset({"isrelatedto", "issimilarto", "isaccessoryorsparepartfor", "isconsumablefor", "addon"})
 
 
 class Enough(Exception):
@@ -52,7 +46,15 @@ class Page:
     """A parser's target; addresses as written, in the page's order."""
 
     def __init__(self) -> None:
-        self.base = self.next = ""
+        self.base = ""
+        self.next: list[str] = []
+        """What links call the next page."""
+        self.names: list[str] = []
+        """What the page calls its own address."""
+        self.is_product = False
+        """Its card says that it is about a product."""
+        self.products_marked_up = 0
+        """Products that microdata describe, related ones not counted."""
         self.json_ld: list[str] = []
         """Contents of JSON-LD scripts."""
         self.data: list[str] = []
@@ -76,7 +78,7 @@ class Page:
         self._chrome_depths: list[int] = []
         self._amp_depth = 0
         self._links: list[tuple[int, str]] = []
-        """Open ``<a>`` elements that lead to a picture: depth and address."""
+        """Open elements whose picture is shown small: depth, and address of the large one."""
         self._text: list[str] | None = None
         self._text_goes_to: list[str] | None = None
 
@@ -100,7 +102,7 @@ class Page:
             self._choice, self._choice_depth, self._fallback = [], self._depth, {}
         elif tag == "source" and self._choice is not None:
             if got.get("type", "").lower() in ("", *_TYPES):
-                self._choice += offered(got)
+                self._choice += offered(got, media=got.get("media", ""))
         elif tag == "meta":
             self._meta(got)
         elif tag in ("a", "link"):
@@ -115,7 +117,8 @@ class Page:
             self._chrome_depths.append(self._depth)
         if "style" in got:
             self._take(backgrounds(got["style"][:5000]), got)
-        self._take([in_url(got[name]) for name in _LAZY_BACKGROUNDS if got.get(name)], got)
+        if tag not in _PICTURES:
+            self._told_by_data(got)
 
     def data_met(self, text: str) -> None:
         """Text, which matters inside scripts and styles only."""
@@ -132,7 +135,8 @@ class Page:
                 self._text_goes_to.append(text)
             self._text = None
         if self._choice is not None and tag == "picture" and self._depth <= self._choice_depth:
-            best = max(self._choice, key=_size)[0] if self._choice else largest_of(self._fallback)
+            offers, fallback = self._choice, self._fallback
+            best = zoomed(fallback) or (max(offers, key=size_of)[0] if offers else largest_of(fallback))
             self._choice = None
             self._take([self._linked() or best], self._fallback)
         for opened in (self._scopes, self._links):
@@ -164,7 +168,12 @@ class Page:
             self._choice += offered(got)
             self._fallback = self._fallback or got
         else:
-            self._take([self._linked() or largest_of(got)], got)
+            self._take([self._linked() or largest_of(got), *other_views(got)], got)
+
+    def _told_by_data(self, got: Mapping[str, str]) -> None:
+        """Pictures in the data attributes of an element that shows none itself."""
+        self._take([told_of(got)], got)
+        self.data += [value for name, value in got.items() if name.startswith("data-") and value.startswith(("[", "{"))]
 
     def _linked(self) -> str:
         """The picture that the open link leads to: what is shown is its thumbnail."""
@@ -172,10 +181,13 @@ class Page:
 
     def _link(self, tag: str, got: Mapping[str, str]) -> None:
         relations, address = got.get("rel", "").lower().split(), got.get("href", "")
-        if "next" in relations and not self.next:
-            self.next = address
-        if tag == "a" and _PICTURE_FILE.search(address):
-            self._links.append((self._depth, address))
+        if "next" in relations and len(self.next) < 10:
+            self.next.append(address)
+        if tag == "link" and "canonical" in relations:
+            self.names.append(address)
+        large = "" if tag == "link" else zoomed(got) or (address if is_picture_file(address) else told_of(got))
+        if large:
+            self._links.append((self._depth, large))
         elif tag == "link" and "image_src" in relations:
             self.cards.append(address)
         elif tag == "link" and "preload" in relations and got.get("as", "").lower() == "image":
@@ -194,8 +206,12 @@ class Page:
         name, content = (got.get("property") or got.get("name", "")).lower(), got.get("content", "")
         if name in _CARDS:
             self.cards.append(content)
-        elif name in ("robots", "fittingroombot") and _OPT_OUT & set(re.split(r"[\s,]+", content[:5000].lower())):
-            self.opted_out = True
+        elif name == "og:url":
+            self.names.append(content)
+        elif name == "og:type":
+            self.is_product = content.lower().rpartition(":")[2].strip() in ("product", "product.item")
+        elif name in ("robots", ROBOT_NAME.lower()):
+            self.opted_out = self.opted_out or opts_out([content], OF_A_PAGE)
 
     def _microdata(self, tag: str, got: Mapping[str, str]) -> None:
         """``itemprop=image`` of a schema.org Product (https://schema.org/Product; HTML's microdata section)."""
@@ -205,37 +221,11 @@ class Page:
         is_picture = "image" in properties and scope == "product"
         if "itemscope" in got:
             kind = got.get("itemtype", "").rstrip("/").rpartition("/")[2]
-            self._scopes.append(
-                (self._depth, "product" if kind.startswith(_PRODUCT) else "picture" if is_picture else "")
-            )
+            is_product = kind.startswith(_PRODUCT) and not _ASIDE & set(properties) and scope != "aside"
+            aside = scope == "aside" or (kind.startswith(_PRODUCT) and not is_product)
+            if is_product and not any(outer == "product" for _, outer in self._scopes):
+                self.products_marked_up += 1
+            of = "product" if is_product else "aside" if aside else "picture" if is_picture else ""
+            self._scopes.append((self._depth, of))
         elif is_picture or (scope == "picture" and {"contenturl", "url"} & set(properties)):
-            self.structured.append(address)
-
-
-def _size(offer: tuple[str, float]) -> float:
-    return offer[1]
-
-
-def offered(got: Mapping[str, str]) -> list[tuple[str, float]]:
-    """Every address and size that an element's sets of sources offer."""
-    found = [offer for name in _SETS if name in got for offer in parse_srcset(got[name])]
-    if "data-a-dynamic-image" in got:
-        try:
-            sizes = json.loads(got["data-a-dynamic-image"])
-            found += [(str(address), float(max(size))) for address, size in sizes.items()]
-        except (ValueError, TypeError, AttributeError, RecursionError):
-            pass
-    return [(address, size) for address, size in found if not address.startswith("data:")]
-
-
-def largest_of(got: Mapping[str, str]) -> str:
-    """The largest picture that an element offers, or the empty string."""
-    for name in _LARGE:
-        if "." in got.get(name, ""):
-            return got[name]
-    sets = offered(got)
-    if sets:
-        return max(sets, key=_size)[0]  # the first of equals
-    address = next((got[name] for name in (*_LAZY, "src") if got.get(name)), "")
-    widths = [int(width) for width in re.findall(r"\d{2,4}", got.get("data-widths", "")[:500])]
-    return _WIDTH.sub(str(max(widths, default=_WIDEST)), address)
+            self.structured += addresses_in(address)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
 from typing import BinaryIO
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -26,6 +26,7 @@ from fittingroom.crawl.pace import shared_pace
 from fittingroom.crawl.robots import MAX_BYTES as MAX_ROBOTS_BYTES
 from fittingroom.crawl.robots import Robots, RobotsFile
 from fittingroom.crawl.settings import CrawlSettings
+from fittingroom.crawl.written import LONGEST, address_of, resolve
 from fittingroom.errors import FittingroomError
 
 _RETRIED = frozenset({"timeout", "unreachable", "rate_limited", "server_error", "incomplete"})
@@ -57,6 +58,8 @@ class Answer:
     attempts: int = 1
     links: Mapping[str, str] = field(default_factory=dict)
     """Link headers: relation to absolute URL."""
+    robots_tags: tuple[str, ...] = ()
+    """Each X-Robots-Tag header's value."""
 
     @property
     def body(self) -> bytes:
@@ -111,8 +114,10 @@ class Fetcher:
         accept: str = "*/*",
         headers: Mapping[str, str] | None = None,
         ask_robots: bool = True,
+        is_robots: bool = False,
     ) -> Answer:
-        """Fetch ``url``. ``ask_robots`` is False only for robots.txt itself and for official APIs.
+        """Fetch ``url``. ``ask_robots`` is False only for robots.txt itself and for official APIs; of robots.txt itself
+        (``is_robots``) no more than ``max_bytes`` are read.
 
         Raises:
             FetchFailed: with what the manifest's row shall say.
@@ -121,7 +126,7 @@ class Fetcher:
         sent = {"User-Agent": settings.user_agent, "Accept": accept, "Accept-Encoding": "gzip", **(headers or {})}
         for attempt in range(1, settings.attempts + 1):
             try:
-                return replace(self._follow(url, sent, max_bytes, ask_robots), attempts=attempt)
+                return replace(self._follow(url, sent, max_bytes, ask_robots, is_robots), attempts=attempt)
             except FetchFailed as failure:
                 failure.attempts = attempt
                 wait = failure.retry_after or 0.0
@@ -134,12 +139,14 @@ class Fetcher:
                     time.sleep(grown * random.uniform(0.5, 1.0))
         raise AssertionError("unreachable")  # pragma: no cover
 
-    def _follow(self, url: str, headers: Mapping[str, str], max_bytes: int, ask_robots: bool) -> Answer:
+    def _follow(
+        self, url: str, headers: Mapping[str, str], max_bytes: int, ask_robots: bool, is_robots: bool
+    ) -> Answer:
         """Redirects, each hop checked as if it were the first."""
         seen: set[str] = set()
         for _ in range(self._settings.max_redirects + 1):
             seen.add(url)
-            answer = self._once(url, headers, max_bytes, self._leave(url) if ask_robots else 0.0)
+            answer = self._once(url, headers, max_bytes, self._leave(url) if ask_robots else 0.0, is_robots)
             if answer.http_status not in _REDIRECTS:
                 return answer
             target = answer.headers.get("Location", "").strip()
@@ -147,10 +154,10 @@ class Fetcher:
                 raise FetchFailed(
                     "bad_redirect", "a redirect that says not where", final_url=url, http_status=answer.http_status
                 )
-            try:
-                url = urljoin(url, target)
-            except ValueError:
-                raise FetchFailed("bad_redirect", f"to {target[:200]!r}", final_url=url) from None
+            to = resolve(_as_utf8(target), url) if len(target) <= LONGEST else None
+            if to is None:
+                raise FetchFailed("bad_redirect", f"to {target[:200]!r}", final_url=url)
+            url = to
             if url in seen:
                 raise FetchFailed("too_many_redirects", "a redirect loop", final_url=url)
         raise FetchFailed(
@@ -174,24 +181,25 @@ class Fetcher:
 
     def _robots_file(self, url: str) -> RobotsFile:
         try:
-            return RobotsFile(
-                self.get(url, max_bytes=MAX_ROBOTS_BYTES, ask_robots=False).body.decode("utf-8", "replace")
-            )
+            answer = self.get(url, max_bytes=MAX_ROBOTS_BYTES, ask_robots=False, is_robots=True)
+            return RobotsFile(answer.body.decode("utf-8-sig", "replace"))
         except FetchFailed as failure:
             if failure.status == "skipped" or failure.reason == "tls":
                 raise  # an address we do not go to: the picture's row says so
-            if failure.reason in ("not_found", "http_status", "too_many_redirects", "too_many_bytes", "encoding"):
+            if 400 <= failure.http_status < 500 and failure.reason in ("not_found", "http_status"):
                 return RobotsFile("")
             return RobotsFile(None, f"robots.txt: {failure}")
 
-    def _once(self, url: str, headers: Mapping[str, str], max_bytes: int, crawl_delay: float) -> Answer:
+    def _once(
+        self, url: str, headers: Mapping[str, str], max_bytes: int, crawl_delay: float, is_robots: bool
+    ) -> Answer:
         """One request, one answer."""
         check_scheme(url)
         settings = self._settings
         delay = max(settings.per_host_delay, crawl_delay)
         with self._pace.turn(_host(url), delay), self._watchdog.limit(settings.total_timeout) as deadline:
             try:
-                answer = self._exchange(url, headers, max_bytes)
+                answer = self._exchange(url, headers, max_bytes, is_robots)
                 if deadline.expired:  # a body without a length just ends when it is cut off
                     raise TimeoutError
                 return answer
@@ -205,32 +213,47 @@ class Fetcher:
                     raise FetchFailed("too_slow", detail, final_url=url) from None
                 raise FetchFailed(_reason_of(error), _innermost(error), final_url=url) from None
 
-    def _exchange(self, url: str, headers: Mapping[str, str], max_bytes: int) -> Answer:
+    def _exchange(self, url: str, headers: Mapping[str, str], max_bytes: int, is_robots: bool) -> Answer:
         settings = self._settings
         timeout = (settings.connect_timeout, settings.read_timeout)
         with self._session.get(url, headers=headers, timeout=timeout, stream=True, allow_redirects=False) as response:
             status, found = response.status_code, CaseInsensitiveDict(response.headers)
             if status in _REDIRECTS or status == 304:
                 return Answer(io.BytesIO(), url, status, found)
-            _refuse_status(status, found, url)
+            if not (is_robots and status in (203, 206)):
+                _refuse_status(status, found, url)
             try:
                 promised = found.get("Content-Length", "")
-                if promised.isdecimal() and int(promised[:20]) > max_bytes:
+                if not is_robots and promised.isdecimal() and int(promised[:20]) > max_bytes:
                     raise TooManyBytes
                 chunks = response.raw.stream(CHUNK, decode_content=False)
-                content = read_body(chunks, found.get("Content-Encoding", ""), max_bytes)
+                content = read_body(chunks, found.get("Content-Encoding", ""), max_bytes, cut=is_robots)
             except TooManyBytes:
                 raise FetchFailed(
                     "too_many_bytes", f"expected at most {max_bytes:,} bytes", final_url=url, http_status=status
                 ) from None
             except BadEncoding as error:
                 raise FetchFailed("encoding", str(error), final_url=url, http_status=status) from None
-            links = {
-                relation: urljoin(url, link["url"])
-                for link in requests.utils.parse_header_links(found.get("Link", ""))
-                for relation in link.get("rel", "").lower().split()
-            }
-            return Answer(content, url, status, found, links=links)
+            tags = tuple(response.raw.headers.getlist("X-Robots-Tag"))
+            return Answer(content, url, status, found, links=_links(found, url), robots_tags=tags)
+
+
+def _as_utf8(header: str) -> str:
+    """A header's text, whose bytes are read as Latin-1 though they often are UTF-8."""
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeError:
+        return header
+
+
+def _links(headers: Mapping[str, str], url: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for link in requests.utils.parse_header_links(headers.get("Link", "")[:20_000]):
+        address = address_of(_as_utf8(link["url"]), url)
+        if address is not None:
+            for relation in link.get("rel", "").lower().split():
+                found.setdefault(relation, address)
+    return found
 
 
 def check_scheme(url: str) -> None:

@@ -12,13 +12,15 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
-from bs4.dammit import EncodingDetector
 from lxml import etree
 
+from fittingroom.crawl.charsets import decode_page
 from fittingroom.crawl.decoration import is_decoration
 from fittingroom.crawl.elements import MAX_PICTURES, Enough, Page
-from fittingroom.crawl.structured import pictures_in_data, read_json_ld
+from fittingroom.crawl.page_data import pictures_in_data
+from fittingroom.crawl.structured import read_json_ld
 from fittingroom.crawl.variants import largest_of_each
 from fittingroom.crawl.written import address_of
 
@@ -36,6 +38,8 @@ class PageContent:
     next_page: str = ""
     products: list[str] = field(default_factory=list)
     """Product pages that an ItemList names without showing a picture of them, and a frameset's pages."""
+    is_product: bool = False
+    """The page is about one product: what follows it is another product, no more of this one."""
     opted_out: bool = False
     """The page says noai, noimageai or noimageindex."""
 
@@ -44,32 +48,44 @@ def read_page(html: bytes, url: str, charset: str | None = None) -> PageContent:
     """Read the page that came from ``url``; ``charset`` is what its Content-Type said."""
     page = Page()
     parser = etree.HTMLParser(target=_Target(page), encoding="utf-8")
-    text = _as_utf8(html, charset)
+    text, codec = decode_page(html, charset)
+    utf8 = text.replace("\0", "").encode("utf-8", "replace")
     try:
-        for start in range(0, len(text), _FEED):
-            parser.feed(text[start : start + _FEED])
+        for start in range(0, len(utf8), _FEED):
+            parser.feed(utf8[start : start + _FEED])
         parser.close()
     except (Enough, etree.LxmlError, AssertionError):
         pass  # a page without any element, or more than enough: what was found counts
     base = address_of(page.base, url) or url
-    json_ld = read_json_ld(page.json_ld)
-    first = _absolute([*json_ld.pictures, *page.structured], base)
+    absolute = partial(_absolute, base=base, codec=codec)
+    here = {_page(name) for address in (url, *absolute(page.names)) for name in (address, address.partition("?")[0])}
+    json_ld = read_json_ld(page.json_ld, lambda address: _page(address_of(address, base) or "") in here)
+    about_one = json_ld.is_product or page.is_product or (not json_ld.names_products and page.products_marked_up == 1)
+    # Where JSON-LD tells the product of the page from others, microdata that do not are not asked.
+    first = absolute(
+        [*json_ld.pictures, *([] if json_ld.is_product and page.products_marked_up > 1 else page.structured)]
+    )
     cards = [card for card in page.cards if not is_decoration(card, {})]
     if first:  # the product's pictures are known: a page's frame adds none, nor do scripts
         chrome = set(page.chrome)
         more = [address for address in page.pictures if address not in chrome]
     else:
         more = page.pictures + pictures_in_data(page.data)
-    further = _absolute([*cards, *more], base)
+    further = absolute([*cards, *more])
     best = largest_of_each([*first, *further])
     named = largest_of_each(first).keys()
     return PageContent(
         structured=[address for picture, address in best.items() if picture in named],
         others=[address for picture, address in best.items() if picture not in named],
-        next_page=next(iter(_absolute([page.next], base)), ""),
-        products=_absolute([*json_ld.pages, *page.frames], base),
+        next_page=next((address for address in absolute(page.next) if _page(address) != _page(url)), ""),
+        products=absolute([*json_ld.pages, *page.frames]),
+        is_product=about_one,
         opted_out=page.opted_out,
     )
+
+
+def _page(address: str) -> str:
+    return address.partition("#")[0].rstrip("/?")
 
 
 class _Target:
@@ -80,25 +96,10 @@ class _Target:
         self.comment, self.close = page.comment, page.close
 
 
-def _as_utf8(html: bytes, charset: str | None) -> bytes:
-    """The page in UTF-8: whatever is said, what reads as UTF-8 is UTF-8; else by its header or its own word."""
-    if html.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return html.decode("utf-16", "replace").replace("\0", "").encode()
-    declared = EncodingDetector.find_declared_encoding(html[:4096], is_html=True)
-    for name in ("utf-8", charset, declared, "cp1252"):
-        try:
-            if name and not codecs.lookup(name).name.startswith(("utf-16", "utf-32")):
-                strict = codecs.lookup(name).name == "utf-8"
-                return html.decode(name, "strict" if strict else "replace").replace("\0", "").encode()
-        except (LookupError, UnicodeError):
-            continue
-    return html.decode("utf-8", "replace").replace("\0", "").encode()
-
-
-def _absolute(written: Iterable[str], base: str) -> list[str]:
+def _absolute(written: Iterable[str], base: str, codec: codecs.CodecInfo | None) -> list[str]:
     found: dict[str, None] = {}
     for one in written:
-        address = address_of(one, base)
+        address = address_of(one, base, codec)
         if address is not None:
             found.setdefault(address)
         if len(found) >= MAX_PICTURES:

@@ -18,6 +18,7 @@ from fittingroom.catalog import Style
 from fittingroom.crawl.candidates import HEALABLE, Candidate
 from fittingroom.crawl.check import TooSmall, checked
 from fittingroom.crawl.fetcher import Fetcher, FetchFailed
+from fittingroom.crawl.opt_out import OF_A_PICTURE, opts_out
 from fittingroom.crawl.pace import shared_pace
 from fittingroom.crawl.search import SearchKeys
 from fittingroom.crawl.settings import CrawlSettings
@@ -29,7 +30,6 @@ from fittingroom.settings import get_settings
 from fittingroom.workspace import digest_file
 
 _ACCEPT_IMAGE = "image/webp,image/png,image/jpeg,image/*;q=0.8,*/*;q=0.5"
-_OPT_OUT = frozenset({"noai", "noimageai", "noindex", "noimageindex", "none"})
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,8 @@ def fetch(
             rows[row.key] = row
             if listener is not None:
                 listener(CrawlProgress(len(rows), len(rows.keys() | {c.url for c in todo}), row))
-    return [rows[candidate.url] for candidate in without_repeats(candidates)]
+    latest = store.manifest()  # a larger one that came later may have taken a picture's place
+    return [latest.get(url) or rows[url] for url in (candidate.url for candidate in without_repeats(candidates))]
 
 
 def crawl_style(
@@ -121,9 +122,15 @@ def crawl_style(
     if unreachable is None:
         mark_gone(found, out_dir, settings)
     fetch(found, out_dir, settings, listener)
+    tidy(out_dir)
     if unreachable is not None:
         raise unreachable
     return Store(out_dir, settings).manifest()
+
+
+def tidy(out_dir: Path) -> None:
+    """Remove pictures whose places larger ones took, when every shard of a style is done."""
+    Store(out_dir, CrawlSettings()).tidy()
 
 
 def rest_hosts(settings: CrawlSettings) -> None:
@@ -237,7 +244,7 @@ def _download(
         if old is None or not conditions:
             raise FetchFailed("http_status", "expected HTTP 200, got 304", http_status=304)
         return store.note(replace(old, status="kept"))
-    if _opted_out(answer.headers.get("X-Robots-Tag", "")):
+    if opts_out(answer.robots_tags, OF_A_PICTURE):
         raise FetchFailed("opt_out", "X-Robots-Tag", http_status=answer.http_status, final_url=answer.final_url)
     return answer.content, {
         "final_url": answer.final_url if answer.final_url != candidate.url else "",
@@ -246,15 +253,6 @@ def _download(
         "etag": answer.headers.get("ETag", "")[:200],
         "last_modified": answer.headers.get("Last-Modified", "")[:100],
     }
-
-
-def _opted_out(header: str) -> bool:
-    """Whether an X-Robots-Tag, with or without a robot's name before its words, asks us to leave the picture alone."""
-    for part in header.lower().split(","):
-        name, colon, words = part.rpartition(":")
-        if (not colon or name.strip() in ("", "*", "fittingroombot")) and words.strip() in _OPT_OUT:
-            return True
-    return False
 
 
 def _opened_file(path: Path) -> BinaryIO:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,6 +10,8 @@ from fittingroom import images
 from fittingroom.catalog import FolderSource, PageSource, SearchSource, Source, Style, UrlsSource
 from fittingroom.crawl.candidates import HEALABLE, Candidate
 from fittingroom.crawl.fetcher import Answer, Fetcher, FetchFailed
+from fittingroom.crawl.lists import check_list, read_list
+from fittingroom.crawl.opt_out import OF_A_PAGE, opts_out
 from fittingroom.crawl.pages import read_page
 from fittingroom.crawl.search import SearchKeys, search
 from fittingroom.crawl.settings import CrawlSettings
@@ -35,8 +35,7 @@ def check_sources(style: Style) -> None:
         if isinstance(source, UrlsSource):
             if not source.location.is_file():
                 raise MissingInputError("list of addresses", source.location, where)
-            if source.location.suffix.lower() not in (".txt", ".csv", ".parquet"):
-                raise CatalogError(f"{where}: expected a .txt, .csv or .parquet file, got {source.location.name!r}")
+            check_list(source.location, where)
 
 
 def discover_source(
@@ -84,10 +83,8 @@ def _of_list(source: UrlsSource, index: int) -> Iterator[Candidate]:
     path = source.location
     if path.stat().st_size > _MAX_LIST_BYTES:
         raise CatalogError(f"{path}: expected at most {_MAX_LIST_BYTES:,} bytes, got {path.stat().st_size:,}")
-    for row in _rows_of(path):
-        url = (row.get("url") or "").strip()
-        if not url:
-            continue
+    for row in read_list(path):
+        url = row["url"]
         address = address_of(url, "")
         page, licence = row.get("page") or "", row.get("licence") or source.licence
         if address is None:
@@ -95,46 +92,6 @@ def _of_list(source: UrlsSource, index: int) -> Iterator[Candidate]:
             yield Candidate(url[:2000], page, index, licence, status="skipped", reason="scheme", detail=detail)
         else:
             yield Candidate(address, page, index, licence)
-
-
-def _rows_of(path: Path) -> Iterator[dict[str, str]]:
-    if path.suffix.lower() == ".parquet":
-        yield from _rows_of_parquet(path)
-        return
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise CatalogError(f"{path}: expected UTF-8 text") from None
-    if path.suffix.lower() == ".csv":
-        reader = csv.DictReader(io.StringIO(text, newline=""), restval="")
-        try:
-            if "url" not in (reader.fieldnames or ()):
-                raise CatalogError(f"{path}:1: expected a column named url, got {reader.fieldnames}")
-            for row in reader:
-                yield {name: value for name, value in row.items() if isinstance(name, str) and isinstance(value, str)}
-        except csv.Error as error:
-            raise CatalogError(f"{path}:{reader.line_num}: {error}") from None
-    else:
-        for line in text.splitlines():
-            if line.strip() and not line.lstrip().startswith("#"):
-                yield {"url": line.strip()}
-
-
-def _rows_of_parquet(path: Path) -> Iterator[dict[str, str]]:
-    try:
-        from pyarrow import ArrowException, parquet  # type: ignore[import-untyped]
-    except ImportError:
-        raise CatalogError(f"{path}: reading Parquet needs pyarrow (pip install pyarrow)") from None
-    try:
-        file = parquet.ParquetFile(path)
-        names = [name for name in ("url", "page", "licence") if name in file.schema_arrow.names]
-        if "url" not in names:
-            raise CatalogError(f"{path}: expected a column named url, got {file.schema_arrow.names}")
-        for batch in file.iter_batches(columns=names):
-            for row in batch.to_pylist():
-                yield {name: str(value) for name, value in row.items() if value is not None}
-    except (ArrowException, OSError) as error:
-        raise CatalogError(f"{path}: not a Parquet file: {' '.join(str(error).split())[:200]}") from None
 
 
 def _of_search(
@@ -150,8 +107,9 @@ def _of_search(
 def _of_pages(source: PageSource, index: int, fetcher: Fetcher, settings: CrawlSettings) -> Iterator[Candidate]:
     """The first page, the listing pages that follow it and the product pages they name, all on one host."""
     limit = min(source.max_pages, settings.max_pages)
-    host = urlsplit(source.url).hostname
-    waiting, known, offered = [source.url], {source.url}, set[str]()
+    start = address_of(source.url, "") or source.url
+    hosts = {urlsplit(start).hostname}
+    waiting, known, offered = [start], {start}, set[str]()
     read, number = 0, 1
     numbered: set[str] = set()
     while waiting and read < limit and len(offered) < settings.max_images:
@@ -161,20 +119,24 @@ def _of_pages(source: PageSource, index: int, fetcher: Fetcher, settings: CrawlS
         further: list[str] = []
         try:
             answer = fetcher.get(url, max_bytes=settings.max_page_bytes, accept=_ACCEPT_PAGE)
+            known.add(answer.final_url)
+            if url == start:
+                hosts.add(urlsplit(answer.final_url).hostname)  # shop.example may have sent us to www.shop.example
             found, further = _read(answer, source, index)
         except FetchFailed as failure:
             if url in numbered and failure.reason == "not_found":
                 continue  # the usual end of a numbered listing
-            found = [_unreadable(failure, url, index, "", first=url == source.url)]
+            found = [_unreadable(failure, url, index, "", first=url == start)]
         new = [candidate for candidate in found if candidate.url not in offered]
         offered.update(candidate.url for candidate in new)
         yield from new
-        if source.next_pattern and (url == source.url or url in numbered) and any(not c.status for c in new):
+        if source.next_pattern and (url == start or url in numbered) and any(not c.status for c in new):
             number += 1
-            numbered.add(source.next_pattern.replace("{page}", str(number)))
-            further = [*further, source.next_pattern.replace("{page}", str(number))]
+            page = source.next_pattern.replace("{page}", str(number))
+            numbered.add(address_of(page, "") or page)
+            further = [*further, address_of(page, "") or page]
         for page in further:
-            if page not in known and urlsplit(page).hostname == host:
+            if page not in known and urlsplit(page).hostname in hosts:
                 known.add(page)
                 waiting.append(page)
 
@@ -183,11 +145,13 @@ def _read(answer: Answer, source: PageSource, index: int) -> tuple[list[Candidat
     kind, _, parameters = answer.headers.get("Content-Type", "text/html").partition(";")
     if kind.strip().lower() not in ("text/html", "application/xhtml+xml", "text/plain", "application/octet-stream", ""):
         raise FetchFailed("not_html", f"expected HTML, got {kind.strip()[:100]!r}", final_url=answer.final_url)
+    if opts_out(answer.robots_tags, OF_A_PAGE):
+        raise FetchFailed("opt_out", "X-Robots-Tag", http_status=answer.http_status, final_url=answer.final_url)
     content = read_page(answer.body, answer.final_url, _charset(parameters))
-    further = [answer.links.get("next") or content.next_page, *content.products]
-    further = [page for page in further if page]
     if content.opted_out:
         raise FetchFailed("opt_out", "the page says noai, noimageai or noimageindex", final_url=answer.final_url)
+    following = [] if content.is_product else [content.next_page or answer.links.get("next", "")]
+    further = [page for page in (*following, *content.products) if page]
     addresses = content.structured if source.images == "structured" else [*content.structured, *content.others]
     if not addresses and not further:
         raise FetchFailed("no_pictures", "no picture in the page", final_url=answer.final_url, http_status=200)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import io
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,6 +25,7 @@ from fittingroom.manifest import ImageRow, Manifest, append
 from fittingroom.workspace import digest_bytes, temporary_beside, write_durably
 
 MANIFEST = "manifest.jsonl"
+_PICTURE = re.compile(r"[0-9a-f]{64}\.(?:jpg|png|webp)")
 _SAME_LOOK = 3.0
 """Mean difference of two 32 x 32 thumbnails, in levels of 255, up to which near duplicates are the same picture.
 A perceptual hash sees light and dark only: a red and a green garment of one cut have the same one."""
@@ -91,38 +93,63 @@ class Store:
 
     def _keep(self, picture: Checked, row: ImageRow, written: Path, final: Path) -> ImageRow:
         with self.locked() as rows:
-            twin, reason = self._twin(picture, row.sha256, row.key, rows)
-            if twin is None:
-                written.replace(final)
-                row = replace(row, status="kept", path=final.name)
-                self._looks[row.path] = picture.look
-            else:
-                row = replace(row, status="duplicate", reason=reason, duplicate_of=twin.key, path="")
+            twin, reason = self._twin(picture, row, rows)
+            if twin is not None:
+                return self._append(
+                    replace(row, status="duplicate", reason=reason, duplicate_of=twin.key, path=""), rows
+                )
+            written.replace(final)
+            row = replace(row, status="kept", path=final.name)
+            self._looks[row.path] = picture.look
+            for smaller in self._near(picture, row, rows):
+                self._give_way(smaller, row, rows)
             return self._append(row, rows)
+
+    def _give_way(self, smaller: ImageRow, larger: ImageRow, rows: Manifest) -> None:
+        """``larger`` takes the place of its near duplicate, and of what that one stood for. These rows come before its
+        own: after a kill in between, the next run finds duplicates of nothing and fetches them again."""
+        for row in [smaller, *(row for row in rows.rows if row.duplicate_of == smaller.key)]:
+            self._append(replace(row, status="duplicate", reason="near", duplicate_of=larger.key, path=""), rows)
+
+    def tidy(self) -> None:
+        """Remove pictures that no row names any more, once nobody vouches for them: their places were taken."""
+        with self.locked() as rows:
+            named = {row.path for row in rows.rows if row.path}
+            for file in self.folder.iterdir():
+                if _PICTURE.fullmatch(file.name) and file.name not in named:
+                    file.unlink(missing_ok=True)
 
     def has_file(self, row: ImageRow) -> bool:
         """Whether the picture of a row is on disk."""
         return bool(row.path) and (self.folder / row.path).is_file()
 
-    def _twin(self, picture: Checked, digest: str, key: str, rows: Manifest) -> tuple[ImageRow | None, str]:
-        """The kept row that ``picture`` is a duplicate of, and how."""
-        for known in (digest, picture.source_sha256):
+    def _twin(self, picture: Checked, row: ImageRow, rows: Manifest) -> tuple[ImageRow | None, str]:
+        """The kept row that ``picture`` is a duplicate of, and how: the same one, or nearly and no smaller."""
+        for known in (row.sha256, picture.source_sha256):
             other = rows.get(self._by_digest.get(known, ""))
-            if other is None or other.status != "kept" or other.key == key or not self.has_file(other):
+            if other is None or other.status != "kept" or other.key == row.key or not self.has_file(other):
                 continue
-            if digest == other.sha256 or picture.source_sha256 == other.source_sha256:
+            if row.sha256 == other.sha256 or picture.source_sha256 == other.source_sha256:
                 return other, "exact"
+        near = [other for other in self._near(picture, row, rows) if _pixels(other) >= _pixels(row)]
+        return (max(near, key=_pixels), "near") if near else (None, "")
+
+    def _near(self, picture: Checked, row: ImageRow, rows: Manifest) -> list[ImageRow]:
+        """Kept rows of nearly the same picture."""
+        found = []
         bits = int(picture.phash, 16)
-        distances = (((bits ^ theirs).bit_count(), theirs_key) for theirs_key, theirs in self._kept.items())
-        near = sorted(pair for pair in distances if pair[0] <= self._settings.near_duplicate_bits and pair[1] != key)
-        for _, other_key in near:
-            other = rows.get(other_key)
-            look = self._look_of(other) if other is not None else None
-            if look is None:
+        for key, theirs in self._kept.items():
+            if key == row.key or (bits ^ theirs).bit_count() > self._settings.near_duplicate_bits:
                 continue
-            if np.abs(look.astype(np.int16) - picture.look.astype(np.int16)).mean() <= _SAME_LOOK:
-                return other, "near"
-        return None, ""
+            other = rows.get(key)
+            look = self._look_of(other) if other is not None else None
+            if (
+                other is not None
+                and look is not None
+                and np.abs(look.astype(np.int16) - picture.look.astype(np.int16)).mean() <= _SAME_LOOK
+            ):
+                found.append(other)
+        return found
 
     def _look_of(self, row: ImageRow) -> images.RGB | None:
         if row.path not in self._looks:
@@ -158,6 +185,10 @@ class Store:
         self._read_to, self._rows = 0, Manifest()
         self._kept.clear()
         self._by_digest.clear()
+
+
+def _pixels(row: ImageRow) -> int:
+    return row.width * row.height
 
 
 _locks: dict[Path, threading.RLock] = {}

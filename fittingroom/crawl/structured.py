@@ -9,25 +9,41 @@ from __future__ import annotations
 
 import html
 import itertools
-import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-MAX_NODES = 50_000
-"""Objects looked at on one page."""
+from fittingroom.crawl.page_data import (
+    MAX_DATA_PICTURES,
+    MAX_NODES,
+    as_list,
+    nodes_of,
+    parse_script,
+    values_of,
+)
 
-MAX_DATA_PICTURES = 200
-"""Pictures taken from a page's data."""
-
-_DATA_KEYS = (
-    "full", "zoom", "large", "original", "img", "image", "images", "contentUrl", "src", "url", "uri", "media",
-    "photo", "picture", "thumb",
-)  # fmt: skip
-_FILE = re.compile(r"\.(?:jpe?g|png|webp|avif)(?:\?|$)", re.I)
 _PRODUCTS = frozenset({"product", "productgroup", "productmodel", "individualproduct", "someproducts"})
 _LISTS = frozenset({"itemlist", "offercatalog"})
+_LISTINGS = frozenset({"collectionpage", "searchresultspage"})
+_ASIDE = frozenset({
+    "isrelatedto", "issimilarto", "isaccessoryorsparepartfor", "isconsumablefor", "addon", "predecessorof",
+    "successorof", "review", "reviews", "mentions", "relatedlink", "@reverse", "breadcrumb", "hasoffercatalog",
+})  # fmt: skip
+"""Properties that lead to other products."""
+_NAMES = {
+    "url": "url", "name": "name", "sku": "sku", "mpn": "mpn", "gtin": "gtin", "gtin13": "gtin", "productID": "number",
+    "productGroupID": "group", "inProductGroupWithID": "group",
+}  # fmt: skip
+"""Properties of which two descriptions of one product share one."""
+_LISTED = -1
+_DEEPEST = 6
+_JOINT = re.compile(
+    r"\s*[,;|]\s*(?=(?:https?:)?//)|,\s*(?=/)|,\s+|\s+(?=(?:https?:)?//)|"
+    r"(?:(?<=\.jpg)|(?<=\.png)|(?<=\.gif)|(?<=\.jpeg)|(?<=\.webp)|(?<=\.avif)),",
+    re.I,
+)
+"""What joins addresses in one text; a comma alone may belong to an address."""
 
 
 @dataclass(frozen=True)
@@ -37,119 +53,182 @@ class JsonLd:
     pictures: list[str] = field(default_factory=list)
     pages: list[str] = field(default_factory=list)
     """Product pages listed without a picture."""
+    is_product: bool = False
+    """The page is about one product, whose pictures these are."""
+    names_products: bool = False
 
 
-def read_json_ld(scripts: Iterable[str]) -> JsonLd:
-    """Read the contents of ``<script type="application/ld+json">`` elements; broken ones are passed over."""
-    nodes = [node for script in scripts for node in _nodes(_parse(script))][:MAX_NODES]
-    by_id = {node["@id"]: node for node in nodes if isinstance(node.get("@id"), str) and len(node) > 1}
-    pictures: list[str] = []
-    pages: list[str] = []
-    for node in nodes:
-        kinds = _kinds(node)
-        if kinds & _PRODUCTS:
-            pictures += _pictures(node.get("image"), by_id)
-        if kinds & _LISTS:
-            for entry in _as_list(node.get("itemListElement")):
-                shown, page = _list_entry(entry, by_id)
-                pictures += shown
-                if not shown and page:
-                    pages.append(page)
-    return JsonLd(pictures, pages)
+@dataclass
+class _Product:
+    """One product as the page's data describe it, in one place or several."""
+
+    ids: set[str]
+    names: set[str]
+    pictures: list[str] = field(default_factory=list)
+    is_main: bool = False
 
 
-def pictures_in_data(scripts: Iterable[str]) -> list[str]:
-    """Pictures' addresses in a page's data (Next.js, Magento): the largest that each object offers.
+def read_json_ld(scripts: Iterable[str], is_here: Callable[[str], bool] = lambda _: False) -> JsonLd:
+    """Read the contents of ``<script type="application/ld+json">`` elements; broken ones are passed over.
 
-    There is no common vocabulary, so names decide: the first of `_DATA_KEYS` whose value is a picture file's address.
+    Where one product is what the page is about (the only one beside lists and related ones, the page's
+    ``mainEntity``, or the one whose ``url`` ``is_here``), its pictures are all there is. Elsewhere every product
+    counts.
     """
-    found: dict[str, None] = {}
-    for script in scripts:
-        for node in itertools.islice(_nodes(_parse(script)), MAX_NODES):
-            for key in _DATA_KEYS:
-                values = [v for v in _as_list(node.get(key)) if isinstance(v, str) and _FILE.search(v[:4000])]
-                if values:
-                    found.update(dict.fromkeys(values))
-                    break
-            if len(found) >= MAX_DATA_PICTURES:
-                return list(found)
-    return list(found)
+    values = [parse_script(script) for script in scripts]
+    nodes = itertools.islice((node for value in values for node in nodes_of(value)), MAX_NODES)
+    by_id = {node["@id"]: node for node in nodes if isinstance(node.get("@id"), str) and len(node) > 1}
+    walk = _Walk(by_id, is_here)
+    walk.go(values)
+    products = _merged([product for product in walk.products if not product.ids & walk.elsewhere])
+    named = bool(walk.products or walk.listed)
+    main = [product for product in products if product.is_main]
+    if not main and not walk.is_listing:
+        main = products
+    if len(main) == 1:
+        return JsonLd(main[0].pictures, is_product=True, names_products=named)
+    pictures = [picture for product in products for picture in product.pictures]
+    return JsonLd([*pictures, *walk.listed], walk.pages, names_products=named)
 
 
-def _parse(text: str) -> Any:
-    """A script's JSON, also as shops write it: in comment or CDATA marks, with comments, trailing commas, HTML's
-    character references, or several values one after another."""
-    text = re.sub(r"^\s*(?:<!--|//\s*<!\[CDATA\[|<!\[CDATA\[)|(?:-->|//\s*\]\]>|\]\]>)\s*$", "", text.strip()).strip()
-    for mended in (text, _without_comments(text), _without_comments(html.unescape(text))):
-        values = _values(mended)
-        if values is not None:
-            return values
-    return None
+class _Walk:
+    """Goes through the data once, without calling itself: the page's author chooses the depth."""
+
+    def __init__(self, by_id: dict[str, dict[str, Any]], is_here: Callable[[str], bool]) -> None:
+        self.by_id, self.is_here = by_id, is_here
+        self.products: list[_Product] = []
+        self.listed: list[str] = []
+        self.pages: list[str] = []
+        self.elsewhere: set[str] = set()
+        """Ids of products that lists and related products refer to."""
+        self.main: set[str] = set()
+        """Ids of what the page calls its main entity."""
+        self._main_objects: set[int] = set()
+        self.is_listing = False
+
+    def go(self, values: list[Any]) -> None:
+        """Every object, outermost first, each with the number of the product that it is a part of, if any."""
+        waiting: list[tuple[Any, int | None]] = [(values, None)]
+        seen = 0
+        while waiting and seen < MAX_NODES:
+            current, owner = waiting.pop()
+            seen += 1
+            if isinstance(current, dict):
+                owner, children = self._object(current, owner)
+                waiting += [(value, owner if part is None else part) for value, part in reversed(children)]
+            elif isinstance(current, list):
+                waiting += [(value, owner) for value in reversed(current) if isinstance(value, dict | list)]
+        for product in self.products:
+            product.is_main = product.is_main or bool(product.names & self.main)
+
+    def _object(self, node: dict[str, Any], owner: int | None) -> tuple[int | None, list[tuple[Any, int | None]]]:
+        kinds = _kinds(node)
+        self.is_listing = self.is_listing or bool(kinds & _LISTINGS)
+        if kinds & _PRODUCTS:
+            owner = self._product(node, owner)
+        children: list[tuple[Any, int | None]] = []
+        for key, value in node.items():
+            if key.lower() in _ASIDE:
+                self.elsewhere |= _ids(value)
+            elif kinds & _LISTS and key == "itemListElement":
+                if owner is None or owner == _LISTED:
+                    self._list(value)
+                    children.append((value, _LISTED))
+            elif isinstance(value, dict | list) and key != "image":
+                if key == "mainEntity" and owner is None:
+                    self.main |= _ids(value)
+                    self._main_objects |= {id(one) for one in as_list(value)}
+                    self.is_listing |= any(_kinds(one) & _LISTS for one in as_list(value) if isinstance(one, dict))
+                children.append((value, None))
+        return owner, children
+
+    def _product(self, node: dict[str, Any], owner: int | None) -> int:
+        pictures = _pictures(node.get("image") or node.get("images") or node.get("photo"), self.by_id)
+        if owner == _LISTED:
+            self.listed += pictures
+            return _LISTED
+        names = {f"{kind}:{value}" for name, kind in _NAMES.items() for value in _texts(node.get(name))}
+        names |= _ids(node) | _ids(node.get("hasVariant")) | _ids(node.get("isVariantOf"))
+        if owner is None:
+            self.products.append(_Product(_ids(node), names, list(pictures)))
+            owner = len(self.products) - 1
+        else:
+            self.products[owner].names |= names
+            self.products[owner].pictures += pictures
+        places = [*_texts(node.get("url")), *_ids(node.get("mainEntityOfPage")), *_texts(node.get("mainEntityOfPage"))]
+        places += [place for place in _texts(node.get("@id")) if not place.startswith("#")]
+        if id(node) in self._main_objects or any(self.is_here(place.removeprefix("@id:")) for place in places):
+            self.products[owner].is_main = True
+        return owner
+
+    def _list(self, entries: Any) -> None:
+        for entry in as_list(entries):
+            shown, page = _list_entry(entry, self.by_id)
+            self.listed += shown
+            self.elsewhere |= _ids(entry) | (_ids(entry.get("item")) if isinstance(entry, dict) else set())
+            if not shown and page:
+                self.pages.append(page)
 
 
-def _values(text: str) -> list[Any] | None:
-    decoder, at = json.JSONDecoder(strict=False), 0
-    found: list[Any] = []
-    text = text.strip()
-    while at < len(text) and len(found) < 100:
-        try:
-            value, at = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            return None
-        found.append(value)
-        while at < len(text) and text[at] in " \t\r\n;,":
-            at += 1
+def _merged(products: list[_Product]) -> list[_Product]:
+    """Each product once, though several scripts describe it."""
+    found: list[_Product] = []
+    for product in products:
+        same = next((known for known in found if known.names & product.names), None)
+        if same is None:
+            found.append(product)
+        else:
+            same.names |= product.names
+            same.pictures += product.pictures
+            same.is_main = same.is_main or product.is_main
     return found
 
 
-_STRING_OR_COMMENT = re.compile(r'"(?:[^"\\]|\\.)*"|/\*.*?\*/|//[^\n]*|,(?=\s*[}\]])', re.S)
+def _texts(value: Any) -> list[str]:
+    return [one.strip() for one in as_list(value) if isinstance(one, str) and one.strip()]
 
 
-def _without_comments(text: str) -> str:
-    """JSON without comments and trailing commas, strings left alone; twice, for a comment may hide a trailing comma."""
-    for _ in range(2):
-        text = _STRING_OR_COMMENT.sub(lambda match: match[0] if match[0].startswith('"') else "", text)
-    return text
-
-
-def _nodes(value: Any) -> Iterator[dict[str, Any]]:
-    """Every object in ``value``, outermost first, without calling itself: the page's author chooses the depth."""
-    waiting = [value]
-    seen = 0
-    while waiting and seen < MAX_NODES:
-        current = waiting.pop()
-        seen += 1
-        if isinstance(current, dict):
-            yield current
-            waiting += reversed([v for v in current.values() if isinstance(v, dict | list)])
-        elif isinstance(current, list):
-            waiting += reversed([v for v in current if isinstance(v, dict | list)])
+def _ids(value: Any) -> set[str]:
+    """Ids of the objects in ``value``, told from other names."""
+    return {f"@id:{one['@id']}" for one in as_list(value) if isinstance(one, dict) and isinstance(one.get("@id"), str)}
 
 
 def _kinds(node: dict[str, Any]) -> set[str]:
-    names = (kind for kind in _as_list(node.get("@type")) if isinstance(kind, str))
+    names = (kind for kind in as_list(node.get("@type")) if isinstance(kind, str))
     return {re.split(r"[/:#]", name)[-1].lower() for name in names}
 
 
-def _as_list(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
-
-
-def _pictures(value: Any, by_id: dict[str, dict[str, Any]]) -> list[str]:
-    """Addresses in an ``image`` property: text, ImageObject, reference, or a list of these."""
+def _pictures(value: Any, by_id: dict[str, dict[str, Any]], depth: int = 0) -> list[str]:
+    """Addresses in an ``image`` property: text, ImageObject, reference, ``@list`` or ``@set``, or a list of these."""
     found: list[str] = []
-    for one in _as_list(value):
-        node = by_id.get(one["@id"], one) if isinstance(one, dict) and isinstance(one.get("@id"), str) else one
-        if isinstance(node, str):
-            found.append(html.unescape(node))
-        elif isinstance(node, dict):
-            addresses = [a for key in ("contentUrl", "url") for a in _as_list(node.get(key)) if isinstance(a, str)]
-            if not addresses and set(node) == {"@id"}:
-                addresses = [str(node["@id"])]
-            found += [html.unescape(address) for address in addresses[:1]]
+    for one in as_list(value):
+        if isinstance(one, str):
+            found += addresses_in(one)
+        elif isinstance(one, list) and depth < _DEEPEST:
+            found += _pictures(one, by_id, depth + 1)
+        elif isinstance(one, dict) and depth < _DEEPEST:
+            node = by_id.get(one["@id"], one) if isinstance(one.get("@id"), str) else one
+            for key in ("@list", "@set", "@value", "contentUrl", "url", "image", "associatedMedia", "thumbnailUrl"):
+                inner = _pictures(node.get(key), by_id, depth + 1)
+                if inner:
+                    found += inner
+                    break
+            else:
+                if set(node) <= {"@id", "@type"}:
+                    found += _texts(node.get("@id"))
+        if len(found) > MAX_DATA_PICTURES:
+            break
     return found
+
+
+def addresses_in(text: str) -> list[str]:
+    """The addresses in a text of one, or of several joined by commas or white space, or written as a JSON list."""
+    text = html.unescape(text).strip()
+    if text.startswith("["):
+        listed = values_of(text[:100_000])
+        if listed and isinstance(listed[0], list):
+            return _texts(listed[0])
+    return [part.strip() for part in _JOINT.split(text[:100_000]) if part.strip(" ,;")]
 
 
 def _list_entry(entry: Any, by_id: dict[str, dict[str, Any]]) -> tuple[list[str], str]:

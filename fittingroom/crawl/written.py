@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 import re
-from urllib.parse import quote, urldefrag, urljoin, urlsplit
+from urllib.parse import quote, urlsplit
+
+import ada_url
+
+LONGEST = 4000
+"""Characters of an address as written."""
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
+_CHARACTERS_OF_NONE = re.compile("[\ud800-\udfff]")
+"""Halves of a surrogate pair, which no encoding has."""
 
 _DESCRIPTOR = re.compile(r"(\d+(?:\.\d+)?)([wxh])$")
 _BACKGROUND = re.compile(
@@ -15,20 +24,43 @@ _URL = re.compile(r"""url\(\s{0,9}["']?([^"')]{1,4000})["']?\s{0,9}\)""", re.I)
 _ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})\s?|(.))")
 
 
-def address_of(written: str, base: str) -> str | None:
-    """The absolute http(s) address, without fragment, that ``written`` stands for on a page at ``base``; or None."""
-    written = "".join(written.split("\n")).replace("\t", "").strip()
-    if not written or len(written) > 4000:
-        return None
+def resolve(written: str, base: str, codec: codecs.CodecInfo | None = None) -> str | None:
+    """The absolute address, without fragment, that a browser reads ``written`` as on a page at ``base``; or None.
+
+    By the URL standard (https://url.spec.whatwg.org): hosts as IDNA, backslashes as slashes, tabs and line ends taken
+    out. ``codec`` is a legacy page's encoding, in which browsers send queries.
+    """
     try:
-        address = urldefrag(urljoin(base, written)).url
-        parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-            return None
-        parts.port  # noqa: B018  raises on a port that is none
+        address = ada_url.URL(_query_encoded(_CHARACTERS_OF_NONE.sub("\ufffd", written), codec), base or None)
+        address.hash = ""
     except ValueError:
         return None
-    return quote(address, safe="%/:?#[]@!$&'()*+,;=~|")
+    return str(address.href)
+
+
+def address_of(written: str, base: str, codec: codecs.CodecInfo | None = None) -> str | None:
+    """`resolve`, where it gives an http or https address that is no longer than `LONGEST` and holds no password."""
+    written = written.strip()
+    if not written or len(written) > LONGEST:
+        return None
+    address = resolve(written, base, codec)
+    if address is None or not address.startswith(("http://", "https://")) or len(address) > 3 * LONGEST:
+        return None
+    return None if "@" in urlsplit(address).netloc else address
+
+
+def _query_encoded(written: str, codec: codecs.CodecInfo | None) -> str:
+    if codec is None or written.isascii():
+        return written
+    address, mark, query = written.partition("?")
+    if "#" in address:
+        return written
+    query, end, fragment = query.partition("#")
+
+    def encoded(match: re.Match[str]) -> str:
+        return quote(codec.encode(match[0], "xmlcharrefreplace")[0], safe="")
+
+    return f"{address}{mark}{_BEYOND_ASCII.sub(encoded, query)}{end}{fragment}"
 
 
 def parse_srcset(value: str) -> list[tuple[str, float]]:

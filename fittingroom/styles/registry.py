@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote
 
 from fittingroom.errors import FittingroomError, InputError, MissingInputError, StorageUnavailable
 from fittingroom.locks import locked
@@ -46,7 +47,7 @@ from fittingroom.styles.versions import (
     read_versions,
     style_model,
 )
-from fittingroom.workspace import Workspace, atomic_path, check_name, digest_file, write_json
+from fittingroom.workspace import Workspace, atomic_path, check_name, digest_file, sqlite_url, write_json
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -81,9 +82,10 @@ class Registry:
         else:
             workspace = where if isinstance(where, Workspace) else Workspace(Path(where))
         folder = (workspace or Workspace(get_settings().workspace)).registry
-        self.uri = tracking_uri or f"sqlite:///{folder / 'mlflow.db'}"
+        self.uri = tracking_uri or sqlite_url(folder / "mlflow.db")
         in_file = self.uri.startswith("sqlite:///")
-        self._database = Path(self.uri.removeprefix("sqlite:///")).absolute() if in_file else None
+        named = Path(self.uri.removeprefix("sqlite:///")).absolute() if in_file else None
+        self._database = named if tracking_uri else folder / "mlflow.db"
         self._downloads = downloads or folder / "downloads"
         self._client: MlflowClient | None = None
         self._opening = threading.Lock()
@@ -163,7 +165,7 @@ class Registry:
             if local.is_file():
                 return local
         if version.source.startswith("file://"):
-            local = Path(version.source.removeprefix("file://")) / name
+            local = Path(unquote(version.source.removeprefix("file://"))) / name
             if not local.is_file():
                 raise MissingInputError("registered file", local, f"{version.model} version {version.version}")
             return local

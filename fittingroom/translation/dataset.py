@@ -7,7 +7,7 @@ loader to wait for: the pictures lie on the device and a batch is a few slices o
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def list_pictures(folders: Path | str | Sequence[Path | str], what: str, at_leas
 
     Raises:
         MissingInputError: a folder is not there.
-        InputError: fewer pictures than ``at_least``.
+        InputError: fewer pictures than ``at_least``, mirrored twins not counted.
     """
     several = [folders] if isinstance(folders, str | Path) else list(folders)
     found = []
@@ -69,10 +69,20 @@ def list_pictures(folders: Path | str | Sequence[Path | str], what: str, at_leas
         if not folder.is_dir():
             raise MissingInputError(f"{what} folder", folder)
         found += list_images(folder)
-    if len(found) < at_least:
-        where = ", ".join(str(folder) for folder in several)
-        raise InputError(f"{what}: expected at least {at_least} pictures in {where}, got {len(found)}")
+    where = ", ".join(str(folder) for folder in several)
+    refuse_few(found, f"pictures in {where}", what, at_least)
     return sorted(found, key=lambda path: path.name)
+
+
+def refuse_few(paths: Iterable[Path], of_what: str, domain: str, at_least: int) -> None:
+    """Refuse a domain with too few pictures; a mirrored twin is no picture of its own.
+
+    Raises:
+        InputError: there are fewer than ``at_least``.
+    """
+    count = len({original_name(path) for path in paths})
+    if count < at_least:
+        raise InputError(f"{domain}: expected at least {at_least} {of_what}, got {count}")
 
 
 def digests(paths: Sequence[Path]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from fittingroom.images import RGB
 from fittingroom.masks import Mask, area, solidity
 from fittingroom.styles.colours import ciede2000
 from fittingroom.styles.describe import describe_garment
-from fittingroom.translation.dataset import original_name, read_prepared
+from fittingroom.translation.dataset import original_name, read_prepared, refuse_few
 from fittingroom.translation.settings import StyleSettings
 
 
@@ -39,14 +39,25 @@ class Chosen:
 def choose_garments(
     source: Sequence[Path], target: Sequence[Path], held_out: Sequence[Path], settings: StyleSettings
 ) -> Chosen:
-    """Decode all pictures of a training and leave out what its settings call not worth learning from."""
+    """Decode all pictures of a training and leave out what its settings call not worth learning from.
+
+    Raises:
+        InputError: too few are left of a domain, mirrored twins not counted.
+    """
     whole = (settings.image_size, settings.min_cover, settings.min_solidity)
     sources, faults = read_whole_garments(source, *whole)
-    held, _ = read_whole_garments(held_out, *whole)
+    held, held_faults = read_whole_garments(held_out, *whole)
     targets, target_faults = read_whole_garments(target, *whole)
     if settings.target_spread:
         targets, other_colours = of_one_colour(targets, settings.target_spread, settings.min_pictures)
         target_faults += other_colours
+    for domain, kept, left_out in (
+        ("source", sources + held, faults + held_faults),
+        ("target", targets, target_faults),
+    ):
+        first = f" ({len(left_out)} left out, first: {left_out[0]})" if left_out else ""
+        what = f"pictures worth learning from{first}"
+        refuse_few([picture.path for picture in kept], what, domain, settings.min_pictures)
     return Chosen(sources, targets, held, faults + target_faults)
 
 

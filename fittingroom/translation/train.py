@@ -35,7 +35,7 @@ from fittingroom.translation.kid import kernel_distance
 from fittingroom.translation.outcome import StyleTraining, clear_other_training, finished, sheets_in
 from fittingroom.translation.predict import KIND, Translator
 from fittingroom.translation.schedule import has_identity_loss, learning_rate
-from fittingroom.translation.selection import choose_garments
+from fittingroom.translation.selection import Chosen, choose_garments
 from fittingroom.translation.settings import StyleSettings, preset
 from fittingroom.translation.sheets import write_sheet
 from fittingroom.translation.step import LOSS_NAMES, CycleGan
@@ -113,6 +113,7 @@ def train_style(
     earlier = finished(out, name, settings, identity)
     if earlier is not None:
         return earlier
+    chosen = choose_garments(data.source, data.target, data.held_out, settings)  # too few: nothing is cleared away yet
     AcceleratorState._reset_state()
     accelerator = Accelerator(
         mixed_precision=choose_precision(settings.precision, chosen_device), cpu=chosen_device.type == "cpu"
@@ -120,7 +121,7 @@ def train_style(
     if accelerator.is_main_process:
         clear_other_training(out, identity)
     accelerator.wait_for_everyone()
-    training = _Training(name, data, out, settings, accelerator, listener, warm_start)
+    training = _Training(name, data.digests, chosen, out, settings, accelerator, listener, warm_start)
     training.run()
     metrics = training.finish(identity, kid_weights) if accelerator.is_main_process else {}
     accelerator.wait_for_everyone()
@@ -156,7 +157,8 @@ class _Training:
     def __init__(
         self,
         name: str,
-        data: _Data,
+        data_digests: dict[str, Any],
+        chosen: Chosen,
         out: Path,
         settings: StyleSettings,
         accelerator: Accelerator,
@@ -164,13 +166,13 @@ class _Training:
         warm_start: Path | None,
     ) -> None:
         self.name, self.out, self.settings, self.accelerator = name, out, settings, accelerator
-        self.digests, self.progress_file = data.digests, ProgressFile(out / "progress.jsonl")
+        self.digests, self.progress_file = data_digests, ProgressFile(out / "progress.jsonl")
         worlds = domain_of(data.source), domain_of(data.target)
         self.domain = RENDERED if RENDERED in worlds else worlds[0]  # what has seen one side drawn knows no photos
         told_twice = isinstance(listener, ProgressFile) and listener.path == self.progress_file.path  # a job in `out`
         self.listener = None if told_twice else listener
         torch.manual_seed(settings.seed)
-        domain_a, domain_b = self._read(data)
+        domain_a, domain_b = self._take(chosen)
         self.data = Unpaired(domain_a, domain_b, settings.batch_size, settings.seed)
         self.steps_per_epoch = settings.steps_per_epoch or max(
             math.ceil(max(len(domain_a), len(domain_b)) / (settings.batch_size * accelerator.num_processes)),
@@ -191,10 +193,9 @@ class _Training:
         accelerator.register_for_checkpointing(self.place)
         self.checkpoints = CheckpointFolder(out / "checkpoints", of_process=self.model.of_process)
 
-    def _read(self, data: _Data) -> tuple[Domain, Domain]:
-        """Decode all pictures; leave out what is not worth learning from, and say so in the log."""
+    def _take(self, chosen: Chosen) -> tuple[Domain, Domain]:
+        """The pictures to learn from; what was left out is said in the log."""
         settings = self.settings
-        chosen = choose_garments(data.source, data.target, data.held_out, settings)
         for line in chosen.left_out:
             log.warning("left out: %s", line)
         shown = chosen.held_out or chosen.source

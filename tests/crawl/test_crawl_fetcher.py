@@ -357,3 +357,43 @@ def test_body_round_trip_in_any_pieces() -> None:
         read_body([data], "br", len(data))
     with pytest.raises(BadEncoding):
         read_body([b"not gzip"], "gzip", 100)
+
+
+FORBIDS = b"User-agent: *\nDisallow: /private/\n"
+
+
+def interim(handler) -> None:
+    for status in (102, 103):
+        handler.wfile.write(f"HTTP/1.1 {status} Wait\r\nLink: </a.css>; rel=preload\r\n\r\n".encode())
+    handler.answer(200, FORBIDS, "text/plain")
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        (b"\xef\xbb\xbf" + FORBIDS, "text/plain"),
+        (FORBIDS + b"# long\n" * 100_000, "text/plain"),
+        interim,
+        lambda handler: handler.answer(203, FORBIDS, "text/plain"),
+        lambda handler: handler.answer(206, FORBIDS, "text/plain"),
+    ],
+    ids=["byte-order mark", "long", "interim answers", "203", "206"],
+)
+def test_robots_forbids_however_it_comes(shop, quick, route) -> None:
+    shop.routes["/robots.txt"] = route
+    shop.image("/private/a.jpg", b"x")
+    assert failure(quick, shop.url + "/private/a.jpg").reason == "robots"
+    assert shop.hits["/private/a.jpg"] == 0
+
+
+@pytest.mark.parametrize("broken", ["encoding", "redirects"])
+def test_robots_that_cannot_be_read_is_no_leave(shop, quick, broken: str) -> None:
+    if broken == "encoding":
+        shop.routes["/robots.txt"] = lambda h: h.answer(200, FORBIDS, "text/plain", Content_Encoding="br")
+    else:
+        shop.redirect("/robots.txt", "/robots.txt?again")
+        for number in range(10):
+            shop.redirect(f"/robots.txt?{'again' * (number + 1)}", f"/robots.txt?{'again' * (number + 2)}")
+    shop.image("/a.jpg", b"x")
+    assert failure(quick, shop.url + "/a.jpg").reason == "robots_unavailable"
+    assert shop.hits["/a.jpg"] == 0

@@ -31,7 +31,7 @@ def ld(value: object) -> str:
         ({"@type": "ImageObject", "url": "/a.jpg"}, ["/a.jpg"]),
         ({"@type": "ImageObject", "contentUrl": "/large.jpg", "url": "/page"}, ["/large.jpg"]),
         ([{"url": "/a.jpg"}, "/b.jpg"], ["/a.jpg", "/b.jpg"]),
-        ({"@type": "ImageObject", "url": ["/a.jpg", "/b.jpg"]}, ["/a.jpg"]),
+        ({"@type": "ImageObject", "url": ["/a.jpg", "/b.jpg"]}, ["/a.jpg", "/b.jpg"]),
         (None, []),
         (7, []),
     ],

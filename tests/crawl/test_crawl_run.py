@@ -202,6 +202,62 @@ def test_pages_on_other_hosts_are_not_followed(shop, quick) -> None:
     assert [c.url for c in discover(style(PageSource(url=url)), quick)] == [shop.url + "/a.jpg"]
 
 
+@pytest.mark.parametrize("by_header", [False, True])
+def test_the_next_product_is_not_the_next_page(shop, quick, by_header: bool) -> None:
+    product = '<script type="application/ld+json">{"@type": "Product", "image": "/red.jpg"}</script>'
+    html = product + ("" if by_header else '<link rel="next" href="/blue">')
+    link = {"Link": '</blue>; rel="next"'} if by_header else {}
+    shop.routes["/red"] = lambda h: h.answer(200, html.encode(), "text/html", **link)
+    assert [c.url for c in discover(style(PageSource(url=shop.url + "/red")), quick)] == [shop.url + "/red.jpg"]
+    assert shop.hits["/blue"] == 0
+
+
+def test_hosts_beyond_ascii_and_where_the_shop_sends_us(shop, quick, network) -> None:
+    for name in ("xn--bcher-kva.test", "www.xn--bcher-kva.test", "xn--352bl7khqr.test"):
+        network.names[name] = [["127.0.0.1"]]
+    shop.redirect("/", f"http://www.bücher.test:{shop.port}/shop".encode().decode("latin-1"))
+    shop.html(
+        "/shop", f'<img src="//쇼핑몰.test:{shop.port}/1.jpg"><a rel="next" href="//www.BÜCHER.test:{shop.port}/2">'
+    )
+    shop.html("/2", '<img src="2.jpg">')
+    found = discover(style(PageSource(url=f"http://bücher.test:{shop.port}/")), quick)
+    assert [c.url for c in found] == [
+        f"http://xn--352bl7khqr.test:{shop.port}/1.jpg",
+        f"http://www.xn--bcher-kva.test:{shop.port}/2.jpg",
+    ]
+    assert set(network.looked_up) <= set(network.names)
+
+
+@pytest.mark.parametrize(
+    ("headers", "out"),
+    [
+        (["noai, noimageai"], True),
+        (["NoImageIndex"], True),
+        (["FittingroomBot: noai"], True),
+        (["otherbot: nofollow, noai"], False),
+        (["otherbot: noindex", "noai"], True),
+        (["noindex, max-image-preview: none"], False),
+    ],
+)
+def test_a_page_opts_out_by_header_as_by_meta(shop, quick, headers: list[str], out: bool) -> None:
+    def by_header(handler) -> None:
+        handler.send_response(200)
+        for value in headers:
+            handler.send_header("X-Robots-Tag", value)
+        handler.send_header("Content-Type", "text/html")
+        handler.send_header("Content-Length", "20")
+        handler.end_headers()
+        handler.wfile.write(b'<img src="/1.jpg">  ')
+
+    shop.routes["/header"] = by_header
+    (found,) = discover(style(PageSource(url=shop.url + "/header")), quick)
+    assert (found.status, found.reason) == (("skipped", "opt_out") if out else ("", ""))
+    if len(headers) == 1 and ":" not in headers[0]:
+        shop.html("/meta", f'<meta name="robots" content="{headers[0]}"><img src="/1.jpg">')
+        (found,) = discover(style(PageSource(url=shop.url + "/meta")), quick)
+        assert found.reason == ("opt_out" if out else "")
+
+
 def test_structured_pictures_only(shop, quick) -> None:
     product = json.dumps({"@type": "Product", "image": "/p.jpg"})
     url = shop.html("/page", f'<img src="/logo.png"><script type="application/ld+json">{product}</script>')

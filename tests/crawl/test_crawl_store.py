@@ -172,6 +172,21 @@ def test_a_smaller_copy_is_a_near_duplicate_and_another_colour_is_not(tmp_path: 
     assert (small.status, small.reason, small.duplicate_of) == ("duplicate", "near", "red")
 
 
+@pytest.mark.parametrize("order", [(100, 160, 320), (320, 100, 160), (160, 320, 100), (100, 320, 160)])
+def test_of_near_duplicates_the_largest_is_kept_whichever_comes_first(tmp_path: Path, order: tuple[int, ...]) -> None:
+    store = Store(tmp_path, CrawlSettings())
+    drawing = picture(3).resize((320, 320), Image.Resampling.LANCZOS)
+    for size in order:
+        keep(store, str(size), drawing.resize((size, size), Image.Resampling.LANCZOS), "PNG")
+    store.tidy()
+    rows = {row.key: row for row in store.manifest().rows}
+    assert [(key, row.width) for key, row in rows.items() if row.status == "kept"] == [("320", 320)]
+    assert {(row.status, row.reason, row.duplicate_of, row.path) for key, row in rows.items() if key != "320"} == {
+        ("duplicate", "near", "320", "")
+    }
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".png"] == [rows["320"].path]
+
+
 def test_near_duplicates_can_be_kept(tmp_path: Path) -> None:
     store = Store(tmp_path, CrawlSettings(near_duplicate_bits=-1))
     keep(store, "a", picture())

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from sqlalchemy import create_engine
 
 from deployments import demo, environment
 from deployments.environment import STATE, answers, running_server, set_defaults, use_workspace
@@ -193,3 +194,15 @@ def test_the_demo_keeps_to_a_workspace_of_its_own(tmp_path: Path, monkeypatch: p
         assert shlex.split(said) == [f"FITTINGROOM_WORKSPACE={asked[0]}", "FITTINGROOM_TRACKING_URI="]
     finally:
         get_settings.cache_clear()
+
+
+def test_prefects_database_lies_inside_a_workspace_with_a_question_mark(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.delenv("PREFECT_API_DATABASE_CONNECTION_URL", raising=False)
+    assert environment.database_inside(Workspace(tmp_path / "plain")) == {}
+    (url,) = environment.database_inside(Workspace(tmp_path / "ready? 50%")).values()
+    (tmp_path / "ready? 50%" / "prefect").mkdir(parents=True)
+    engine = create_engine(url.replace("+aiosqlite", "+pysqlite"))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("create table t (a)")
+    engine.dispose()
+    assert (tmp_path / "ready? 50%" / "prefect" / "prefect.db").is_file()

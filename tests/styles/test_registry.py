@@ -293,3 +293,15 @@ def test_weights_of_a_server_are_fetched_once_and_checked(registry: Registry, we
     with pytest.raises(FittingroomError, match="expected weights of SHA-256"):
         other.weights_path(served)
     assert not [p for p in (tmp_path / "other").rglob("*") if p.is_file()]
+
+
+@pytest.mark.parametrize("name", ["ready? yes", "50%20 off #1, 옷"])
+def test_the_database_lies_inside_whatever_the_folders_name(tmp_path: Path, weights: Path, name: str) -> None:
+    place = Workspace(tmp_path / name)
+    version = Registry(place).register("style-x", weights, {"leak": 0.5}, {}, {})
+    Registry(place).promote("style-x", version.version)
+    champion = Registry(place).champion("style-x")
+    assert champion is not None
+    assert Registry(place).weights_path(champion).is_relative_to(place.registry)
+    assert (place.registry / "mlflow.db").is_file()
+    assert {path.name for path in tmp_path.iterdir()} == {name, weights.name}

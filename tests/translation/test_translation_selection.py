@@ -8,8 +8,16 @@ import numpy as np
 import pytest
 from style_builders import REDS, garment, write_garments
 
+from fittingroom.errors import InputError
 from fittingroom.images import write_png
-from fittingroom.translation.selection import Picture, fault_of, of_one_colour, read_whole_garments
+from fittingroom.translation.selection import (
+    Picture,
+    choose_garments,
+    fault_of,
+    of_one_colour,
+    read_whole_garments,
+)
+from fittingroom.translation.settings import StyleSettings
 
 
 def test_slivers_and_torn_masks_are_named_and_left_out(tmp_path: Path) -> None:
@@ -28,6 +36,22 @@ def test_slivers_and_torn_masks_are_named_and_left_out(tmp_path: Path) -> None:
 def test_an_empty_mask_is_never_worth_learning_from() -> None:
     assert fault_of(np.zeros((8, 8), bool), 0.0, 0.0) is not None
     assert fault_of(np.ones((8, 8), bool), 1.0, 0.9) is None
+
+
+def test_few_pictures_are_counted_after_leaving_out_and_without_twins(tmp_path: Path) -> None:
+    source, target = write_garments(tmp_path / "source", 4, REDS), write_garments(tmp_path / "target", 4, REDS)
+    settings = StyleSettings(image_size=64, min_pictures=4)
+    assert len(choose_garments(source, target, [], settings).target) == 4
+    for path in target[1:]:
+        path.write_bytes(b"not a picture")
+    with pytest.raises(InputError, match=r"target: expected at least 4 pictures .*3 left out, first: .*, got 1$"):
+        choose_garments(source, target, [], settings)
+    twins = [target[0].with_name(f"{target[0].stem}_flip.png"), target[0]]
+    twins[0].write_bytes(target[0].read_bytes())
+    with pytest.raises(InputError, match=r"target: .* got 1$"):
+        choose_garments(source, twins * 4, [], settings)
+    with pytest.raises(InputError, match=r"^source: .* got 3"):
+        choose_garments(source[:2], source, source[2:3], settings)
 
 
 def _sliver() -> np.ndarray:
