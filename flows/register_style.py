@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from prefect import flow
-
 from flows.parameters import RegisterStyleParameters
+from flows.stories import story
 from flows.timeouts import MINUTES
 from tasks import registering
 from tasks.caching import Record, records_in
 
 
-@flow(name="register-style", flow_run_name="register-style {parameters.style}", timeout_seconds=30 * MINUTES)
+@story(
+    RegisterStyleParameters,
+    name="register-style",
+    run_name=lambda parameters: f"register style {parameters.style}",
+    timeout_seconds=30 * MINUTES,
+)
 def register_style(parameters: RegisterStyleParameters) -> Record:
     """Register what lies in the style's training folder; it serves when its gate passes."""
     with records_in(parameters.place):

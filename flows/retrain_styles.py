@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from prefect import flow
-
 from fittingroom.errors import FittingroomError
 from flows.crawl_garments import crawl_garments
 from flows.parameters import CrawlParameters, PrepareParameters, RetrainParameters, TrainStyleParameters
 from flows.prepare_garments import prepare_garments
+from flows.stories import NothingToDo, named, story
 from flows.timeouts import HOURS
 from flows.train_style import train_style
 from tasks.caching import Record
@@ -15,8 +14,13 @@ from tasks.registering import StyleCard, pending_styles
 from tasks.turns import alone
 
 
-@flow(name="retrain-styles", flow_run_name="retrain styles", timeout_seconds=168 * HOURS)
-def retrain_styles(parameters: RetrainParameters) -> dict[str, Record]:
+@story(
+    RetrainParameters,
+    name="retrain-styles",
+    run_name=lambda parameters: f"retrain {named(parameters.styles)}",
+    timeout_seconds=168 * HOURS,
+)
+def retrain_styles(parameters: RetrainParameters) -> dict[str, Record] | NothingToDo[dict[str, Record]]:
     """Train every style the registry has no version of, judged by content.
 
     A lost event, a killed worker and a double run are harmless: what is pending is asked of the registry while no other
@@ -42,6 +46,8 @@ def retrain_styles(parameters: RetrainParameters) -> dict[str, Record]:
     if failed:
         reasons = "; ".join(f"{name}: {message}" for name, message in failed.items())
         raise FittingroomError(f"{len(failed)} of {len(failed) + len(trained)} pending styles failed: {reasons}")
+    if not trained:
+        return NothingToDo(f"the registry has a version of each style of {parameters.catalog} as it is now", trained)
     return trained
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prefect import flow
 from prefect.futures import PrefectFuture
 
 from fittingroom.styles.registry import SEGMENTER, style_model
 from flows.parameters import TryOnBatchParameters
+from flows.stories import NothingToDo, named, story
 from flows.timeouts import HOURS
 from tasks.caching import Content, Record, records_in
 from tasks.registering import champion_of, champion_styles
@@ -16,18 +16,20 @@ from tasks.runners import shard_runner
 from tasks.trying_on import find_waiting_photos, photo_shards, try_on_style, write_manifest
 
 
-@flow(
+@story(
+    TryOnBatchParameters,
     name="try-on-batch",
-    flow_run_name="try on batch {parameters.name}",
+    run_name=lambda parameters: f"try on {parameters.name}: {named(parameters.styles)}",
     task_runner=shard_runner(),
     timeout_seconds=12 * HOURS,
 )
-def try_on_batch(parameters: TryOnBatchParameters) -> dict[str, Record]:
+def try_on_batch(parameters: TryOnBatchParameters) -> dict[str, Record] | NothingToDo[dict[str, Record]]:
     """Every wanted style on every photo of the folder, a shard at a time; an empty folder is no error."""
     place = parameters.place
-    photos = find_waiting_photos(place, parameters.persons or place.persons)
+    folder = parameters.persons or place.persons
+    photos = find_waiting_photos(place, folder)
     if not photos:
-        return {}
+        return NothingToDo(f"no photo in {folder}", {})
     _, segmenter = champion_of(place, SEGMENTER)
     with records_in(place):
         tried = {

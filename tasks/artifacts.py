@@ -57,12 +57,17 @@ def picture_rows(headings: Sequence[str], rows: Iterable[Sequence[Path | str]], 
     """A markdown table whose `Path` cells are pictures, ``side`` pixels at most, and whose text cells are text."""
     lines = ["| " + " | ".join(headings) + " |", "|" + " --- |" * len(headings)]
     for row in list(rows)[: max(1, MOST_PICTURES // max(1, len(headings)))]:
-        cells = [f"![{cell.stem}]({data_uri(cell, side)})" if isinstance(cell, Path) else _plain(cell) for cell in row]
+        cells = [_picture(cell, side) if isinstance(cell, Path) else plain_cell(cell) for cell in row]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def _plain(text: str) -> str:
+def _picture(file: Path, side: int) -> str:
+    return f"![{file.stem}]({data_uri(file, side)})"
+
+
+def plain_cell(text: str) -> str:
+    """Text that stays in its cell of a markdown table."""
     return str(text).replace("|", "\\|").replace("\n", " ")
 
 
