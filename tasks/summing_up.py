@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
-
-from prefect import get_run_logger
-from prefect.exceptions import MissingContextError
 
 from fittingroom.errors import FittingroomError
 from fittingroom.workspace import Workspace
 from tasks.artifacts import artifact_key, plain_cell, show_markdown
 from tasks.caching import Record, Sealed, Summary
 from tasks.reporting import Outcome, outcome_of
+from tasks.telling import run_logger, say
 
 MOST_LINES = 40
 """Lines of a list in a log or an artifact; a manifest has them all."""
 MOST_IN_A_MESSAGE = 3
-
-
-def say(words: str, *values: object) -> None:
-    """A line in the log of the run that we are in; outside a run, in the process' own."""
-    run_logger().info(words, *values)
-
-
-def run_logger() -> Any:
-    """The logger of the run that we are in; outside a run, one of the process' own."""
-    try:
-        return get_run_logger()
-    except MissingContextError:
-        return logging.getLogger("fittingroom.runs")
 
 
 def sum_up(workspace: Workspace, flow: str, result: object, seconds: float) -> str:

@@ -1,6 +1,5 @@
-"""``fittingroom run`` refuses what cannot be used before a server starts; our own errors are one line in the log."""
+"""``fittingroom run`` refuses what cannot be used before a server starts."""
 
-import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +8,8 @@ from typing import Any
 import pytest
 
 from deployments import run
-from deployments.run import run_flow, without_traceback
-from fittingroom.errors import FittingroomError, InputError, SettingError, StorageUnavailable
+from deployments.run import run_flow
+from fittingroom.errors import InputError, StorageUnavailable
 from flows.catalogue import Entry
 
 CATALOG = """
@@ -83,11 +82,3 @@ def test_whatever_a_full_disk_makes_of_a_run_is_said_as_a_full_disk(
     monkeypatch.setattr(run, "is_full", lambda folder: folder == tmp_path)
     with pytest.raises(StorageUnavailable, match=f"no space left on the disk of {tmp_path}"):
         run_flow("clean-up", {"workspace": str(tmp_path)})
-
-
-@pytest.mark.parametrize(("error", "kept"), [(SettingError("a", 1, "2"), False), (ValueError("x"), True)])
-def test_only_our_own_errors_lose_their_traceback(error: Exception, kept: bool) -> None:
-    record = logging.LogRecord("x", logging.ERROR, "f", 1, "failed", None, (type(error), error, None))
-    assert without_traceback(record)
-    assert bool(record.exc_info) is kept
-    assert isinstance(error, FittingroomError) is not kept

@@ -126,9 +126,7 @@ def crashed() -> UUID:
 
     with get_client(sync_client=True) as client:
         deployment = client.create_deployment(client.create_flow(falls_over), "falls-over")
-        run = client.create_flow_run_from_deployment(
-            deployment, parameters={"parameters": {"style": "navy"}}, tags=["ours"]
-        )
+        run = client.create_flow_run_from_deployment(deployment, parameters={"style": "navy"}, tags=["ours"])
         client.set_flow_run_state(run.id, Crashed(), force=True)
         return run.id
 
@@ -141,7 +139,7 @@ def test_a_crashed_run_is_started_once_more_and_only_once(tmp_path: Path, crashe
     assert first["run"] == second["run"], "asked twice, started once"
     with get_client(sync_client=True) as client:
         started = client.read_flow_run(UUID(first["run"]))
-        assert started.parameters == {"parameters": {"style": "navy"}}
+        assert started.parameters == {"style": "navy"}
         assert set(started.tags) == {"ours", AGAIN}
         client.set_flow_run_state(started.id, Crashed(), force=True)
         assert ask(started.id) == {"run": None, "reason": "it was a second try itself"}
