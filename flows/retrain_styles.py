@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from prefect.client.schemas.objects import State
+
 from fittingroom.errors import FittingroomError
 from flows.crawl_garments import crawl_garments
 from flows.parameters import CrawlParameters, PrepareParameters, RetrainParameters, TrainStyleParameters
 from flows.prepare_garments import prepare_garments
-from flows.stories import NothingToDo, named, story
+from flows.stories import named, story
 from flows.timeouts import HOURS
 from flows.train_style import train_style
 from tasks.caching import Record
+from tasks.endings import nothing_to_do
 from tasks.registering import StyleCard, pending_styles
 from tasks.turns import alone
 
@@ -20,12 +23,14 @@ from tasks.turns import alone
     run_name=lambda parameters: f"retrain {named(parameters.styles)}",
     timeout_seconds=168 * HOURS,
 )
-def retrain_styles(parameters: RetrainParameters) -> dict[str, Record] | NothingToDo[dict[str, Record]]:
+def retrain_styles(parameters: RetrainParameters) -> dict[str, Record] | State[dict[str, Record]]:
     """Train every style the registry has no version of, judged by content.
 
     A lost event, a killed worker and a double run are harmless: what is pending is asked of the registry while no other
     retraining is under way. A style that fails does not keep the others from being trained; the run fails at its end.
     """
+    if not parameters.catalog.exists():
+        return nothing_to_do(f"there is no catalog at {parameters.catalog}", {})
     trained: dict[str, Record] = {}
     failed: dict[str, str] = {}
     with alone(parameters.place, "retrain-styles"):
@@ -47,7 +52,7 @@ def retrain_styles(parameters: RetrainParameters) -> dict[str, Record] | Nothing
         reasons = "; ".join(f"{name}: {message}" for name, message in failed.items())
         raise FittingroomError(f"{len(failed)} of {len(failed) + len(trained)} pending styles failed: {reasons}")
     if not trained:
-        return NothingToDo(f"the registry has a version of each style of {parameters.catalog} as it is now", trained)
+        return nothing_to_do("every style of the catalog was trained with the content it has now", trained)
     return trained
 
 

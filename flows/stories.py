@@ -14,12 +14,11 @@ import functools
 import inspect
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
 from prefect import Flow, State
 from prefect.runtime import flow_run
-from prefect.states import Completed, Failed, get_state_exception
+from prefect.states import Failed, get_state_exception
 from prefect.utilities.hashing import file_hash
 from pydantic import WithJsonSchema
 
@@ -27,20 +26,12 @@ from fittingroom.errors import FittingroomError, InputError
 from flows.filling_in import fill_in
 from flows.parameters import Parameters
 from tasks.expected import quiet_expected_errors
-from tasks.summing_up import show_failure, show_nothing_to_do, sum_up
+from tasks.summing_up import show_end, show_failure, sum_up
 
 P = TypeVar("P", bound=Parameters)
 R = TypeVar("R")
 MOST_NAMED = 3
 """Styles that a run's name names."""
-
-
-@dataclass(frozen=True)
-class NothingToDo(Generic[R]):
-    """What a story returns when there was nothing to do: why, in a sentence, and what its callers get."""
-
-    why: str
-    result: R
 
 
 class FellShort(FittingroomError):
@@ -56,7 +47,7 @@ class Story(Flow[..., R], Generic[P, R]):
 
     def __init__(
         self,
-        function: Callable[[P], R | NothingToDo[R]],
+        function: Callable[[P], R | State[R]],
         model: type[P],
         name: str,
         run_name: Callable[[P], str],
@@ -99,7 +90,7 @@ class Story(Flow[..., R], Generic[P, R]):
 
 def story(
     model: type[P], *, name: str, run_name: Callable[[P], str], **options: Any
-) -> Callable[[Callable[[P], R | NothingToDo[R]]], Story[P, R]]:
+) -> Callable[[Callable[[P], R | State[R]]], Story[P, R]]:
     """A decorator: a flow out of a function of one ``model``.
 
     Args:
@@ -119,13 +110,11 @@ def named(styles: list[str]) -> str:
     return ", ".join(styles[:MOST_NAMED]) + more
 
 
-def _told(
-    function: Callable[[P], R | NothingToDo[R]], model: type[P], name: str
-) -> Callable[..., R | State[R] | State[Any]]:
+def _told(function: Callable[[P], R | State[R]], model: type[P], name: str) -> Callable[..., R | State[R]]:
     """What Prefect runs: the story with its end made a state."""
 
     @functools.wraps(function)
-    def told(**values: Any) -> R | State[R] | State[Any]:
+    def told(**values: Any) -> R | State[R]:
         started = time.monotonic()
         try:
             parameters = fill_in(name, model, _given(model, values))
@@ -133,9 +122,9 @@ def _told(
         except FittingroomError as error:
             show_failure(name, error)
             return Failed(message=str(error), data=error)
-        if isinstance(result, NothingToDo):
-            show_nothing_to_do(name, result.why)
-            return Completed(message=f"nothing to do: {result.why}", data=result.result)
+        if isinstance(result, State):  # there was nothing to do
+            show_end(name, result.message or "")
+            return result
         failure = sum_up(parameters.place, name, result, time.monotonic() - started)
         return Failed(message=failure, data=FellShort(failure, result)) if failure else result
 

@@ -51,10 +51,9 @@ def show_failure(flow: str, error: FittingroomError) -> None:
     _show(flow, [f"**{flow}** failed", str(error)])
 
 
-def show_nothing_to_do(flow: str, why: str) -> None:
-    """Why a run did nothing."""
-    say("nothing to do: %s", why)
-    _show(flow, [f"**{flow}**: nothing to do", why])
+def show_end(flow: str, message: str) -> None:
+    """A run that ended before it did anything, and why."""
+    _show(flow, [f"**{flow}** ended", message])
 
 
 def _show(flow: str, paragraphs: list[str]) -> None:

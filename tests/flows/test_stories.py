@@ -24,10 +24,11 @@ from fittingroom.errors import FittingroomError, InputError, MissingInputError
 from flows.catalogue import find_flow
 from flows.parameters import Parameters
 from flows.retrain_styles import retrain_styles
-from flows.stories import NothingToDo, Story, named, story
+from flows.stories import Story, named, story
 from flows.try_on import try_on
 from flows.try_on_batch import try_on_batch
 from tasks.caching import Record
+from tasks.endings import nothing_to_do
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -45,7 +46,7 @@ REFUSED = {"person": "a.jpg", "style": "navy", "status": "refused", "message": "
 DONE = {"person": "b.jpg", "style": "navy", "status": "done", "message": "vest changed", "image": "tryon/b/navy.png"}
 ENDS: dict[str, Callable[[], Any]] = {
     "well": lambda: {"navy": record(rows=[DONE, REFUSED])},
-    "nothing": lambda: NothingToDo("no photo in persons", {}),
+    "nothing": lambda: nothing_to_do("no photo in persons", {}),
     "gate": lambda: {"navy": record(**GATE)},
     "refused": lambda: {"navy": record(rows=[REFUSED])},
 }
@@ -163,7 +164,7 @@ def test_nothing_to_do_is_completed_and_says_why(tmp_path: Path) -> None:
     assert state.message == "nothing to do: no photo in persons"
     assert order(workspace=tmp_path, how="nothing") == {}
     batch = try_on_batch(workspace=tmp_path, return_state=True)
-    assert batch.message == f"nothing to do: no photo in {tmp_path / 'persons'}"
+    assert batch.message == f"nothing to do: no photos in {tmp_path / 'persons'}"
     (tmp_path / "catalog.yaml").write_text("styles: []\n")
     with pytest.raises(FittingroomError):  # an empty catalog is a mistake
         retrain_styles(workspace=tmp_path, catalog=tmp_path / "catalog.yaml")
