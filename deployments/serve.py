@@ -52,23 +52,24 @@ def _serve_here(place: Workspace) -> None:
 
     from deployments.automations import set_up
     from flows.catalogue import FLOWS
+    from tasks.serving import serving_styles
 
+    serving = serving_styles(place)
     runner = Runner(pause_on_shutdown=True)
     for definition in DEFINITIONS:
         trigger = trigger_of(definition)
-        deployment: Any = (
-            FLOWS[definition.flow]
-            .load()
-            .to_deployment(
-                name=definition.flow,
-                description=definition.description,
-                tags=definition.all_tags,
-                cron=definition.cron,
-                concurrency_limit=_waiting_in_line(definition.concurrency),
-                triggers=[DeploymentEventTrigger(**trigger)] if trigger else None,
-                parameters=definition.parameters(place),
-                entrypoint_type=EntrypointType.MODULE_PATH,
-            )
+        flow = FLOWS[definition.flow].load()
+        if "try-on" in definition.tags:
+            flow.offer("styles", serving)
+        deployment: Any = flow.to_deployment(
+            name=definition.flow,
+            description=definition.description,
+            tags=definition.all_tags,
+            cron=definition.cron,
+            concurrency_limit=_waiting_in_line(definition.concurrency),
+            triggers=[DeploymentEventTrigger(**trigger)] if trigger else None,
+            parameters=definition.parameters(place),
+            entrypoint_type=EntrypointType.MODULE_PATH,
         )
         runner.add_deployment(deployment)
     set_up()

@@ -13,7 +13,7 @@ from flows.filling_in import fill_in
 from flows.parameters import Parameters
 
 if TYPE_CHECKING:
-    from prefect import Flow
+    from flows.stories import Story
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class Entry:
     name: str
     parameters: type[Parameters]
 
-    def load(self) -> Flow[..., Any]:
+    def load(self) -> Story[Any, Any]:
         """The flow itself."""
         function = self.name.replace("-", "_")
-        return cast("Flow[..., Any]", getattr(import_module(f"flows.{function}"), function))
+        return cast("Story[Any, Any]", getattr(import_module(f"flows.{function}"), function))
 
     def fill_in(self, values: Mapping[str, Any]) -> Parameters:
         """Its parameters from plain values, as a command line or a file gives them.

@@ -22,7 +22,7 @@ def try_on(parameters: TryOnParameters) -> dict[str, Record]:
     """Show every wanted style on every photo; a photo with no garment is a row in a table."""
     place = parameters.place
     photos = find_photos(place, parameters.persons)
-    models = models_for(place, parameters.styles, photos)
+    models = models_for(place, parameters.styles, photos, parameters.device)
     with records_in(place):
         return {
             style.name: try_on_style(

@@ -31,7 +31,7 @@ def try_on_batch(parameters: TryOnBatchParameters) -> dict[str, Record] | State[
     photos = find_waiting_photos(place, folder)
     if not photos:
         return nothing_to_do(f"no photos in {folder}", {})
-    models = models_for(place, parameters.styles, photos)
+    models = models_for(place, parameters.styles, photos, parameters.device)
     with records_in(place):
         tried = {
             f"{style.name}, shard {number}": _submit(parameters, style, shard, models)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from fittingroom.errors import FittingroomError
@@ -23,8 +24,9 @@ def sum_up(workspace: Workspace, flow: str, result: object, seconds: float) -> s
     counts = dict(_counts_of(result))
     for name, words in [*counts.items(), *_verdicts(outcome)]:
         say("%s: %s", name, words)
-    for title, path in list(outcome["files"].items())[:MOST_LINES]:
-        say("%s: %s", title, path)
+    made = _made(result, outcome)
+    for title, words, path in made[:MOST_LINES]:
+        say("%s: %s", title, f"{words}: {path}" if words else path)
     for problem in outcome["problems"][:MOST_LINES]:
         run_logger().warning("%s", problem)
     for kind in ("files", "problems"):
@@ -32,7 +34,7 @@ def sum_up(workspace: Workspace, flow: str, result: object, seconds: float) -> s
             say("%d more %s", left, kind)
     failure = shortfall(outcome)
     head = f"**{flow}** {'fell short' if failure else 'done'} in {seconds:.1f} s, workspace `{workspace.root}`"
-    _show(flow, [head, *_sections(counts, outcome)])
+    _show(flow, [head, *_sections(counts, made, outcome)])
     return failure
 
 
@@ -72,30 +74,39 @@ def verdict_of(value: Mapping[str, Any]) -> str:
     return f"version {value['version']} {word}" + (f" ({figures})" if figures else "")
 
 
-def _sections(counts: Mapping[str, str], outcome: Outcome) -> Iterator[str]:
+def _made(result: object, outcome: Outcome) -> list[tuple[str, str, str]]:
+    """What was made, what a person should know of it, and its file."""
+    rows = (row for _, value in _named(result, ()) for row in value.get("rows", []))
+    words = {f"{row['person']} in {row['style']}": row["message"] for row in rows}
+    return [(name, words.get(name, ""), path) for name, path in outcome["files"].items()]
+
+
+def _sections(counts: Mapping[str, str], made: list[tuple[str, str, str]], outcome: Outcome) -> Iterator[str]:
     if counts:
         yield _table(("what", "how many"), counts.items())
     if outcome["models"]:
         yield _table(("model", "verdict"), _verdicts(outcome))
-    if outcome["files"]:
-        yield _table(("made", "file"), ((name, f"`{path}`") for name, path in outcome["files"].items()))
+    if made:
+        yield _table(("made", "how", "file"), ((name, words, f"`{path}`") for name, words, path in made))
     if outcome["problems"]:
         listed = [f"- {problem}" for problem in outcome["problems"][:MOST_LINES]]
         yield "\n".join(("What fell short:", "", *listed))
 
 
-def _table(headings: tuple[str, str], rows: Any) -> str:
-    listed = [f"| {plain_cell(name)} | {plain_cell(words)} |" for name, words in rows]
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    listed = ["| " + " | ".join(plain_cell(cell) for cell in row) + " |" for row in rows]
     left = len(listed) - MOST_LINES
-    more = [f"| {left} more | |"] if left > 0 else []
-    return "\n".join((f"| {headings[0]} | {headings[1]} |", "| --- | --- |", *listed[:MOST_LINES], *more))
+    more = ["| " + " | ".join([f"{left} more", *[""] * (len(headings) - 1)]) + " |"] if left > 0 else []
+    lines = "|" + " --- |" * len(headings)
+    return "\n".join(("| " + " | ".join(headings) + " |", lines, *listed[:MOST_LINES], *more))
 
 
 def _counts_of(result: object) -> Iterator[tuple[str, str]]:
     """Name -> how many of what, added up over the shards of a stage."""
     found: dict[str, dict[str, float]] = {}
     for name, value in _named(result, ()):
-        for what, count in value.get("counts", {}).items():
+        rows = [str(row["status"]) for row in value.get("rows", [])]
+        for what, count in [*value.get("counts", {}).items(), *Counter(rows).items()]:
             so_far = found.setdefault(name, {})
             so_far[what] = so_far.get(what, 0) + count
     for name, counts in found.items():

@@ -176,10 +176,11 @@ def test_a_photo_that_was_refused_beside_others_does_not_fail_the_run_and_all_is
     state = ended(workspace=tmp_path)
     assert state.is_completed()
     picture = str(tmp_path / "tryon/b/navy.png")
-    assert f"b.jpg in navy: {picture}" in said()
+    assert "navy: 1 done, 1 refused" in said()
+    assert f"b.jpg in navy: vest changed: {picture}" in said()
     assert "a.jpg in navy: no garment" in said()
     shown = artifacts_of(run_of(state).id)["run-order"]
-    assert f"| b.jpg in navy | `{picture}` |" in shown
+    assert f"| b.jpg in navy | vest changed | `{picture}` |" in shown
     assert "- a.jpg in navy: no garment" in shown
 
 
