@@ -14,6 +14,7 @@ import functools
 import inspect
 import time
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import PurePath
 from typing import Annotated, Any, Generic, TypeVar
 
 from prefect import Flow, State
@@ -30,6 +31,7 @@ from tasks.summing_up import show_end, show_failure, sum_up
 
 P = TypeVar("P", bound=Parameters)
 R = TypeVar("R")
+LIST_OF_TEXT = {"type": "array", "items": {"type": "string"}}
 MOST_NAMED = 3
 """Styles that a run's name names."""
 
@@ -103,11 +105,11 @@ def story(
 
 
 def named(styles: list[str]) -> str:
-    """A few names in words, for the name of a run."""
+    """A few styles in words, for the name of a run; of a picture its file name."""
     if not styles:
         return "all styles"
     more = f" and {len(styles) - MOST_NAMED} more" if len(styles) > MOST_NAMED else ""
-    return ", ".join(styles[:MOST_NAMED]) + more
+    return ", ".join(PurePath(style).name for style in styles[:MOST_NAMED]) + more
 
 
 def _told(function: Callable[[P], R | State[R]], model: type[P], name: str) -> Callable[..., R | State[R]]:
@@ -138,11 +140,14 @@ def _told(function: Callable[[P], R | State[R]], model: type[P], name: str) -> C
 
 def _signature(model: type[Parameters], choices: Mapping[str, list[str]] | None = None) -> inspect.Signature:
     parameters = []
-    for name, info in model.model_fields.items():
+    of_all = list(Parameters.model_fields)  # a form asks what the flow is about first
+    for name in sorted(model.model_fields, key=of_all.__contains__):
+        info = model.model_fields[name]
         kind: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
         if choices and choices.get(name):
-            items = {"anyOf": [{"type": "string", "enum": choices[name]}, {"type": "string"}]}
-            kind = Annotated[kind, WithJsonSchema({"type": "array", "items": items})]
+            known = {"type": "string", "enum": choices[name]}
+            kinds = [{"title": "known", "type": "array", "items": known}, {"title": "others", **LIST_OF_TEXT}]
+            kind = Annotated[kind, WithJsonSchema({"anyOf": kinds})]
         default = inspect.Parameter.empty if info.is_required() else info.default
         if info.default_factory:  # the installation's settings say, and those of the machine where the flow runs
             kind, default = kind | None, None
