@@ -101,10 +101,25 @@ def show_rejected(key: str, rows: Iterable[Mapping[str, Any]], description: str)
     show_table(key, summary + listed, description)
 
 
-def show_verdict(key: str, model: str, passed: bool, reasons: Sequence[str], promoted: bool) -> None:
-    """A gate's decision in words."""
+def show_verdict(
+    key: str,
+    model: str,
+    passed: bool,
+    reasons: Sequence[str],
+    promoted: bool,
+    figures: Mapping[str, float],
+    weights: Path,
+) -> None:
+    """A gate's decision in words, the figures it had, and the file that it judged."""
     word = "passed the gate and serves" if promoted else ("passed the gate" if passed else "did not pass the gate")
-    lines = [f"## {model} {word}", "", *(f"- {reason}" for reason in reasons)]
+    lines = [f"## {model} {word}", "", *(f"- {reason}" for reason in reasons), ""]
+    if figures:
+        lines += [
+            "| figure | value |",
+            "| --- | --- |",
+            *(f"| {name} | {value:.4g} |" for name, value in figures.items()),
+        ]
+    lines += ["", f"Weights: `{weights}`"]
     show_markdown(key, "\n".join(lines), f"Gate of {model}")
 
 

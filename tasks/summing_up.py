@@ -77,8 +77,13 @@ def verdict_of(value: Mapping[str, Any]) -> str:
 def _made(result: object, outcome: Outcome) -> list[tuple[str, str, str]]:
     """What was made, what a person should know of it, and its file."""
     rows = (row for _, value in _named(result, ()) for row in value.get("rows", []))
-    words = {f"{row['person']} in {row['style']}": row["message"] for row in rows}
+    words = {f"{row['person']} in {row['style']}": _told(row) for row in rows}
     return [(name, words.get(name, ""), path) for name, path in outcome["files"].items()]
+
+
+def _told(row: Mapping[str, Any]) -> str:
+    score = f" (score {row['score']:.2f})" if "score" in row else ""
+    return str(row["message"]) + score + (f"; warning: {row['warning']}" if "warning" in row else "")
 
 
 def _sections(counts: Mapping[str, str], made: list[tuple[str, str, str]], outcome: Outcome) -> Iterator[str]:

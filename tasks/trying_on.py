@@ -78,7 +78,7 @@ def write_manifest(workspace: str, name: str, tried_on: list[Record]) -> Made:
     show_table(
         artifact_key("try-on-batch", name),
         [{"what": what, "pictures": count} for what, count in manifest.counts().items()],
-        f"Try-on batch {name}",
+        f"Try-on batch {name}: {path}",
     )
     return Made({"files": {path.name: place.relative(path)}, "counts": manifest.counts()}, [path])
 
@@ -146,13 +146,17 @@ def _portable(place: Workspace, path: Path) -> str:
     return path.relative_to(place.root).as_posix() if path.is_relative_to(place.root) else str(path)
 
 
+def _told(place: Workspace, row: dict[str, Any]) -> str:
+    return f"{row['person']}: {row['message']} (score {row['score']:.2f}) `{place.root / row['image']}`"
+
+
 def _show(place: Workspace, style: str, persons: list[Content], rows: list[dict[str, Any]]) -> None:
     done = [(p, row) for p, row in zip(persons, rows, strict=True) if row["status"] == "done"]
     if done:
         pictures = [
-            [Path(p.path), place.root / row["overlay"], place.root / row["image"], row["message"]] for p, row in done
+            [Path(p.path), place.root / row["overlay"], place.root / row["image"], _told(place, row)] for p, row in done
         ]
-        markdown = picture_rows(["photo", "garment found", style, "what was changed"], pictures)
+        markdown = picture_rows(["photo", "garment found", style, "what was changed, and the file"], pictures)
         show_markdown(artifact_key("try-on", style), markdown, f"Try-on: {style}")
     refused = [row for row in rows if row["status"] != "done"]
     show_table(artifact_key("try-on", style, "refused"), refused, f"Photos that {style} could not be tried on")

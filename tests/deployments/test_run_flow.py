@@ -60,6 +60,34 @@ def test_a_broken_catalog_is_refused_with_its_line(good: dict[str, Any]) -> None
         run_flow("lifecycle", good)
 
 
+def test_steps_are_explained_when_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tasks.watching import tell_of_step
+
+    def flow(_: object) -> dict[str, int]:
+        tell_of_step("cut out navy, shard 1 of 2", "")
+        tell_of_step("cut out navy, shard 2 of 2", "1 new picture")
+        if (tmp_path / "fails").exists():
+            raise InputError("no such thing")
+        return {}
+
+    monkeypatch.setattr(Entry, "load", lambda _: flow)
+    said = [
+        "cached  cut out navy, shard 1 of 2",
+        "ran     cut out navy, shard 2 of 2: 1 new picture",
+        "1 steps ran, 1 were done before",
+    ]
+    assert run_flow("clean-up", {"workspace": str(tmp_path)}, explain_cache=True) == 0
+    assert capsys.readouterr().out.splitlines() == said
+    assert run_flow("clean-up", {"workspace": str(tmp_path)}) == 0
+    assert capsys.readouterr().out == ""
+    (tmp_path / "fails").touch()
+    with pytest.raises(InputError):
+        run_flow("clean-up", {"workspace": str(tmp_path)}, explain_cache=True)
+    assert capsys.readouterr().out.splitlines() == said, "also of a run that failed"
+
+
 def test_refusing_loads_no_prefect(good: dict[str, Any]) -> None:
     code = (
         "import sys\nfrom deployments.run import run_flow\n"

@@ -14,6 +14,7 @@ import torch
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.states import Completed, Crashed
 
 from fittingroom.errors import MissingInputError
@@ -98,7 +99,8 @@ def test_old_pictures_and_artifacts_go_when_their_time_has_come(tmp_path: Path) 
 
     def kept() -> set[UUID]:
         with get_client(sync_client=True) as client:
-            return {artifact.id for artifact in client.read_artifacts()}
+            ours = ArtifactFilter(key=ArtifactFilterKey(any_=["retention-test"]))
+            return {artifact.id for artifact in client.read_artifacts(artifact_filter=ours)}
 
     would = clean_up(CleanUpParameters(workspace=place.root, only_say=True))
     assert (would["pictures"], would["leftovers"]) == (1, 1)
