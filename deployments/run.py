@@ -60,4 +60,4 @@ def _explained() -> Iterator[None]:
         for name, why in steps:
             print(f"ran     {name}: {why}" if why else f"cached  {name}")
         cached = sum(not why for _, why in steps)
-        print(f"{len(steps) - cached} steps ran, {cached} were done before")
+        print(f"steps: {len(steps) - cached} ran, {cached} done before")

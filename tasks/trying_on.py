@@ -11,6 +11,7 @@ from fittingroom.workspace import Workspace, write_json
 from tasks.artifacts import artifact_key, picture_rows, show_markdown, show_table
 from tasks.caching import Content, Made, Record, step
 from tasks.digests import Digests
+from tasks.telling import say
 
 if TYPE_CHECKING:
     from fittingroom.tryon.batch import TriedOn
@@ -36,6 +37,7 @@ def find_photos(workspace: Workspace, persons: list[Path]) -> list[Content]:
         if not files:
             raise MissingInputError("person photos", person, "the folder has no picture")
         found += files
+    say("photos to try styles on: %d", len(found))
     with Digests(workspace) as digests:
         return [Content(str(path.absolute()), digests.of(path)) for path in found]
 

@@ -76,7 +76,7 @@ def test_steps_are_explained_when_asked(
     said = [
         "cached  cut out navy, shard 1 of 2",
         "ran     cut out navy, shard 2 of 2: 1 new picture",
-        "1 steps ran, 1 were done before",
+        "steps: 1 ran, 1 done before",
     ]
     assert run_flow("clean-up", {"workspace": str(tmp_path)}, explain_cache=True) == 0
     assert capsys.readouterr().out.splitlines() == said
