@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fittingroom.errors import MissingInputError
 from fittingroom.shards import plan_shards
 from fittingroom.workspace import Workspace, write_json
-from tasks.artifacts import artifact_key, picture_rows, show_markdown, show_table
+from tasks.artifacts import MOST_ROWS, artifact_key, picture_rows, show_markdown, show_table
 from tasks.caching import Content, Made, Record, step
 from tasks.digests import Digests
 from tasks.telling import say
@@ -155,10 +155,9 @@ def _told(place: Workspace, row: dict[str, Any]) -> str:
 def _show(place: Workspace, style: str, persons: list[Content], rows: list[dict[str, Any]]) -> None:
     done = [(p, row) for p, row in zip(persons, rows, strict=True) if row["status"] == "done"]
     if done:
-        pictures = [
-            [Path(p.path), place.root / row["overlay"], place.root / row["image"], _told(place, row)] for p, row in done
-        ]
-        markdown = picture_rows(["photo", "garment found", style, "what was changed, and the file"], pictures)
+        pictures = [[Path(p.path), place.root / row["overlay"], place.root / row["image"]] for p, row in done]
+        told = "\n".join(f"- {_told(place, row)}" for _, row in done[:MOST_ROWS])  # a table would not break its lines
+        markdown = picture_rows(["photo", "garment found", style], pictures) + f"\n\n{told}"
         show_markdown(artifact_key("try-on", style), markdown, f"Try-on: {style}")
     refused = [row for row in rows if row["status"] != "done"]
     show_table(artifact_key("try-on", style, "refused"), refused, f"Photos that {style} could not be tried on")
