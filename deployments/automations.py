@@ -74,7 +74,7 @@ def _run_crashed_again(run_again: UUID) -> AutomationCore:
             RunDeployment(
                 source="selected",
                 deployment_id=run_again,
-                parameters={"parameters": {"run": {"__prefect_kind": "jinja", "template": "{{ flow_run.id }}"}}},
+                parameters={"run": {"__prefect_kind": "jinja", "template": "{{ flow_run.id }}"}},
             )
         ],
     )

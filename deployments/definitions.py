@@ -52,7 +52,7 @@ class Definition:
         values["workspace"] = workspace.root
         if "catalog" in model.model_fields:
             values["catalog"] = workspace.root / _CATALOG
-        return {"parameters": {name: _plain(value) for name, value in values.items()}}
+        return {name: _plain(value) for name, value in values.items()}
 
 
 def _plain(value: Any) -> Any:
@@ -60,6 +60,14 @@ def _plain(value: Any) -> Any:
 
 
 DEFINITIONS = (
+    Definition("try-on", "Show styles on photos.", ("try-on",), concurrency=4, needs=("persons",)),
+    Definition(
+        "try-on-batch",
+        "Show the wanted styles on every photo of a folder; pictures and a manifest come out.",
+        ("try-on", "scheduled"),
+        concurrency=1,
+        cron=EVERY_MORNING,
+    ),
     Definition(
         "lifecycle",
         "From a catalog and annotated photos to registered models and try-on pictures.",
@@ -93,14 +101,6 @@ DEFINITIONS = (
         queue="training",
     ),
     Definition("register-style", "Register a style that was trained.", ("registry",), needs=("style",)),
-    Definition("try-on", "Show styles on photos.", ("try-on",), concurrency=4, needs=("persons",)),
-    Definition(
-        "try-on-batch",
-        "Show the wanted styles on every photo of a folder; pictures and a manifest come out.",
-        ("try-on", "scheduled"),
-        concurrency=1,
-        cron=EVERY_MORNING,
-    ),
     Definition(
         "retrain-styles",
         "Train the styles that are new in the catalog, or changed; each once per content.",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from deployments.environment import use_workspace
@@ -13,8 +13,10 @@ from fittingroom.workspace import is_full, no_space
 from flows.catalogue import find_flow
 
 
-def run_flow(name: str, values: Mapping[str, Any]) -> int:
+def run_flow(name: str, values: Mapping[str, Any], explain_cache: bool = False) -> int:
     """Run the flow to its end; 0, or 1 when it ran and something fell short (said on stderr).
+
+    With ``explain_cache`` each cached step is listed at the end: done before, or why it ran.
 
     Raises:
         InputError: no such flow, or a parameter that cannot be used; nothing was started.
@@ -25,10 +27,9 @@ def run_flow(name: str, values: Mapping[str, Any]) -> int:
     parameters.check()
     use_workspace(parameters.place)
     flow = entry.load()
-    for logger in ("prefect.flow_runs", "prefect.task_runs"):
-        logging.getLogger(logger).addFilter(without_traceback)
     try:
-        result = flow(parameters)
+        with _explained() if explain_cache else nullcontext():
+            result = flow(parameters)
     except FittingroomError:
         raise
     except Exception as error:
@@ -46,8 +47,17 @@ def run_flow(name: str, values: Mapping[str, Any]) -> int:
     return 1 if outcome["problems"] else 0
 
 
-def without_traceback(record: logging.LogRecord) -> bool:
-    """A log filter: errors we raise on purpose say all in their one line, so their traceback is left out."""
-    if record.exc_info and isinstance(record.exc_info[1], FittingroomError):
-        record.exc_info = record.exc_text = None
-    return True
+@contextmanager
+def _explained() -> Iterator[None]:
+    """List the cached steps of what runs in this block, also when it fails."""
+    from tasks.watching import watching_steps
+
+    steps: list[tuple[str, str]] = []
+    try:
+        with watching_steps(lambda name, why: steps.append((name, why))):
+            yield
+    finally:
+        for name, why in steps:
+            print(f"ran     {name}: {why}" if why else f"cached  {name}")
+        cached = sum(not why for _, why in steps)
+        print(f"steps: {len(steps) - cached} ran, {cached} done before")

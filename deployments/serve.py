@@ -24,7 +24,7 @@ def serve() -> int:
     configured = os.environ.get("PREFECT_API_URL", "")
     if configured and answers(configured):
         console.print(f"Prefect server: {configured.removesuffix('/api')}", highlight=False)
-        _serve_here(place)
+        _serve_here(place, console, configured.removesuffix("/api"))
         return 0
     if configured:
         console.print(f"[yellow]![/] no Prefect server answers at {configured}; starting one", highlight=False)
@@ -32,7 +32,7 @@ def serve() -> int:
         server.wait()
         use_server(server.api_url, place.prefect_home)
         console.print(f"Prefect UI: {server.ui_url} (stop with Ctrl-C)", highlight=False)
-        _serve_here(place)
+        _serve_here(place, console, server.ui_url)
     return 0
 
 
@@ -43,7 +43,7 @@ def _waiting_in_line(limit: int | None) -> Any:
     return ConcurrencyLimitConfig(limit=limit, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE) if limit else None
 
 
-def _serve_here(place: Workspace) -> None:
+def _serve_here(place: Workspace, console: Console, ui_url: str) -> None:
     # Only now: Prefect reads its settings when it is imported.
     from prefect.events import DeploymentEventTrigger
     from prefect.exceptions import TerminationSignal
@@ -52,25 +52,27 @@ def _serve_here(place: Workspace) -> None:
 
     from deployments.automations import set_up
     from flows.catalogue import FLOWS
+    from tasks.serving import serving_styles
 
+    serving = serving_styles(place)
     runner = Runner(pause_on_shutdown=True)
-    for definition in DEFINITIONS:
+    for definition in reversed(DEFINITIONS):  # the UI can list what was made last first
         trigger = trigger_of(definition)
-        deployment: Any = (
-            FLOWS[definition.flow]
-            .load()
-            .to_deployment(
-                name=definition.flow,
-                description=definition.description,
-                tags=definition.all_tags,
-                cron=definition.cron,
-                concurrency_limit=_waiting_in_line(definition.concurrency),
-                triggers=[DeploymentEventTrigger(**trigger)] if trigger else None,
-                parameters=definition.parameters(place),
-                entrypoint_type=EntrypointType.MODULE_PATH,
-            )
+        flow = FLOWS[definition.flow].load()
+        if "try-on" in definition.tags:
+            flow.offer("styles", serving)
+        deployment: Any = flow.to_deployment(
+            name=definition.flow,
+            description=definition.description,
+            tags=definition.all_tags,
+            cron=definition.cron,
+            concurrency_limit=_waiting_in_line(definition.concurrency),
+            triggers=[DeploymentEventTrigger(**trigger)] if trigger else None,
+            parameters=definition.parameters(place),
+            entrypoint_type=EntrypointType.MODULE_PATH,
         )
-        runner.add_deployment(deployment)
+        made = runner.add_deployment(deployment)
+    console.print(f"Try on: {ui_url}/deployments/deployment/{made}/run", highlight=False, soft_wrap=True)
     set_up()
     with contextlib.suppress(KeyboardInterrupt, TerminationSignal):
         asyncio.run(runner.start())

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
-from pydantic import ValidationError
-
 from fittingroom.errors import InputError
 from flows import parameters as models
+from flows.filling_in import fill_in
 from flows.parameters import Parameters
 
 if TYPE_CHECKING:
-    from prefect import Flow
+    from flows.stories import Story
 
 
 @dataclass(frozen=True)
@@ -24,10 +23,10 @@ class Entry:
     name: str
     parameters: type[Parameters]
 
-    def load(self) -> Flow[..., Any]:
+    def load(self) -> Story[Any, Any]:
         """The flow itself."""
         function = self.name.replace("-", "_")
-        return cast("Flow[..., Any]", getattr(import_module(f"flows.{function}"), function))
+        return cast("Story[Any, Any]", getattr(import_module(f"flows.{function}"), function))
 
     def fill_in(self, values: Mapping[str, Any]) -> Parameters:
         """Its parameters from plain values, as a command line or a file gives them.
@@ -35,10 +34,7 @@ class Entry:
         Raises:
             InputError: naming the field, what is allowed and what came.
         """
-        try:
-            return self.parameters.model_validate({name: _listed(self, name, value) for name, value in values.items()})
-        except ValidationError as error:
-            raise InputError(f"{self.name}: {_first_problem(error, self)}") from None
+        return fill_in(self.name, self.parameters, values)
 
 
 FLOWS = {
@@ -70,21 +66,3 @@ def find_flow(name: str) -> Entry:
     if name not in FLOWS:
         raise InputError(f"flow: expected one of {', '.join(FLOWS)}, got {name!r}")
     return FLOWS[name]
-
-
-def _listed(entry: Entry, name: str, value: Any) -> Any:
-    """``a,b`` as a list where a list is wanted: nobody types JSON on a command line."""
-    field = entry.parameters.model_fields.get(name)
-    wants_list = field is not None and getattr(field.annotation, "__origin__", None) is list
-    return [part.strip() for part in value.split(",")] if wants_list and isinstance(value, str) else value
-
-
-def _first_problem(error: ValidationError, entry: Entry) -> str:
-    problem = error.errors()[0]
-    field = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "missing":
-        return f"parameter {field}: expected a value, got none"
-    if problem["type"] == "extra_forbidden":
-        return f"parameter {field}: expected one of {', '.join(entry.parameters.model_fields)}"
-    expected = problem["msg"].replace("Input should be ", "expected ", 1)
-    return f"parameter {field}: {expected}, got {problem['input']!r}"

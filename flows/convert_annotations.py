@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from prefect import flow
-
 from flows.parameters import ConvertParameters
+from flows.stories import story
 from flows.timeouts import HOURS
 from tasks import annotating
 from tasks.caching import Record, records_in
 from tasks.runners import shard_runner
 
 
-@flow(
+@story(
+    ConvertParameters,
     name="convert-annotations",
-    flow_run_name="convert annotations to {parameters.name}",
+    run_name=lambda parameters: f"convert annotations of {parameters.source.name} to {parameters.name}",
     task_runner=shard_runner(),
     timeout_seconds=6 * HOURS,
 )

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from prefect import flow
-
 from flows.parameters import CrawlParameters
+from flows.stories import named, story
 from flows.timeouts import HOURS
 from tasks.caching import Sealed, Summary, records_in
 from tasks.crawling import Fetches, chosen_styles, crawl_of, offers_of
 from tasks.runners import shard_runner
 
 
-@flow(
+@story(
+    CrawlParameters,
     name="crawl-garments",
-    flow_run_name="crawl garments",
-    log_prints=False,
+    run_name=lambda parameters: f"crawl {named(parameters.styles)}",
     task_runner=shard_runner(threads=8),  # most of them wait for their hosts
     timeout_seconds=12 * HOURS,
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import opaque
 
@@ -10,6 +9,7 @@ from flows.convert_annotations import convert_annotations
 from flows.crawl_garments import crawl_garments
 from flows.parameters import ConvertParameters, CrawlParameters, LifecycleParameters, PrepareParameters, TryOnParameters
 from flows.prepare_garments import prepare_garments
+from flows.stories import named, story
 from flows.timeouts import HOURS
 from flows.trainings import Trainings
 from flows.try_on import try_on
@@ -25,10 +25,11 @@ from tasks.watching import stage
 DATASET = "garments"
 
 
-@flow(
+@story(
+    LifecycleParameters,
     name="lifecycle",
-    flow_run_name="lifecycle ({parameters.preset})",
-    task_runner=ThreadPoolTaskRunner(max_workers=8),  # type: ignore[arg-type]
+    run_name=lambda parameters: f"lifecycle of {named(parameters.styles)} ({parameters.preset})",
+    task_runner=ThreadPoolTaskRunner(max_workers=8),
     timeout_seconds=168 * HOURS,
 )
 def lifecycle(parameters: LifecycleParameters) -> Outcome:

@@ -19,6 +19,7 @@ from fittingroom.workspace import Workspace
 Preset = Literal["auto", "demo", "cpu", "standard"]
 StylePreset = Literal["auto", "demo", "cpu", "standard", "recipe"]
 PRESET_WORDS = "Size of network and training; auto is cpu where there is no GPU and standard where there is one"
+TRIED_ON = "Styles to try on: names, or pictures (paths) of what is wanted; leave empty for all that serve"
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Category = Literal[
     "short sleeve top",
@@ -214,7 +215,7 @@ class TryOnParameters(Parameters):
     """Which styles on which photos."""
 
     persons: list[Path] = Field(min_length=1, description="Photos of people: files, or folders of them")
-    styles: list[str] = Field([], description="Styles to try on; leave empty for all that serve")
+    styles: list[str] = Field([], description=TRIED_ON)
     detail: float = Field(0.8, ge=0, le=1, description="How much of the garment's own fine detail is kept")
     device: Device = Field(default_factory=lambda: get_settings().device, description="Where the models run")
 
@@ -225,7 +226,7 @@ class TryOnBatchParameters(Parameters):
     persons: Path | None = Field(
         None, description="Folder with photos of people; the workspace's own (persons) if left empty"
     )
-    styles: list[str] = Field([], description="Styles to try on; leave empty for all that serve")
+    styles: list[str] = Field([], description=TRIED_ON)
     name: Words = Field("batch", description="Name of the manifest that is written")
     detail: float = Field(0.8, ge=0, le=1, description="How much of the garment's own fine detail is kept")
     shard_size: int = Field(64, ge=1, le=10_000, description="Photos one task works on at most, on average")

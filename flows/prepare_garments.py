@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from prefect import flow
 from prefect.futures import PrefectFuture
 
 from flows.parameters import PrepareParameters
+from flows.stories import named, story
 from flows.timeouts import HOURS
 from tasks.caching import Record, Sealed, records_in
 from tasks.crawling import crawled_pictures, crawled_styles
@@ -24,9 +24,10 @@ from tasks.runners import shard_runner
 from tasks.serving import finder_if_wanted
 
 
-@flow(
+@story(
+    PrepareParameters,
     name="prepare-garments",
-    flow_run_name="prepare garments",
+    run_name=lambda parameters: f"prepare {named(parameters.styles)}",
     task_runner=shard_runner(),
     timeout_seconds=12 * HOURS,
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 
 from fittingroom.errors import FittingroomError
 from flows.crawl_garments import crawl_garments
 from flows.parameters import CrawlParameters, PrepareParameters, RetrainParameters, TrainStyleParameters
 from flows.prepare_garments import prepare_garments
+from flows.stories import named, story
 from flows.timeouts import HOURS
 from flows.train_style import train_style
 from tasks.caching import Record
@@ -17,7 +17,12 @@ from tasks.registering import StyleCard, pending_styles
 from tasks.turns import alone
 
 
-@flow(name="retrain-styles", flow_run_name="retrain styles", timeout_seconds=168 * HOURS)
+@story(
+    RetrainParameters,
+    name="retrain-styles",
+    run_name=lambda parameters: f"retrain {named(parameters.styles)}",
+    timeout_seconds=168 * HOURS,
+)
 def retrain_styles(parameters: RetrainParameters) -> dict[str, Record] | State[dict[str, Record]]:
     """Train every style the registry has no version of, judged by content.
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from prefect import flow
+from prefect.client.schemas.objects import State
 
 from flows.parameters import RunAgainParameters
+from flows.stories import story
 from flows.timeouts import MINUTES
+from tasks.endings import nothing_to_do
 from tasks.rerunning import SecondTry, start_again
 
 
-@flow(name="run-again", flow_run_name="run again {parameters.run}", timeout_seconds=5 * MINUTES)
-def run_again(parameters: RunAgainParameters) -> SecondTry:
+@story(
+    RunAgainParameters,
+    name="run-again",
+    run_name=lambda parameters: f"run again {parameters.run}",
+    timeout_seconds=5 * MINUTES,
+)
+def run_again(parameters: RunAgainParameters) -> SecondTry | State[SecondTry]:
     """Start the same deployment with the same parameters; what was complete is not done again."""
-    return start_again(parameters.run)
+    second = start_again(parameters.run)
+    return second if second["run"] else nothing_to_do(second["reason"], second)

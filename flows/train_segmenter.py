@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from prefect import flow
-
 from flows.parameters import TrainSegmenterParameters
+from flows.stories import story
 from flows.timeouts import HOURS
 from tasks import training
 from tasks.annotating import read_dataset
@@ -13,7 +12,12 @@ from tasks.contents import file_content
 from tasks.registering import judge_segmenter, register_segmenter
 
 
-@flow(name="train-segmenter", flow_run_name="train segmenter ({parameters.preset})", timeout_seconds=48 * HOURS)
+@story(
+    TrainSegmenterParameters,
+    name="train-segmenter",
+    run_name=lambda parameters: f"train segmenter on {parameters.dataset} ({parameters.preset})",
+    timeout_seconds=48 * HOURS,
+)
 def train_segmenter(parameters: TrainSegmenterParameters) -> Record:
     """Train, evaluate and register; it serves when its gate passes."""
     place = parameters.place

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from prefect import flow
-
 from flows.parameters import TrainStyleParameters
+from flows.stories import story
 from flows.timeouts import HOURS
 from tasks import training
 from tasks.caching import Record, records_in
@@ -12,7 +11,12 @@ from tasks.pictures import prepared_pictures, source_folders
 from tasks.registering import StyleCard, nearest_champion, register_style
 
 
-@flow(name="train-style", flow_run_name="train-style {parameters.style}", timeout_seconds=72 * HOURS)
+@story(
+    TrainStyleParameters,
+    name="train-style",
+    run_name=lambda parameters: f"train style {parameters.style} ({parameters.preset})",
+    timeout_seconds=72 * HOURS,
+)
 def train_style(parameters: TrainStyleParameters) -> Record:
     """Train, evaluate and register; it serves when its gate passes."""
     place = parameters.place

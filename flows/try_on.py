@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prefect import flow
-
 from flows.parameters import TryOnParameters
+from flows.stories import named, story
 from flows.timeouts import HOURS
 from tasks.caching import Record, records_in
 from tasks.serving import models_for
 from tasks.trying_on import find_photos, try_on_style
 
 
-@flow(name="try-on", flow_run_name="try on", timeout_seconds=2 * HOURS)
+@story(
+    TryOnParameters,
+    name="try-on",
+    run_name=lambda parameters: f"try on {named(parameters.styles)}",
+    timeout_seconds=2 * HOURS,
+)
 def try_on(parameters: TryOnParameters) -> dict[str, Record]:
     """Show every wanted style on every photo; a photo with no garment is a row in a table."""
     place = parameters.place
     photos = find_photos(place, parameters.persons)
-    models = models_for(place, parameters.styles, photos)
+    models = models_for(place, parameters.styles, photos, parameters.device)
     with records_in(place):
         return {
             style.name: try_on_style(

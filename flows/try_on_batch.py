@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 
 from flows.parameters import TryOnBatchParameters
+from flows.stories import named, story
 from flows.timeouts import HOURS
 from tasks.caching import Content, Record, records_in
 from tasks.endings import nothing_to_do
@@ -17,19 +17,21 @@ from tasks.serving import ServingModel, ServingModels, models_for
 from tasks.trying_on import find_waiting_photos, photo_shards, try_on_style, write_manifest
 
 
-@flow(
+@story(
+    TryOnBatchParameters,
     name="try-on-batch",
-    flow_run_name="try on batch {parameters.name}",
+    run_name=lambda parameters: f"try on {parameters.name}: {named(parameters.styles)}",
     task_runner=shard_runner(),
     timeout_seconds=12 * HOURS,
 )
 def try_on_batch(parameters: TryOnBatchParameters) -> dict[str, Record] | State[dict[str, Record]]:
     """Every wanted style on every photo of the folder, a shard at a time; an empty folder is no error."""
     place = parameters.place
-    photos = find_waiting_photos(place, parameters.persons or place.persons)
+    folder = parameters.persons or place.persons
+    photos = find_waiting_photos(place, folder)
     if not photos:
-        return nothing_to_do(f"no photos in {parameters.persons or place.persons}", {})
-    models = models_for(place, parameters.styles, photos)
+        return nothing_to_do(f"no photos in {folder}", {})
+    models = models_for(place, parameters.styles, photos, parameters.device)
     with records_in(place):
         tried = {
             f"{style.name}, shard {number}": _submit(parameters, style, shard, models)

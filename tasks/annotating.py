@@ -76,7 +76,7 @@ def write_dataset(
     selection.write_dataset(chosen, folder)
     files = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
     counts = {"train": float(len(chosen.train)), "validation": float(len(chosen.validation))}
-    show_figures(artifact_key("dataset", name), counts, f"Pictures selected into {name}")
+    show_figures(artifact_key("dataset", name), counts, f"Pictures selected into {folder}")
     return Made({"name": name, "counts": counts, "left_out": chosen.left_out, "found": chosen.found}, files)
 
 
@@ -135,4 +135,6 @@ def show_people(workspace: Workspace) -> None:
     rows = [pictures[i : i + 6] for i in range(0, len(pictures), 6)]
     full = [row for row in rows if len(row) == 6]
     if full:
-        show_markdown(artifact_key(PEOPLE), picture_rows([" "] * 6, full), "Garments people wear (domain A)")
+        show_markdown(
+            artifact_key(PEOPLE), picture_rows([" "] * 6, full), f"Garments people wear (domain A), in {folder}"
+        )

@@ -57,12 +57,17 @@ def picture_rows(headings: Sequence[str], rows: Iterable[Sequence[Path | str]], 
     """A markdown table whose `Path` cells are pictures, ``side`` pixels at most, and whose text cells are text."""
     lines = ["| " + " | ".join(headings) + " |", "|" + " --- |" * len(headings)]
     for row in list(rows)[: max(1, MOST_PICTURES // max(1, len(headings)))]:
-        cells = [f"![{cell.stem}]({data_uri(cell, side)})" if isinstance(cell, Path) else _plain(cell) for cell in row]
+        cells = [_picture(cell, side) if isinstance(cell, Path) else plain_cell(cell) for cell in row]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def _plain(text: str) -> str:
+def _picture(file: Path, side: int) -> str:
+    return f"![{file.stem}]({data_uri(file, side)})"
+
+
+def plain_cell(text: str) -> str:
+    """Text that stays in its cell of a markdown table."""
     return str(text).replace("|", "\\|").replace("\n", " ")
 
 
@@ -96,10 +101,25 @@ def show_rejected(key: str, rows: Iterable[Mapping[str, Any]], description: str)
     show_table(key, summary + listed, description)
 
 
-def show_verdict(key: str, model: str, passed: bool, reasons: Sequence[str], promoted: bool) -> None:
-    """A gate's decision in words."""
+def show_verdict(
+    key: str,
+    model: str,
+    passed: bool,
+    reasons: Sequence[str],
+    promoted: bool,
+    figures: Mapping[str, float],
+    weights: Path,
+) -> None:
+    """A gate's decision in words, the figures it had, and the file that it judged."""
     word = "passed the gate and serves" if promoted else ("passed the gate" if passed else "did not pass the gate")
-    lines = [f"## {model} {word}", "", *(f"- {reason}" for reason in reasons)]
+    lines = [f"## {model} {word}", "", *(f"- {reason}" for reason in reasons), ""]
+    if figures:
+        lines += [
+            "| figure | value |",
+            "| --- | --- |",
+            *(f"| {name} | {value:.4g} |" for name, value in figures.items()),
+        ]
+    lines += ["", f"Weights: `{weights}`"]
     show_markdown(key, "\n".join(lines), f"Gate of {model}")
 
 

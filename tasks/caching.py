@@ -12,6 +12,7 @@ files of its record are still what they were; a record whose files are not is dr
 
 from __future__ import annotations
 
+import datetime
 import functools
 import inspect
 import json
@@ -30,8 +31,11 @@ from pydantic import BaseModel
 
 from fittingroom.errors import FittingroomError
 from fittingroom.workspace import Workspace, digest_file, digest_value, full_disk_named
+from tasks.explaining import Call, remember, why_not_done
 from tasks.record_files import RecordFolder, set_room_aside
 from tasks.retrying import RETRYING
+from tasks.telling import say
+from tasks.watching import tell_of_step
 
 Outputs = dict[str, list[Any]]
 """Path relative to the workspace -> [size in bytes, mtime in ns, SHA-256]."""
@@ -136,36 +140,74 @@ class ContentKey(CachePolicy):
 
     def key(self, inputs: Mapping[str, Any]) -> str:
         """The key of these arguments, also the record's file name."""
-        ignored = {"workspace", *self.beside}
-        arguments = {name: canonical(value) for name, value in inputs.items() if name not in ignored}
+        arguments = {name: canonical(value) for name, value in self._counting(inputs).items()}
         return f"{self.step}-{digest_value({'step': self.step, 'version': self.version, 'arguments': arguments})[:40]}"
+
+    def call(self, inputs: Mapping[str, Any]) -> Call:
+        """What the key of these arguments is made of."""
+        return Call.of(self.step, self.version, self._counting(inputs))
+
+    def _counting(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in inputs.items() if name not in {"workspace", *self.beside}}
 
     def compute_key(
         self,
-        task_ctx: TaskRunContext,  # noqa: ARG002  Prefect's signature
+        task_ctx: TaskRunContext,
         inputs: dict[str, Any],
         flow_parameters: dict[str, Any],  # noqa: ARG002
         **_: Any,
     ) -> str | None:
-        """Called by Prefect just before it looks the key up."""
-        key = self.key(inputs)
-        drop_if_unsound(Workspace(Path(inputs["workspace"])), key)
+        """Called by Prefect just before it looks the key up; says why the step will run, or that it was done."""
+        key, place = self.key(inputs), Workspace(Path(inputs["workspace"]))
+        name = task_ctx.task_run.name
+        try:
+            why = what_is_wrong(place, key)
+        except FileNotFoundError:
+            why = why_not_done(place, key, self.call(inputs))
+        say("%s: %s", name, why or "done before")
+        tell_of_step(name, why)
         return key
 
 
 def drop_if_unsound(workspace: Workspace, key: str) -> bool:
     """Delete the record of ``key`` when its files are gone or changed; True when it did."""
-    path = workspace.cache / key
     try:
-        record = json.loads(json.loads(path.read_bytes())["result"])
-        sound = all(is_sound(workspace, name, *fact) for name, fact in record["outputs"].items())
+        what_is_wrong(workspace, key)
     except FileNotFoundError:
         return False
+    return not (workspace.cache / key).exists()
+
+
+def what_is_wrong(workspace: Workspace, key: str) -> str:
+    """Why the record of ``key`` cannot be used; empty where it can. One whose files are not what they were is deleted.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    path = workspace.cache / key
+    try:
+        found = json.loads(path.read_bytes())
+        record = json.loads(found["result"])
+        lost = next((name for name, fact in record["outputs"].items() if not is_sound(workspace, name, *fact)), None)
+        wrong = f"{lost} is gone or changed" if lost is not None else ""
+    except FileNotFoundError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        sound = False  # torn by a kill, or not ours
-    if not sound:
+        wrong = "its record cannot be read"  # torn by a kill, or not ours
+    if wrong:
         path.unlink(missing_ok=True)
-    return not sound
+        return wrong
+    return _expired(found, path)
+
+
+def _expired(found: Mapping[str, Any], path: Path) -> str:
+    """Why the record in a file is too old; empty where it is not. Prefect looks too, and asks for nothing."""
+    until = (found.get("metadata") or {}).get("expiration")
+    if not until:
+        return ""
+    ends = datetime.datetime.fromisoformat(until).timestamp()
+    hours = (ends - path.stat().st_mtime) / 3600
+    return f"older than {hours:.3g} h" if ends < time.time() else ""
 
 
 def is_sound(workspace: Workspace, name: str, size: int, mtime_ns: int, sha256: str) -> bool:
@@ -207,6 +249,8 @@ def step(
         if "workspace" not in inspect.signature(function).parameters:
             raise TypeError(f"{name}: a step needs an argument 'workspace'")
 
+        policy = ContentKey(step=name.replace(" ", "-"), version=version, beside=beside)
+
         @functools.wraps(function)
         def run(*args: Any, **kwargs: Any) -> Record:
             bound = inspect.signature(function).bind(*args, **kwargs)
@@ -216,13 +260,14 @@ def step(
                 outputs = describe_outputs(place, made.files)
                 record = Record(value=made.value, outputs=outputs, seconds=round(time.perf_counter() - start, 3))
                 set_room_aside(record)
+            remember(place, policy.key(bound.arguments), policy.call(bound.arguments))
             return record
 
         run.__annotations__ = {**function.__annotations__, "return": Record}
         return task(
             name=name,
             task_run_name=run_name,
-            cache_policy=ContentKey(step=name.replace(" ", "-"), version=version, beside=beside),
+            cache_policy=policy,
             persist_result=True,
             result_serializer="json",
             cache_result_in_memory=False,

@@ -160,9 +160,13 @@ def crawl(workspace: str, name: str, offered: Record, fetched: list[Summary]) ->
     show_table(
         artifact_key("crawl", name),
         [{"what": what, "pictures": count} for what, count in manifest.counts().items()],
-        f"What became of the pictures of {name}",
+        f"What became of the pictures of {name}, in {folder}",
     )
-    show_rejected(artifact_key("crawl", name, "rejected"), rejected, f"Pictures of {name} that were not kept")
+    show_rejected(
+        artifact_key("crawl", name, "rejected"),
+        rejected,
+        f"Pictures of {name} that were not kept, of {folder / MANIFEST}",
+    )
     if not any(row.status == "kept" for row in manifest.rows):
         raise NothingProduced(f"style {name}: expected pictures, its sources gave none that could be kept")
     return Made({"counts": manifest.counts(), "rejected": rejected[:REJECTED_KEPT]})

@@ -72,7 +72,7 @@ def cut_out_shard(
     show_rejected(
         artifact_key("cut-out", style, shard.label, "rejected"),
         _rejected(rows),
-        f"Photos of {style} that were not cut out",
+        f"Photos of {style} that were not cut out, of {folder}/manifest.jsonl",
     )
     return Made(
         {"label": shard.label, **_fates(place, rows)}, [folder / row.path for row in rows if row.status == "kept"]
@@ -90,7 +90,9 @@ def prepare_shard(workspace: str, style: str, cut: Record, size: int, flip: bool
     rows = prepare_files(files, folder, PrepareSettings(size=size, flip=flip))
     label = cut["value"]["label"]
     show_rejected(
-        artifact_key("prepare", style, label, "rejected"), _rejected(rows), f"Cut-outs of {style} that gave no picture"
+        artifact_key("prepare", style, label, "rejected"),
+        _rejected(rows),
+        f"Cut-outs of {style} that gave no picture, of {folder}/manifest.jsonl",
     )
     return Made({"label": label, **_fates(place, rows)}, [folder / row.path for row in rows if row.status == "kept"])
 
@@ -150,7 +152,9 @@ def show_before_after(workspace: Workspace, style: str, done: list[Summary]) -> 
     rows = [[workspace.root / before, workspace.cutouts(style) / after] for before, after in pairs]
     if rows:
         show_markdown(
-            artifact_key("cutouts", style), picture_rows(["photo", "cut-out"], rows), f"Photos and cut-outs of {style}"
+            artifact_key("cutouts", style),
+            picture_rows(["photo", "cut-out"], rows),
+            f"Photos and cut-outs of {style}, in {workspace.cutouts(style)}",
         )
 
 
@@ -162,7 +166,7 @@ def show_contact_sheet(workspace: Workspace, style: str, digests: Mapping[str, s
     show_markdown(
         artifact_key("contact-sheet", style),
         f"{words}\n\n![{style}]({data_uri(sheet, SHEET_SIDE)})",
-        f"Kept and refused pictures of {style}",
+        f"Kept and refused pictures of {style}: {sheet}",
     )
     return sheet
 

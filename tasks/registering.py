@@ -176,7 +176,15 @@ def register(
         )
         admission = admit_style(registry, named, Path(weights.path), metrics, preset, digests, recipe, **extras)
     version = registry.version(model, admission.version)
-    show_verdict(artifact_key("gate", model), model, admission.passed, admission.reasons, version.champion)
+    show_verdict(
+        artifact_key("gate", model),
+        model,
+        admission.passed,
+        admission.reasons,
+        version.champion,
+        version.metrics,
+        Path(weights.path),
+    )
     if not admission.passed:
         gate_failed(model, admission.version, admission.reasons)
     local = registry.weights_path(version)

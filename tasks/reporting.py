@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 from fittingroom.workspace import Workspace
 from tasks.artifacts import artifact_key, picture_rows, show_markdown
@@ -19,6 +19,8 @@ class Outcome(TypedDict):
 
     files: dict[str, str]
     problems: list[str]
+    failures: list[str]
+    """Those of the problems that make a run Failed: a photo that shows no garment does not."""
     models: dict[str, dict[str, Any]]
 
 
@@ -154,16 +156,17 @@ def stages_of(groups: Mapping[str, Iterable[Record | Summary]]) -> list[Stage]:
 def outcome_of(workspace: Workspace, result: object, failed: Mapping[str, str] | None = None) -> Outcome:
     """What went well and what did not, in sentences, out of the records that a flow returned, however nested."""
     if isinstance(result, dict) and set(result) == set(Outcome.__annotations__):
-        return Outcome(files=result["files"], problems=result["problems"], models=result["models"])
-    outcome = Outcome(files={}, problems=[f"{name}: {message}" for name, message in (failed or {}).items()], models={})
+        return cast("Outcome", result)
+    failures = [f"{name}: {message}" for name, message in (failed or {}).items()]
+    outcome = Outcome(files={}, problems=[*failures], failures=failures, models={})
     for value in _values(result):
         if "passed" in value:
             outcome["models"][value["model"]] = dict(value)
             if not value["passed"]:
                 reasons = "; ".join(value["reasons"])
-                outcome["problems"].append(
-                    f"{value['model']}: version {value['version']} did not pass its gate: {reasons}"
-                )
+                failure = f"{value['model']}: version {value['version']} did not pass its gate: {reasons}"
+                outcome["problems"].append(failure)
+                outcome["failures"].append(failure)
         for row in value.get("rows", []):
             what = f"{row['person']} in {row['style']}"
             if row["status"] == "done":

@@ -47,15 +47,18 @@ def open_serving(workspace: Workspace) -> Serving:
     return Serving.of_installation(open_registry(workspace))
 
 
-def models_for(workspace: Workspace, styles: list[str], photos: Iterable[Content]) -> ServingModels:
-    """The segmenter and the wanted styles, all that serve for none wanted; the run's log says which, and warns where
-    models that know drawings alone are to work on photos.
+def models_for(
+    workspace: Workspace, styles: list[str], photos: Iterable[Content], device: str = "auto"
+) -> ServingModels:
+    """The segmenter and the wanted styles (names, or paths of pictures), all that serve for none wanted; the run's log
+    says which, and warns where models that know drawings alone are to work on photos.
 
     Raises:
         MissingInputError: a style that does not serve; the message lists those that do.
+        InputError, NoGarmentFound: a style's picture that cannot be used.
     """
     serving, logger = open_serving(workspace), get_run_logger()
-    chosen = [serving.style(name) for name in styles] if styles else serving.styles()
+    chosen = _wanted(serving, styles, device) if styles else serving.styles()
     segmenter = serving.segmenter()
     for served in (segmenter, *chosen):
         logger.info("%s", served.words())
@@ -65,6 +68,28 @@ def models_for(workspace: Workspace, styles: list[str], photos: Iterable[Content
         if real is not None:
             logger.warning("%s: %s", real, warn_of_photo(False, domains))
     return ServingModels(_model(serving, segmenter), [_model(serving, served) for served in chosen])
+
+
+def _wanted(serving: Serving, styles: list[str], device: str) -> list[Served]:
+    from fittingroom.tryon.champions import Champions
+    from fittingroom.tryon.wanted import find_wanted, is_picture
+
+    champions = Champions(serving, device)
+    found: dict[str, Served] = {}
+    for wanted in styles:
+        if not is_picture(wanted):
+            named = serving.style(wanted)
+            found[named.name] = named
+            continue
+        choice = find_wanted(wanted, champions)
+        get_run_logger().info("%s: style %s (%s)", wanted, choice.style.name, choice.message)
+        found[choice.style.name] = serving.style(choice.style.name)
+    return list(found.values())
+
+
+def serving_styles(workspace: Workspace) -> list[str]:
+    """Names of the styles that serve now: what a run form offers."""
+    return [served.name for served in open_serving(workspace).styles()]
 
 
 def own_styles(workspace: Workspace, names: list[str]) -> list[str]:

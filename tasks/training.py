@@ -92,7 +92,9 @@ def train_segmenter(
     result = _run("fittingroom.segmentation.train", place, SEGMENTER, SEGMENTER, job, threads)
     weights = Path(result["weights"])
     figures = {name: value for name, value in result.get("metrics", {}).items() if isinstance(value, int | float)}
-    show_figures(artifact_key("training", SEGMENTER, "figures"), figures, "Segmenter: figures of its training")
+    show_figures(
+        artifact_key("training", SEGMENTER, "figures"), figures, f"Segmenter: figures of its training; {weights}"
+    )
     return Made({"weights": place.relative(weights), "figures": figures, "folder": place.relative(out)}, [weights])
 
 
@@ -109,7 +111,7 @@ def evaluate_segmenter(workspace: str, weights: Content, dataset: Content, devic
     folder = place.training(SEGMENTER) / "held-out"
     overlays = draw_held_out(Path(weights.path), Path(dataset.path), folder, OVERLAYS, device)
     pictures = picture_rows([" "], [[path] for path in overlays], OVERLAY_SIDE)
-    show_markdown(artifact_key("masks", SEGMENTER), pictures, "Held-out photos: annotated and found")
+    show_markdown(artifact_key("masks", SEGMENTER), pictures, f"Held-out photos: annotated and found; {folder}")
     return Made({"metrics": metrics, "overlays": [place.relative(path) for path in overlays]}, overlays)
 
 
@@ -143,7 +145,7 @@ def train_style(
     metrics = {key: float(value) for key, value in result["metrics"].items()}
     value = {"weights": place.relative(weights), "metrics": metrics, "folder": place.relative(out)}
     _show_samples(name, out)
-    show_figures(artifact_key("figures", name), metrics, f"{name} on held-out garments")
+    show_figures(artifact_key("figures", name), metrics, f"{name} on held-out garments; {weights}")
     return Made(value, [weights])
 
 

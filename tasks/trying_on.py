@@ -9,9 +9,10 @@ from fittingroom.errors import MissingInputError
 from fittingroom.names import printable
 from fittingroom.shards import plan_shards
 from fittingroom.workspace import Workspace, write_json
-from tasks.artifacts import artifact_key, picture_rows, show_markdown, show_table
+from tasks.artifacts import MOST_ROWS, artifact_key, picture_rows, show_markdown, show_table
 from tasks.caching import Content, Made, Record, step
 from tasks.digests import Digests
+from tasks.telling import say
 
 if TYPE_CHECKING:
     from fittingroom.tryon.batch import TriedOn
@@ -37,6 +38,7 @@ def find_photos(workspace: Workspace, persons: list[Path]) -> list[Content]:
         if not files:
             raise MissingInputError("person photos", person, "the folder has no picture")
         found += files
+    say("photos to try styles on: %d", len(found))
     with Digests(workspace) as digests:
         return [Content(str(path.absolute()), digests.of(path)) for path in found]
 
@@ -79,7 +81,7 @@ def write_manifest(workspace: str, name: str, tried_on: list[Record]) -> Made:
     show_table(
         artifact_key("try-on-batch", name),
         [{"what": what, "pictures": count} for what, count in manifest.counts().items()],
-        f"Try-on batch {name}",
+        f"Try-on batch {name}: {path}",
     )
     return Made({"files": {path.name: place.relative(path)}, "counts": manifest.counts()}, [path])
 
@@ -147,13 +149,16 @@ def _portable(place: Workspace, path: Path) -> str:
     return printable(path.relative_to(place.root).as_posix() if path.is_relative_to(place.root) else path)
 
 
+def _told(place: Workspace, row: dict[str, Any]) -> str:
+    return f"{row['person']}: {row['message']} (score {row['score']:.2f}) `{place.root / row['image']}`"
+
+
 def _show(place: Workspace, style: str, persons: list[Content], rows: list[dict[str, Any]]) -> None:
     done = [(p, row) for p, row in zip(persons, rows, strict=True) if row["status"] == "done"]
     if done:
-        pictures = [
-            [Path(p.path), place.root / row["overlay"], place.root / row["image"], row["message"]] for p, row in done
-        ]
-        markdown = picture_rows(["photo", "garment found", style, "what was changed"], pictures)
+        pictures = [[Path(p.path), place.root / row["overlay"], place.root / row["image"]] for p, row in done]
+        told = "\n".join(f"- {_told(place, row)}" for _, row in done[:MOST_ROWS])  # a table would not break its lines
+        markdown = picture_rows(["photo", "garment found", style], pictures) + f"\n\n{told}"
         show_markdown(artifact_key("try-on", style), markdown, f"Try-on: {style}")
     refused = [row for row in rows if row["status"] != "done"]
     show_table(artifact_key("try-on", style, "refused"), refused, f"Photos that {style} could not be tried on")

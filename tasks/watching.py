@@ -60,3 +60,25 @@ def stage(name: str) -> Iterator[None]:
     yield
     for watcher in tuple(_stage_watchers):
         watcher(name, True)
+
+
+StepWatcher = Callable[[str, str], None]
+"""Called with the name of a cached step that begins, and why it runs: empty where it was done before."""
+
+_step_watchers: list[StepWatcher] = []
+
+
+@contextmanager
+def watching_steps(watcher: StepWatcher) -> Iterator[None]:
+    """Tell ``watcher`` of every cached step of this process, from its own thread, for as long as the block lasts."""
+    _step_watchers.append(watcher)
+    try:
+        yield
+    finally:
+        _step_watchers.remove(watcher)
+
+
+def tell_of_step(name: str, why: str) -> None:
+    """A cached step begins."""
+    for watcher in tuple(_step_watchers):
+        watcher(name, why)

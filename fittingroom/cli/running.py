@@ -62,11 +62,14 @@ def run(
     param: Annotated[
         list[str] | None, typer.Option("--param", metavar="k=v", help="A parameter; may be repeated.")
     ] = None,
+    explain_cache: Annotated[
+        bool, typer.Option("--explain-cache", help="List each step at the end: done before, or why it ran.")
+    ] = False,
 ) -> int:
     """Run one flow now, with or without a server."""
     from fittingroom.cli.output import parse_settings
 
-    return int(_command("run-flow")(flow, parse_settings(param or [])))
+    return int(_command("run-flow")(flow, parse_settings(param or []), explain_cache))
 
 
 def serve() -> int:

@@ -1,6 +1,5 @@
-"""``fittingroom run`` refuses what cannot be used before a server starts; our own errors are one line in the log."""
+"""``fittingroom run`` refuses what cannot be used before a server starts."""
 
-import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +8,8 @@ from typing import Any
 import pytest
 
 from deployments import run
-from deployments.run import run_flow, without_traceback
-from fittingroom.errors import FittingroomError, InputError, SettingError, StorageUnavailable
+from deployments.run import run_flow
+from fittingroom.errors import InputError, StorageUnavailable
 from flows.catalogue import Entry
 
 CATALOG = """
@@ -61,6 +60,34 @@ def test_a_broken_catalog_is_refused_with_its_line(good: dict[str, Any]) -> None
         run_flow("lifecycle", good)
 
 
+def test_steps_are_explained_when_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tasks.watching import tell_of_step
+
+    def flow(_: object) -> dict[str, int]:
+        tell_of_step("cut out navy, shard 1 of 2", "")
+        tell_of_step("cut out navy, shard 2 of 2", "1 new picture")
+        if (tmp_path / "fails").exists():
+            raise InputError("no such thing")
+        return {}
+
+    monkeypatch.setattr(Entry, "load", lambda _: flow)
+    said = [
+        "cached  cut out navy, shard 1 of 2",
+        "ran     cut out navy, shard 2 of 2: 1 new picture",
+        "steps: 1 ran, 1 done before",
+    ]
+    assert run_flow("clean-up", {"workspace": str(tmp_path)}, explain_cache=True) == 0
+    assert capsys.readouterr().out.splitlines() == said
+    assert run_flow("clean-up", {"workspace": str(tmp_path)}) == 0
+    assert capsys.readouterr().out == ""
+    (tmp_path / "fails").touch()
+    with pytest.raises(InputError):
+        run_flow("clean-up", {"workspace": str(tmp_path)}, explain_cache=True)
+    assert capsys.readouterr().out.splitlines() == said, "also of a run that failed"
+
+
 def test_refusing_loads_no_prefect(good: dict[str, Any]) -> None:
     code = (
         "import sys\nfrom deployments.run import run_flow\n"
@@ -83,11 +110,3 @@ def test_whatever_a_full_disk_makes_of_a_run_is_said_as_a_full_disk(
     monkeypatch.setattr(run, "is_full", lambda folder: folder == tmp_path)
     with pytest.raises(StorageUnavailable, match=f"no space left on the disk of {tmp_path}"):
         run_flow("clean-up", {"workspace": str(tmp_path)})
-
-
-@pytest.mark.parametrize(("error", "kept"), [(SettingError("a", 1, "2"), False), (ValueError("x"), True)])
-def test_only_our_own_errors_lose_their_traceback(error: Exception, kept: bool) -> None:
-    record = logging.LogRecord("x", logging.ERROR, "f", 1, "failed", None, (type(error), error, None))
-    assert without_traceback(record)
-    assert bool(record.exc_info) is kept
-    assert isinstance(error, FittingroomError) is not kept

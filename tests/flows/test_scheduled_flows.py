@@ -14,6 +14,7 @@ import torch
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.states import Completed, Crashed
 
 from fittingroom.domain import MARK
@@ -173,7 +174,8 @@ def test_old_pictures_and_artifacts_go_when_their_time_has_come(tmp_path: Path) 
 
     def kept() -> set[UUID]:
         with get_client(sync_client=True) as client:
-            return {artifact.id for artifact in client.read_artifacts()}
+            ours = ArtifactFilter(key=ArtifactFilterKey(any_=["retention-test"]))
+            return {artifact.id for artifact in client.read_artifacts(artifact_filter=ours)}
 
     would = clean_up(CleanUpParameters(workspace=place.root, only_say=True))
     assert (would["pictures"], would["leftovers"]) == (1, 1)
@@ -201,9 +203,7 @@ def crashed() -> UUID:
 
     with get_client(sync_client=True) as client:
         deployment = client.create_deployment(client.create_flow(falls_over), "falls-over")
-        run = client.create_flow_run_from_deployment(
-            deployment, parameters={"parameters": {"style": "navy"}}, tags=["ours"]
-        )
+        run = client.create_flow_run_from_deployment(deployment, parameters={"style": "navy"}, tags=["ours"])
         client.set_flow_run_state(run.id, Crashed(), force=True)
         return run.id
 
@@ -216,7 +216,7 @@ def test_a_crashed_run_is_started_once_more_and_only_once(tmp_path: Path, crashe
     assert first["run"] == second["run"], "asked twice, started once"
     with get_client(sync_client=True) as client:
         started = client.read_flow_run(UUID(first["run"]))
-        assert started.parameters == {"parameters": {"style": "navy"}}
+        assert started.parameters == {"style": "navy"}
         assert set(started.tags) == {"ours", AGAIN}
         client.set_flow_run_state(started.id, Crashed(), force=True)
         assert ask(started.id) == {"run": None, "reason": "it was a second try itself"}

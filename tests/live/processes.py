@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from fittingroom.workspace import Workspace
-from tasks.digests import MEMORY
 
 ROOT = Path(__file__).resolve().parents[2]
 ON_ONE_CORE = "import os, sys; os.sched_setaffinity(0, {max(os.sched_getaffinity(0))}); "
@@ -97,5 +96,5 @@ def records(workspace: Workspace) -> dict[str, int]:
     return {
         p.name: p.stat().st_mtime_ns
         for p in workspace.cache.glob("*")
-        if not p.name.startswith(MEMORY) and p.name[0] != "."
+        if "." not in p.name  # no memory, and nothing that is being written
     }

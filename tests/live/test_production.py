@@ -206,8 +206,7 @@ class Runs:
 
     def start(self, name: str, parameters: dict[str, Any]) -> Any:
         deployment = self.client.read_deployment_by_name(f"{name}/{name}")
-        given = {"parameters": parameters}
-        return self.client.create_flow_run_from_deployment(deployment.id, parameters=given).id
+        return self.client.create_flow_run_from_deployment(deployment.id, parameters=parameters).id
 
     def state(self, run: Any) -> str:
         state = self.client.read_flow_run(run).state

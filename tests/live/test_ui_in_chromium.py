@@ -78,7 +78,7 @@ def test_a_try_on_from_the_form_to_the_picture(ui: tuple[str, World], page: Any,
     page.get_by_text("Custom run").click()
     page.get_by_text("Photos of people: files, or folders of them").wait_for()
     page.get_by_role("button", name="Add item").first.click()
-    page.locator("textarea").nth(1).fill(str(world.persons))  # the workspace's folder stands in the first
+    page.locator("textarea").first.fill(str(world.persons))
     page.screenshot(path=shots / "form.png", full_page=True)
     page.get_by_role("button", name="Submit").click()
     page.get_by_text("scheduled to start").or_(page.get_by_text("View run")).first.wait_for()

@@ -1,0 +1,42 @@
+"""Parameters out of plain values, as a command line, a file or a run form gives them; what is wrong is one line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from fittingroom.errors import InputError
+from flows.parameters import Parameters
+
+P = TypeVar("P", bound=Parameters)
+
+
+def fill_in(flow: str, model: type[P], values: Mapping[str, Any]) -> P:
+    """The parameters of a flow; ``a,b`` is a list where a list is wanted, for nobody types JSON on a command line.
+
+    Raises:
+        InputError: naming the flow, the field, what is allowed and what came.
+    """
+    try:
+        return model.model_validate({name: _listed(model, name, value) for name, value in values.items()})
+    except ValidationError as error:
+        raise InputError(f"{flow}: {_first_problem(error, model)}") from None
+
+
+def _listed(model: type[Parameters], name: str, value: Any) -> Any:
+    field = model.model_fields.get(name)
+    wants_list = field is not None and getattr(field.annotation, "__origin__", None) is list
+    return [part.strip() for part in value.split(",")] if wants_list and isinstance(value, str) else value
+
+
+def _first_problem(error: ValidationError, model: type[Parameters]) -> str:
+    problem = error.errors()[0]
+    field = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "missing":
+        return f"parameter {field}: expected a value, got none"
+    if problem["type"] == "extra_forbidden":
+        return f"parameter {field}: expected one of {', '.join(model.model_fields)}"
+    expected = problem["msg"].replace("Input should be ", "expected ", 1)
+    return f"parameter {field}: {expected}, got {problem['input']!r}"

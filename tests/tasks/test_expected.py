@@ -1,0 +1,36 @@
+"""Our own errors are one line in a run's log, said once; all others keep their traceback."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from fittingroom.errors import SettingError
+from tasks.expected import one_line
+
+
+def record(message: str, error: Exception) -> logging.LogRecord:
+    return logging.LogRecord("x", logging.ERROR, "f", 1, message, (), (type(error), error, None))
+
+
+@pytest.mark.parametrize("message", ["Task run failed with exception: ... - Retries are exhausted", "50% of %s"])
+def test_an_error_of_ours_is_its_one_line(message: str) -> None:
+    said = record(message, SettingError("epochs", 0, "1 or more"))
+    assert one_line(said)
+    assert said.getMessage() == "setting epochs: expected 1 or more, got 0"
+    assert said.exc_info is None
+
+
+def test_it_is_not_said_again_when_the_engine_leaves() -> None:
+    ours, other = SettingError("epochs", 0, "1 or more"), ValueError("x")
+    for message in ("Engine execution exited with unexpected exception", "Execution of flow run 'x' exited with ..."):
+        assert not one_line(record(message, ours))
+        assert one_line(record(message, other))
+
+
+def test_other_errors_keep_their_traceback() -> None:
+    said = record("failed", ValueError("x"))
+    assert one_line(said)
+    assert said.getMessage() == "failed"
+    assert said.exc_info
