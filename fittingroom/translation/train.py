@@ -121,7 +121,7 @@ def train_style(
     if accelerator.is_main_process:
         clear_other_training(out, identity)
     accelerator.wait_for_everyone()
-    training = _Training(name, data.digests, chosen, out, settings, accelerator, listener, warm_start)
+    training = _Training(name, data.digests, _domain(data), chosen, out, settings, accelerator, listener, warm_start)
     training.run()
     metrics = training.finish(identity, kid_weights) if accelerator.is_main_process else {}
     accelerator.wait_for_everyone()
@@ -135,6 +135,11 @@ def _list_data(source: Path | str | Sequence[Path | str], target: Path | str, se
     targets = choose_pictures(list_pictures(target, "target", settings.min_pictures), settings.max_pictures)
     training, held_out = hold_out(sources, settings.held_out)
     return _Data(training, held_out, targets, {"source": digests(sources), "target": digests(targets)})
+
+
+def _domain(data: _Data) -> str:
+    worlds = domain_of(data.source), domain_of(data.target)
+    return RENDERED if RENDERED in worlds else worlds[0]  # what has seen one side drawn knows no photos
 
 
 def _identity(name: str, settings: StyleSettings, data: _Data, warm_start: Path | None) -> str:
@@ -158,6 +163,7 @@ class _Training:
         self,
         name: str,
         data_digests: dict[str, Any],
+        domain: str,
         chosen: Chosen,
         out: Path,
         settings: StyleSettings,
@@ -167,8 +173,7 @@ class _Training:
     ) -> None:
         self.name, self.out, self.settings, self.accelerator = name, out, settings, accelerator
         self.digests, self.progress_file = data_digests, ProgressFile(out / "progress.jsonl")
-        worlds = domain_of(data.source), domain_of(data.target)
-        self.domain = RENDERED if RENDERED in worlds else worlds[0]  # what has seen one side drawn knows no photos
+        self.domain = domain
         told_twice = isinstance(listener, ProgressFile) and listener.path == self.progress_file.path  # a job in `out`
         self.listener = None if told_twice else listener
         torch.manual_seed(settings.seed)
