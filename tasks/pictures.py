@@ -38,7 +38,7 @@ class PreparedStyle(NamedTuple):
     prepared: list[Summary]
 
 
-@step("cut out", version=2, run_name="cut out {style}, shard {shard.label}")
+@step("cut out", version=3, run_name="cut out {style}, shard {shard.label}")
 def cut_out_shard(
     workspace: str,
     style: str,
