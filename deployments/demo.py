@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import os
+import shlex
 import signal
 import time
 from functools import partial
@@ -19,6 +20,7 @@ from deployments.server import LocalServer, free_port
 from fittingroom.errors import FittingroomError
 from fittingroom.sample.shop_server import ShopServer, write_catalog
 from fittingroom.sample.world import World, build_world
+from fittingroom.settings import get_settings
 from fittingroom.workspace import Workspace, write_json
 
 STYLES = ("navy-striped", "red-solid")
@@ -32,6 +34,7 @@ def demo(workspace: Path | str, console: Console | None = None) -> int:
     The first run takes some minutes, the next finds everything done. Stopped half-way, it goes on where it was.
     """
     place = Workspace(Path(workspace))
+    settings = _keep_to(place)
     console = console or Console()
     started = time.monotonic()
     with LocalServer(place) as server:
@@ -50,8 +53,23 @@ def demo(workspace: Path | str, console: Console | None = None) -> int:
             console.print("\nstopped; run it again and it goes on where it was")
             console.file.flush()
             os._exit(130)  # threads wait for trainings, and these end with this process
-    _summary(console, files, problems, time.monotonic() - started)
+    _summary(console, place, settings, files, problems, time.monotonic() - started)
     return 1 if problems else 0
+
+
+def _keep_to(place: Workspace) -> str:
+    """For this process and its trainings: the demo's models are registered in its own workspace, on no shared server.
+
+    Returns:
+        the settings that do the same for another command, as a shell takes them.
+    """
+    here = f"FITTINGROOM_WORKSPACE={shlex.quote(_as_typed(place.root))}"
+    if get_settings().tracking_uri:
+        here += " FITTINGROOM_TRACKING_URI="
+    os.environ["FITTINGROOM_WORKSPACE"] = str(place.root)
+    os.environ["FITTINGROOM_TRACKING_URI"] = ""
+    get_settings.cache_clear()
+    return here
 
 
 def _end_trainings(server: LocalServer, *_: object) -> None:
@@ -138,10 +156,26 @@ def _log_to_file(path: Path) -> None:
             handler.console = log
 
 
-def _summary(console: Console, files: dict[str, str], problems: list[str], seconds: float) -> None:
+def _summary(
+    console: Console, place: Workspace, settings: str, files: dict[str, str], problems: list[str], seconds: float
+) -> None:
     for problem in problems:
         console.print(f"[yellow]![/] {problem}", highlight=False, soft_wrap=True)
     for title, name in (("contact sheet", "contact-sheet.png"), ("report", "report.html")):
         if name in files:
             console.print(f"{title}: {files[name]}", highlight=False, soft_wrap=True)
-    console.print(f"done in {seconds:.0f} s; fittingroom serve opens the UI again", highlight=False)
+    person = shlex.quote(_as_typed(place.root / "sample" / "people" / "anna.jpg"))
+    for line in (
+        f"done in {seconds:.0f} s. These models know the sample world only, so they serve in this workspace alone:",
+        f"  {settings} fittingroom try-on {person} --style {STYLES[-1]} -o anna.png",
+        f"  {settings} fittingroom serve    (the UI again, with these runs)",
+        "Your own photos are tried on with the starter models, until you train your own:",
+        f"  fittingroom try-on me.jpg --style {STYLES[-1]} -o me.png",
+    ):
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def _as_typed(path: Path) -> str:
+    """As a person would type it: from the current folder, where it lies in that."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

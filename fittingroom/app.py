@@ -12,6 +12,7 @@ import contextlib
 import secrets
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +25,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from fittingroom.domain import warn_of_photo
 from fittingroom.errors import (
     FittingroomError,
     ImageRejected,
@@ -63,6 +65,10 @@ class Models(Protocol):
 
     def translator(self, style: str) -> GarmentTranslator:
         """Paints a style."""
+        ...
+
+    def domains(self, style: str) -> dict[str, str]:
+        """What the segmenter and the style learnt from, by their names."""
         ...
 
 
@@ -144,13 +150,13 @@ def serve_app(workspace: Workspace | Path | str, host: str = "127.0.0.1", port: 
 
 
 def _champions(workspace: Workspace | Path | str) -> Models:
-    from fittingroom.starter import StarterModels
     from fittingroom.styles.registry import Registry
+    from fittingroom.styles.serving import Serving
     from fittingroom.tryon.champions import Champions
 
     settings = get_settings()
     root = workspace if isinstance(workspace, Workspace) else Workspace(Path(workspace))
-    return Champions(Registry(root, settings.tracking_uri), settings.device, starter=StarterModels())
+    return Champions(Serving.of_installation(Registry(root, settings.tracking_uri)), settings.device)
 
 
 def _style_named(name: str, styles: Sequence[AvailableStyle]) -> AvailableStyle:
@@ -173,6 +179,7 @@ def _dress(data: bytes, style: AvailableStyle, models: Models) -> dict[str, str]
         "after": _uri("image/png", encode_png(result.image, profile=photo.profile)),
         "name": f"try-on-{style.name}.png",
         "message": _sentence(result, style) + note,
+        "warning": warn_of_photo(photo.rendered, models.domains(style.name)),
     }
 
 
@@ -183,7 +190,7 @@ def _small_enough(photo: Photo) -> tuple[Photo, str]:
         return photo, ""
     scale = LONGEST_SIDE / longest
     small = resize(photo.pixels, max(round(width * scale), 1), max(round(height * scale), 1))
-    return Photo(small, photo.profile), f" The photo was made smaller, from {width} x {height} pixels."
+    return replace(photo, pixels=small), f" The photo was made smaller, from {width} x {height} pixels."
 
 
 def _sentence(result: TryOnResult, style: AvailableStyle) -> str:

@@ -147,13 +147,15 @@ def _workspace(settings: Settings) -> Finding:
 def _registry(settings: Settings) -> Finding:
     place = Workspace(settings.workspace)
     if settings.tracking_uri is None and not place.registry.exists():
-        return Finding("registry", "note", "empty: no model has been registered yet")
+        return Finding("registry", "note", "empty: no model has been registered yet; the starter models serve")
     try:
         from fittingroom.styles.registry import Registry
+        from fittingroom.styles.serving import Serving
 
-        registry = Registry(settings.tracking_uri or place)
-        serving = [model for model in registry.models() if registry.champion(model)]
-        return Finding("registry", "ok" if serving else "note", "serving: " + (", ".join(serving) or "nothing yet"))
+        serving = Serving.of_installation(Registry(settings.tracking_uri or place)).all()
+        own = any(not served.starter for served in serving)
+        names = ", ".join(served.model + (" (starter)" if served.starter else "") for served in serving)
+        return Finding("registry", "ok" if own else "note", "serving: " + (names or "nothing yet"))
     except FittingroomError as error:
         return Finding("registry", "broken", str(error))
 

@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 
 from fittingroom.errors import ImageRejected, MissingInputError
 from fittingroom.workspace import write_bytes
@@ -306,18 +307,23 @@ def flatten_on_white(rgba: RGB) -> RGB:
     return blended.astype(np.uint8)
 
 
-def encode_png(image: RGB, compress_level: int = 4, profile: bytes | None = None) -> bytes:
-    """PNG bytes of (H, W, 3) or (H, W, 4) uint8, with no metadata but an ICC ``profile`` where one is given."""
+def encode_png(image: RGB, compress_level: int = 4, profile: bytes | None = None, comment: str = "") -> bytes:
+    """PNG bytes of (H, W, 3) or (H, W, 4) uint8, with no metadata but an ICC ``profile`` and a comment if given."""
     buffer = io.BytesIO()
-    more = {"icc_profile": profile} if profile else {}
+    more: dict[str, Any] = {"icc_profile": profile} if profile else {}
+    if comment:
+        more["pnginfo"] = PngInfo()
+        more["pnginfo"].add_text("Comment", comment)
     Image.fromarray(np.ascontiguousarray(image)).save(buffer, "PNG", compress_level=compress_level, **more)
     return buffer.getvalue()
 
 
-def encode_jpeg(image: RGB, quality: int = 90, profile: bytes | None = None) -> bytes:
-    """JPEG bytes of (H, W, 3) uint8, with no metadata but an ICC ``profile`` where one is given."""
+def encode_jpeg(image: RGB, quality: int = 90, profile: bytes | None = None, comment: str = "") -> bytes:
+    """JPEG bytes of (H, W, 3) uint8, with no metadata but an ICC ``profile`` and a comment where they are given."""
     buffer = io.BytesIO()
-    more = {"icc_profile": profile} if profile else {}
+    more: dict[str, Any] = {"icc_profile": profile} if profile else {}
+    if comment:
+        more["comment"] = comment
     Image.fromarray(np.ascontiguousarray(image)).save(buffer, "JPEG", quality=quality, subsampling=0, **more)
     return buffer.getvalue()
 

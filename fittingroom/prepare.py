@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fittingroom.domain import mark_of
 from fittingroom.errors import ImageRejected, MissingInputError, NoGarmentFound, SettingError
 from fittingroom.images import RGB, encode_png, read_rgba
 from fittingroom.manifest import ImageRow, append, rows_about
@@ -133,9 +134,9 @@ def _prepare_file(
         return [ImageRow(key, "failed", "missing", detail=str(missing))]
     except NoGarmentFound as error:
         return [ImageRow(key, "refused", "no_garment", source_sha256=source, detail=str(error))]
-    rows = []
+    rows, mark = [], mark_of(file)
     for flipped in wanted:
-        data = encode_png(prepared[:, ::-1] if flipped else prepared)
+        data = encode_png(prepared[:, ::-1] if flipped else prepared, comment=mark)
         path = f"{source[:32]}{'_flip' if flipped else ''}.png"
         write_bytes(out_dir / path, data)
         rows.append(

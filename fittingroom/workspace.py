@@ -52,6 +52,7 @@ class Workspace:
         root/reports/               contact sheets and HTML reports
         root/cache/                 results of cached tasks (JSON), digests.sqlite3
         root/prefect/               Prefect's own home when we start the server
+        root/demo/                  the demo's own workspace, laid out like this one
     """
 
     root: Path
@@ -103,6 +104,11 @@ class Workspace:
     def cache(self) -> Path:
         """Results of cached tasks."""
         return self.root / "cache"
+
+    @property
+    def demo(self) -> Path:
+        """The demo's own workspace: its models know the rendered sample world only, so they serve nowhere else."""
+        return self.root / "demo"
 
     @property
     def prefect_home(self) -> Path:

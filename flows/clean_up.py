@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from prefect import flow
+from prefect.client.schemas.objects import State
 
 from flows.parameters import CleanUpParameters
 from flows.timeouts import MINUTES
 from tasks.cleaning import remove_artifacts, remove_leftovers, remove_pictures
+from tasks.endings import nothing_to_do
 
 
 @flow(name="clean-up", flow_run_name="clean up after {parameters.days:g} days", timeout_seconds=60 * MINUTES)
-def clean_up(parameters: CleanUpParameters) -> dict[str, int]:
+def clean_up(parameters: CleanUpParameters) -> dict[str, int] | State[dict[str, int]]:
     """Delete photos of people, try-ons, reports, artifacts and what killed runs left half written; counts them."""
-    return {
+    counts = {
         **remove_pictures(str(parameters.place.root), parameters.days, parameters.only_say),
         **remove_artifacts(parameters.days, parameters.only_say),
         **remove_leftovers(str(parameters.place.root), parameters.only_say),
     }
+    if not any(counts.values()):
+        return nothing_to_do(f"nothing is older than {parameters.days:g} days", counts)
+    return counts

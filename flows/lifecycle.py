@@ -6,7 +6,6 @@ from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import opaque
 
-from fittingroom.styles.registry import SEGMENTER, style_model
 from flows.convert_annotations import convert_annotations
 from flows.crawl_garments import crawl_garments
 from flows.parameters import ConvertParameters, CrawlParameters, LifecycleParameters, PrepareParameters, TryOnParameters
@@ -18,8 +17,8 @@ from tasks import annotating
 from tasks.caching import Content, Summary, records_in
 from tasks.crawling import chosen_styles
 from tasks.pictures import settle_folder
-from tasks.registering import serves
 from tasks.reporting import Outcome, build_report, outcome_of, stages_of
+from tasks.serving import own_styles
 from tasks.trying_on import find_photos
 from tasks.watching import stage
 
@@ -52,13 +51,13 @@ def lifecycle(parameters: LifecycleParameters) -> Outcome:
     with stage("train, judge, register"), records_in(place):
         trainings.carry_out(dataset)
     with stage("try on"):
-        ready = [name for name in names if serves(place, SEGMENTER) and serves(place, style_model(name))]
+        ready = own_styles(place, names)
         tried_on = try_on(_trying(parameters, ready)) if ready else {}
     with stage("write the report"), records_in(place):
         report = build_report(
             workspace=str(place.root),
             title="Fittingroom: from a shop's pages to a try-on",
-            facts={"preset": parameters.preset, "styles": ", ".join(names)},
+            facts={"preset": trainings.preset, "styles": ", ".join(names)},
             stages=stages_of(
                 {
                     "crawl": list(crawled.values()),

@@ -16,8 +16,9 @@ from fittingroom.settings import get_settings
 from fittingroom.translation.settings import preset as style_preset
 from fittingroom.workspace import Workspace
 
-Preset = Literal["demo", "cpu", "standard"]
-StylePreset = Literal["demo", "cpu", "standard", "recipe"]
+Preset = Literal["auto", "demo", "cpu", "standard"]
+StylePreset = Literal["auto", "demo", "cpu", "standard", "recipe"]
+PRESET_WORDS = "Size of network and training; auto is cpu where there is no GPU and standard where there is one"
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Category = Literal[
     "short sleeve top",
@@ -160,7 +161,7 @@ class TrainSegmenterParameters(Parameters):
     """How the segmenter is trained."""
 
     dataset: Words = Field("garments", description="A dataset that convert-annotations wrote")
-    preset: Preset = Field("standard", description="Size of network and training; demo and cpu need no GPU")
+    preset: Preset = Field("auto", description=PRESET_WORDS)
     settings: dict[str, Any] = Field({}, description='Single settings over the preset\'s, such as {"epochs": 10}')
     backbone_weights: Path | None = Field(
         default_factory=lambda: get_settings().backbone_weights,
@@ -171,7 +172,9 @@ class TrainSegmenterParameters(Parameters):
 
     def check_trainings(self) -> None:
         """Refuse settings that no training accepts."""
-        segmenter_preset(self.preset).with_overrides(self.settings)
+        from fittingroom.training.device import choose_preset  # brings torch, which few flows need
+
+        segmenter_preset(choose_preset(self.preset, self.device)).with_overrides(self.settings)
 
 
 class TrainStyleParameters(Parameters):
@@ -187,7 +190,7 @@ class TrainStyleParameters(Parameters):
     sources: list[Words] = Field(
         [], description="Prepared folders of other garments to change; empty for people's and all other styles'"
     )
-    preset: StylePreset = Field("standard", description="Size of network and training; demo and cpu need no GPU")
+    preset: StylePreset = Field("auto", description=PRESET_WORDS)
     settings: dict[str, Any] = Field({}, description='Single settings over the preset\'s, such as {"epochs": 10}')
     from_nearest: bool = Field(False, description="Start from the weights of the serving style that looks most alike")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Every random choice follows from it")
@@ -195,14 +198,16 @@ class TrainStyleParameters(Parameters):
 
     def check_trainings(self) -> None:
         """Refuse settings that no training accepts."""
-        style_preset(self.preset).with_overrides(**self.settings)
+        from fittingroom.training.device import choose_preset  # brings torch, which few flows need
+
+        style_preset(choose_preset(self.preset, self.device)).with_overrides(**self.settings)
 
 
 class RegisterStyleParameters(Parameters):
     """A trained style to register and, when its gate passes, to serve."""
 
     style: Words = Field(description="Name of the style, as it was trained")
-    preset: StylePreset = Field("standard", description="Whose limits the gate takes")
+    preset: StylePreset = Field("auto", description=f"Whose limits the gate takes. {PRESET_WORDS}")
 
 
 class TryOnParameters(Parameters):
@@ -252,7 +257,7 @@ class LifecycleParameters(Parameters):
     dataset: Path = Field(description="DeepFashion2 folder (with annos and image in it)")
     persons: list[Path] = Field(min_length=1, description="Photos to try the styles on: files, or folders of them")
     styles: list[str] = Field([], description="Styles to train; leave empty for all in the catalog")
-    preset: Preset = Field("standard", description="Size of networks and trainings; demo and cpu need no GPU")
+    preset: Preset = Field("auto", description=PRESET_WORDS)
     segmenter: dict[str, Any] = Field({}, description="Single settings of the segmenter over the preset's")
     style: dict[str, Any] = Field({}, description="Single settings of the style trainings over the preset's")
     backbone_weights: Path | None = Field(
@@ -273,8 +278,10 @@ class LifecycleParameters(Parameters):
 
     def check_trainings(self) -> None:
         """Refuse settings that no training accepts."""
-        segmenter_preset(self.preset).with_overrides(self.segmenter)
-        style_preset(self.preset).with_overrides(**self.style)
+        from fittingroom.training.device import choose_preset  # brings torch, which few flows need
+
+        segmenter_preset(choose_preset(self.preset, self.device)).with_overrides(self.segmenter)
+        style_preset(choose_preset(self.preset, self.device)).with_overrides(**self.style)
 
 
 class RetrainParameters(Parameters):
@@ -282,7 +289,7 @@ class RetrainParameters(Parameters):
 
     catalog: Path = Field(description="Catalog file (YAML), or a folder of such files")
     styles: list[str] = Field([], description="Look at these styles only; leave empty for all")
-    preset: StylePreset = Field("standard", description="Size of network and training; demo and cpu need no GPU")
+    preset: StylePreset = Field("auto", description=PRESET_WORDS)
     settings: dict[str, Any] = Field({}, description='Single settings over the preset\'s, such as {"epochs": 10}')
     per_host_delay: float = Field(1.0, ge=0, le=60, description="Seconds between two requests to one host")
     max_age_hours: float = Field(20.0, gt=0, le=8760, description="Do not crawl a style again before this age")
@@ -296,4 +303,6 @@ class RetrainParameters(Parameters):
 
     def check_trainings(self) -> None:
         """Refuse settings that no training accepts."""
-        style_preset(self.preset).with_overrides(**self.settings)
+        from fittingroom.training.device import choose_preset  # brings torch, which few flows need
+
+        style_preset(choose_preset(self.preset, self.device)).with_overrides(**self.settings)

@@ -20,8 +20,8 @@ from tasks.pictures import (
     show_contact_sheet,
     wanted_colour,
 )
-from tasks.registering import finder_if_wanted
 from tasks.runners import shard_runner
+from tasks.serving import finder_if_wanted
 
 
 @flow(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from prefect import flow
 
+from fittingroom.settings import get_settings
 from flows.parameters import RegisterStyleParameters
 from flows.timeouts import MINUTES
-from tasks import registering
+from tasks import registering, training
 from tasks.caching import Record, records_in
 
 
 @flow(name="register-style", flow_run_name="register-style {parameters.style}", timeout_seconds=30 * MINUTES)
 def register_style(parameters: RegisterStyleParameters) -> Record:
     """Register what lies in the style's training folder; it serves when its gate passes."""
+    preset = training.chosen_preset(parameters.preset, get_settings().device)
     with records_in(parameters.place):
-        return registering.register_trained(parameters.place, parameters.style, parameters.preset)
+        return registering.register_trained(parameters.place, parameters.style, preset)

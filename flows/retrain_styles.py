@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from prefect import flow
+from prefect.client.schemas.objects import State
 
 from fittingroom.errors import FittingroomError
 from flows.crawl_garments import crawl_garments
@@ -11,17 +12,20 @@ from flows.prepare_garments import prepare_garments
 from flows.timeouts import HOURS
 from flows.train_style import train_style
 from tasks.caching import Record
+from tasks.endings import nothing_to_do
 from tasks.registering import StyleCard, pending_styles
 from tasks.turns import alone
 
 
 @flow(name="retrain-styles", flow_run_name="retrain styles", timeout_seconds=168 * HOURS)
-def retrain_styles(parameters: RetrainParameters) -> dict[str, Record]:
+def retrain_styles(parameters: RetrainParameters) -> dict[str, Record] | State[dict[str, Record]]:
     """Train every style the registry has no version of, judged by content.
 
     A lost event, a killed worker and a double run are harmless: what is pending is asked of the registry while no other
     retraining is under way. A style that fails does not keep the others from being trained; the run fails at its end.
     """
+    if not parameters.catalog.exists():
+        return nothing_to_do(f"there is no catalog at {parameters.catalog}", {})
     trained: dict[str, Record] = {}
     failed: dict[str, str] = {}
     with alone(parameters.place, "retrain-styles"):
@@ -42,6 +46,8 @@ def retrain_styles(parameters: RetrainParameters) -> dict[str, Record]:
     if failed:
         reasons = "; ".join(f"{name}: {message}" for name, message in failed.items())
         raise FittingroomError(f"{len(failed)} of {len(failed) + len(trained)} pending styles failed: {reasons}")
+    if not trained:
+        return nothing_to_do("every style of the catalog was trained with the content it has now", trained)
     return trained
 
 

@@ -17,7 +17,8 @@ from tasks.registering import judge_segmenter, register_segmenter
 def train_segmenter(parameters: TrainSegmenterParameters) -> Record:
     """Train, evaluate and register; it serves when its gate passes."""
     place = parameters.place
-    settings = training.segmenter_settings(parameters.preset, parameters.settings, parameters.seed)
+    preset = training.chosen_preset(parameters.preset, parameters.device)
+    settings = training.segmenter_settings(preset, parameters.settings, parameters.seed)
     backbone = parameters.backbone_weights
     with records_in(place):
         dataset = read_dataset(place, parameters.dataset)
@@ -30,4 +31,4 @@ def train_segmenter(parameters: TrainSegmenterParameters) -> Record:
             threads=training.threads_each(1),
         )
         judged = judge_segmenter(place, trained, dataset, parameters.device)
-        return register_segmenter(place, trained, judged, dataset, settings, parameters.preset)
+        return register_segmenter(place, trained, judged, dataset, settings, preset)

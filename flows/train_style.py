@@ -16,7 +16,8 @@ from tasks.registering import StyleCard, nearest_champion, register_style
 def train_style(parameters: TrainStyleParameters) -> Record:
     """Train, evaluate and register; it serves when its gate passes."""
     place = parameters.place
-    settings = training.style_settings(parameters.preset, parameters.settings, parameters.seed)
+    preset = training.chosen_preset(parameters.preset, parameters.device)
+    settings = training.style_settings(preset, parameters.settings, parameters.seed)
     card = StyleCard(
         parameters.style, parameters.category or "", parameters.colour, parameters.pattern, parameters.digest
     )
@@ -35,4 +36,4 @@ def train_style(parameters: TrainStyleParameters) -> Record:
             threads=training.threads_each(1),
             warm_start=nearest_champion(place, card, target, settings) if parameters.from_nearest else None,
         )
-        return register_style(place, trained, card, source, target, settings, parameters.preset)
+        return register_style(place, trained, card, source, target, settings, preset)

@@ -32,7 +32,8 @@ class Trainings:
 
     def __init__(self, parameters: LifecycleParameters, styles: list[Style]) -> None:
         self.parameters, self.styles = parameters, {style_model(style.name): style for style in styles}
-        seed, preset = parameters.seed, parameters.preset
+        self.preset = training.chosen_preset(parameters.preset, parameters.device)
+        seed, preset = parameters.seed, self.preset
         self.segmenter_settings = training.segmenter_settings(preset, parameters.segmenter, seed)
         self.style_settings = training.style_settings(preset, parameters.style, seed)
         backbone = parameters.backbone_weights
@@ -76,7 +77,7 @@ class Trainings:
         return future
 
     def _register(self, model: str, dataset: Content) -> Record:
-        place, preset, trained = self.parameters.place, self.parameters.preset, self.trained[model]
+        place, preset, trained = self.parameters.place, self.preset, self.trained[model]
         if model == SEGMENTER:
             self.evaluated = judge_segmenter(place, trained, dataset, self.parameters.device)
             return register_segmenter(place, trained, self.evaluated, dataset, self.segmenter_settings, preset)

@@ -1,4 +1,4 @@
-"""Try on: photos and styles -> pictures, each style by its champion."""
+"""Try on: photos and styles -> pictures, each style by the model that serves."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from pathlib import Path
 
 from prefect import flow
 
-from fittingroom.styles.registry import SEGMENTER, style_model
 from flows.parameters import TryOnParameters
 from flows.timeouts import HOURS
 from tasks.caching import Record, records_in
-from tasks.registering import champion_of, champion_styles
+from tasks.serving import models_for
 from tasks.trying_on import find_photos, try_on_style
 
 
@@ -19,20 +18,20 @@ def try_on(parameters: TryOnParameters) -> dict[str, Record]:
     """Show every wanted style on every photo; a photo with no garment is a row in a table."""
     place = parameters.place
     photos = find_photos(place, parameters.persons)
-    _, segmenter = champion_of(place, SEGMENTER)
-    found: dict[str, Record] = {}
+    models = models_for(place, parameters.styles, photos)
     with records_in(place):
-        for style in parameters.styles or champion_styles(place):
-            version, weights = champion_of(place, style_model(style))
-            found[style] = try_on_style(
+        return {
+            style.name: try_on_style(
                 workspace=str(place.root),
-                style=style,
-                category=version.tags.get("category") or None,
+                style=style.name,
+                category=style.category,
                 persons=photos,
                 names=[Path(photo.path).name for photo in photos],
-                segmenter=segmenter,
-                translator=weights,
+                segmenter=models.segmenter.weights,
+                translator=style.weights,
+                domains=models.domains(style),
                 settings={"detail": parameters.detail},
                 device=parameters.device,
             )
-    return found
+            for style in models.styles
+        }

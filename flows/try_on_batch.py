@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from prefect import flow
+from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 
-from fittingroom.styles.registry import SEGMENTER, style_model
 from flows.parameters import TryOnBatchParameters
 from flows.timeouts import HOURS
 from tasks.caching import Content, Record, records_in
-from tasks.registering import champion_of, champion_styles
+from tasks.endings import nothing_to_do
 from tasks.runners import shard_runner
+from tasks.serving import ServingModel, ServingModels, models_for
 from tasks.trying_on import find_waiting_photos, photo_shards, try_on_style, write_manifest
 
 
@@ -22,17 +23,17 @@ from tasks.trying_on import find_waiting_photos, photo_shards, try_on_style, wri
     task_runner=shard_runner(),
     timeout_seconds=12 * HOURS,
 )
-def try_on_batch(parameters: TryOnBatchParameters) -> dict[str, Record]:
+def try_on_batch(parameters: TryOnBatchParameters) -> dict[str, Record] | State[dict[str, Record]]:
     """Every wanted style on every photo of the folder, a shard at a time; an empty folder is no error."""
     place = parameters.place
     photos = find_waiting_photos(place, parameters.persons or place.persons)
     if not photos:
-        return {}
-    _, segmenter = champion_of(place, SEGMENTER)
+        return nothing_to_do(f"no photos in {parameters.persons or place.persons}", {})
+    models = models_for(place, parameters.styles, photos)
     with records_in(place):
         tried = {
-            f"{style}, shard {number}": _submit(parameters, style, shard, segmenter)
-            for style in parameters.styles or champion_styles(place)
+            f"{style.name}, shard {number}": _submit(parameters, style, shard, models)
+            for style in models.styles
             for number, shard in enumerate(photo_shards(photos, parameters.shard_size), 1)
         }
         records = {name: future.result() for name, future in tried.items()}
@@ -41,17 +42,17 @@ def try_on_batch(parameters: TryOnBatchParameters) -> dict[str, Record]:
 
 
 def _submit(
-    parameters: TryOnBatchParameters, style: str, shard: list[Content], segmenter: Content
+    parameters: TryOnBatchParameters, style: ServingModel, shard: list[Content], models: ServingModels
 ) -> PrefectFuture[Record]:
-    version, weights = champion_of(parameters.place, style_model(style))
     future: PrefectFuture[Record] = try_on_style.submit(
         workspace=str(parameters.place.root),
-        style=style,
-        category=version.tags.get("category") or None,
+        style=style.name,
+        category=style.category,
         persons=shard,
         names=[Path(photo.path).name for photo in shard],
-        segmenter=segmenter,
-        translator=weights,
+        segmenter=models.segmenter.weights,
+        translator=style.weights,
+        domains=models.domains(style),
         settings={"detail": parameters.detail},
         device=parameters.device,
     )

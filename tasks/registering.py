@@ -1,4 +1,4 @@
-"""Register a trained model and let its gate decide whether it serves; and what serves now."""
+"""Register a trained model and let its gate decide whether it serves."""
 
 from __future__ import annotations
 
@@ -7,24 +7,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fittingroom.catalog import Style
-from fittingroom.errors import InputError, MissingInputError
+from fittingroom.errors import InputError
 from fittingroom.settings import get_settings
-from fittingroom.styles.registry import SEGMENTER, ModelVersion, Registry, style_model
+from fittingroom.styles.registry import SEGMENTER, Registry, style_model
 from fittingroom.workspace import Workspace, digest_value
 from tasks.artifacts import artifact_key, show_verdict
 from tasks.caching import Content, Made, Record, step
 from tasks.contents import file_content
 from tasks.crawling import chosen_styles, style_digest
 from tasks.events import gate_failed
+from tasks.serving import open_registry, open_serving
 from tasks.training import evaluate_segmenter
 
 STYLE_DIGEST = "style"
 """Under this name a version's digests hold `tasks.crawling.style_digest` of what it was trained for."""
-
-
-def open_registry(workspace: Workspace) -> Registry:
-    """The registry of the installation's tracking URI, or the one in the workspace."""
-    return Registry(get_settings().tracking_uri or workspace, downloads=workspace.registry / "downloads")
 
 
 @dataclass(frozen=True)
@@ -204,65 +200,30 @@ def _curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
     return curves
 
 
-def champion_of(workspace: Workspace, model: str) -> tuple[ModelVersion, Content]:
-    """The version of ``model`` that serves, and its weights.
-
-    Raises:
-        MissingInputError: none serves.
-    """
-    registry = open_registry(workspace)
-    version = registry.champion(model)
-    if version is None:
-        versions = registry.versions(model)
-        hint = f"{len(versions)} registered, none passed its gate" if versions else "train one first"
-        raise MissingInputError("champion", model, hint)
-    return version, Content(str(registry.weights_path(version)), version.weights_sha256)
-
-
-def serves(workspace: Workspace, model: str) -> bool:
-    """Whether any version of ``model`` serves."""
-    return open_registry(workspace).champion(model) is not None
-
-
-def finder_if_wanted(workspace: Workspace, wanted: bool) -> Content | None:
-    """The serving segmenter's weights, or None when it is not wanted.
-
-    Raises:
-        MissingInputError: wanted, and none serves.
-    """
-    return champion_of(workspace, SEGMENTER)[1] if wanted else None
-
-
-def champion_styles(workspace: Workspace) -> list[str]:
-    """Names of the styles that serve."""
-    registry = open_registry(workspace)
-    return [version.style for version in registry.champions() if version.style]
-
-
 def nearest_champion(
     workspace: Workspace, card: StyleCard, target: Content, settings: dict[str, Any]
 ) -> Content | None:
     """Weights of another serving style, the one that looks most like this one's prepared pictures, out of those whose
     network is the same; None where there is none.
     """
-    from fittingroom.styles.choose import AvailableStyle, nearest_style
+    from fittingroom.styles.choose import nearest_style
     from fittingroom.styles.measured import measured_style
     from fittingroom.translation.settings import same_generator
 
-    registry = open_registry(workspace)
+    serving = open_serving(workspace)
     alike = {
-        version.style: version
-        for version in registry.champions()
-        if version.style and version.style != card.name and same_generator(version.recipe, settings)
+        served.name: served
+        for served in serving.styles()
+        if served.name != card.name and same_generator(served.recipe, settings)
     }
     if not alike:
         return None
     measured = measured_style(card.name, sorted(Path(target.path).glob("*.png")), card.category, card.pattern)
-    found = nearest_style(measured, [AvailableStyle.from_tags(name, v.tags) for name, v in alike.items()])
+    found = nearest_style(measured, [served.style for served in alike.values() if served.style])
     if found is None:
         return None
-    version = alike[found.name]
-    return Content(str(registry.weights_path(version)), version.weights_sha256)
+    nearest = alike[found.name]
+    return Content(str(serving.weights(nearest)), serving.digest(nearest))
 
 
 class Pending(NamedTuple):

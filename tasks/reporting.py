@@ -125,8 +125,8 @@ def _by_person(place: Workspace, tried_on: Mapping[str, Record]) -> list[Any]:
             if entry["status"] == "done":
                 row["overlay"] = row["overlay"] or str(place.root / entry["overlay"])
                 row["results"][style] = str(place.root / entry["image"])
-            if entry["message"] not in row["messages"]:
-                row["messages"].append(entry["message"])
+            said = [entry["message"], *([f"warning: {entry['warning']}"] if "warning" in entry else [])]
+            row["messages"] += [words for words in said if words not in row["messages"]]
     return [
         TryOnRow(row["name"], str(place.root / photo), row["overlay"], row["results"], "; ".join(row["messages"]))
         for photo, row in rows.items()

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from prefect.logging import get_run_logger
+
 from fittingroom.settings import get_settings
 from fittingroom.styles.registry import SEGMENTER, Registry, style_model
 from fittingroom.tracking import tracked
@@ -25,6 +27,16 @@ def threads_each(at_once: int) -> int:
     """CPU threads for each of several trainings that share this machine."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, cores // max(1, at_once))
+
+
+def chosen_preset(preset: str, device: str) -> str:
+    """The preset to train with on this machine; which one ``auto`` is here stands in the run's log."""
+    from fittingroom.training.device import choose_preset
+
+    chosen = choose_preset(preset, device)
+    if chosen != preset:
+        get_run_logger().info("preset %s: the machine has %s GPU to train on", chosen, "no" if chosen == "cpu" else "a")
+    return chosen
 
 
 def segmenter_settings(preset: str, overrides: dict[str, Any], seed: int) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def write_manifest(workspace: str, name: str, tried_on: list[Record]) -> Made:
     return Made({"files": {path.name: place.relative(path)}, "counts": manifest.counts()}, [path])
 
 
-@step("try on", version=1, run_name="try on {style}", beside=("device",))
+@step("try on", version=2, run_name="try on {style}", beside=("device",))
 def try_on_style(
     workspace: str,
     style: str,
@@ -92,6 +92,7 @@ def try_on_style(
     names: list[str],  # of the photos: they name the results
     segmenter: Content,
     translator: Content,
+    domains: dict[str, str],  # what the two learnt from, by their names
     settings: dict[str, Any],
     device: str,
 ) -> Made:
@@ -111,6 +112,7 @@ def try_on_style(
         folders.__getitem__,
         TryOnSettings(**settings),
         category,
+        domains,
     )
     rows: list[dict[str, Any]] = []
     files: list[Path] = []
@@ -131,6 +133,7 @@ def _facts(place: Workspace, one: TriedOn) -> dict[str, Any]:
     return {
         "status": "done",
         "message": one.message,
+        **({"warning": one.warning} if one.warning else {}),
         "category": one.category,
         "score": round(one.score, 4),
         "box_xyxy": list(one.box_xyxy),

@@ -138,7 +138,7 @@ def scan_files(files: Sequence[Path], images_dir: Path, settings: SelectionSetti
 
 def _judge(image: AnnotatedImage, settings: SelectionSettings, findings: Findings, scan: Scan, file: str) -> None:
     matching, reason = _matching(image, settings)
-    if matching is not None and _damaged(image, findings):
+    if matching is not None and is_damaged(image, findings):
         matching, reason = None, "damaged annotation"
     if matching is None:
         scan.left_out[reason] = scan.left_out.get(reason, 0) + 1
@@ -217,7 +217,7 @@ def choose(source: Source, settings: SelectionSettings, scans: Sequence[Scan]) -
         matching=len(matching),
         left_out=left_out,
         warnings=warnings,
-        digests={image.file_name: _digests(image, images_dir) for image in (*train, *validation)},
+        digests={image.file_name: file_digests(image, images_dir) for image in (*train, *validation)},
         found=dict(sorted(sum((Counter(scan.found) for scan in scans), Counter()).items())),
     )
 
@@ -230,7 +230,7 @@ def _read_again(source: Source, names: set[str], files: Sequence[str]) -> Iterat
         yield from (image for image in sources.read(source, Findings()) if image.file_name in names)
 
 
-def _damaged(image: AnnotatedImage, findings: Findings) -> bool:
+def is_damaged(image: AnnotatedImage, findings: Findings) -> bool:
     """Whether reading it lost something; findings name the picture, or its annotation file."""
     names = {image.file_name, f"{deepfashion2.annotation_stem(image)}.json"}
     return any(not names.isdisjoint(findings.files.get(kind, ())) for kind in _LOSES_PIXELS)
@@ -240,7 +240,8 @@ def _pair_key(image: AnnotatedImage) -> str:
     return f"name {image.file_name}" if image.pair_id is None else f"pair {image.pair_id}"
 
 
-def _digests(image: AnnotatedImage, images_dir: Path) -> dict[str, str]:
+def file_digests(image: AnnotatedImage, images_dir: Path) -> dict[str, str]:
+    """SHA-256 of a picture's file and of its annotation."""
     annotation = {"image": coco.image_record(image), "garments": coco.annotation_records([image])[0]}
     return {"image": digest_file(images_dir / image.file_name), "annotation": digest_value(annotation)}
 

@@ -1,4 +1,4 @@
-"""Finding the models that serve: a file the user names, or the registry's champion."""
+"""Finding the models to use: a file the user names, or what serves."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from fittingroom.errors import MissingInputError
 if TYPE_CHECKING:
     from fittingroom.segmentation.predict import Segmenter
     from fittingroom.styles.registry import Registry
+    from fittingroom.styles.serving import Serving
 
 
 def open_registry() -> Registry:
@@ -22,26 +23,34 @@ def open_registry() -> Registry:
     return Registry(settings.tracking_uri or Workspace(settings.workspace))
 
 
-def segmenter_weights(weights: Path | None) -> Path | None:
-    """The file named, or the champion's, or None.
+def open_serving() -> Serving:
+    """What serves in this installation."""
+    from fittingroom.styles.serving import Serving
+
+    return Serving.of_installation(open_registry())
+
+
+def segmenter_weights(weights: Path | None) -> Path:
+    """The file named, or that of the segmenter that serves.
 
     Raises:
-        MissingInputError: the file named is not there.
+        MissingInputError: the file named is not there, or none serves.
     """
     if weights is not None:
         if not weights.is_file():
             raise MissingInputError("segmenter weights", weights)
         return weights
-    registry = open_registry()
-    champion = registry.champion("segmenter")
-    return registry.weights_path(champion) if champion else None
+    serving = open_serving()
+    return serving.weights(serving.segmenter())
 
 
-def find_segmenter_if_any(weights: Path | None) -> Segmenter | None:
-    """The segmenter to use, or None when no file is named and no champion serves."""
+def load_segmenter(weights: Path | None) -> Segmenter:
+    """The segmenter in the file named, or the one that serves.
+
+    Raises:
+        MissingInputError: as `segmenter_weights`.
+    """
     path = segmenter_weights(weights)
-    if path is None:
-        return None
     from fittingroom.segmentation.predict import Segmenter
     from fittingroom.settings import get_settings
 

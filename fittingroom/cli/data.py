@@ -69,9 +69,7 @@ def crawl(
 def cutout(
     source: Annotated[Path, typer.Argument(metavar="SRC_DIR", help="A folder of photos.")],
     target: Annotated[Path, typer.Argument(metavar="DST_DIR", help="Where garment-only pictures are written.")],
-    segmenter: Annotated[
-        Path | None, typer.Option(help="Segmenter weights; the champion where there is one, else none.")
-    ] = None,
+    segmenter: Annotated[Path | None, typer.Option(help="Segmenter weights instead of those that serve.")] = None,
     method: Annotated[str, typer.Option(help="auto, plain (needs no segmenter) or model (trusts only it).")] = "auto",
     people: Annotated[str, typer.Option(help="allow or refuse pictures of people.")] = "allow",
     colour: Annotated[str, typer.Option(help="Refuse garments that are plainly of another colour.")] = "",
@@ -82,11 +80,12 @@ def cutout(
     as_json: JsonOption = False,
 ) -> int:
     """Cut the garment out of every photo, on white, or say why not."""
-    from fittingroom.cli.champions import find_segmenter_if_any
+    from fittingroom.cli.champions import load_segmenter, segmenter_weights
     from fittingroom.cutout import CutoutSettings, Overrides, cut_out_files, load_overrides
     from fittingroom.cutout.sheet import cells_of, write_sheet
     from fittingroom.errors import InputError
     from fittingroom.styles.suits import colour_test
+    from fittingroom.workspace import digest_file
 
     settings = CutoutSettings(method=method, people=people)  # type: ignore[arg-type]  # it checks itself
     accept = colour_test(colour) if colour else None
@@ -94,7 +93,11 @@ def cutout(
         raise InputError(f"--colour: expected a colour such as red, navy or light grey, got {colour!r}")
     said = load_overrides(overrides) if overrides else Overrides()
     files = _pictures(source)
-    finder = find_segmenter_if_any(segmenter)
+    finder, recipe = None, [f"colour={colour}"] if colour else []
+    if method != "plain":
+        weights = segmenter_weights(segmenter)
+        finder = load_segmenter(weights)
+        recipe.insert(0, f"finder={digest_file(weights)[:12]}")
     with progress_bar("cut out", quiet=as_json) as listener:
         rows = cut_out_files(
             files,
@@ -104,7 +107,7 @@ def cutout(
             counter(listener, len(files)),
             accept=accept,
             overrides=said,
-            recipe=f"colour={colour}" if colour else "",
+            recipe=" ".join(recipe),
         )
     if sheet is not None:
         write_sheet(sheet, source.name, cells_of(target, rows))

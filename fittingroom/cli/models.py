@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fittingroom.cli.champions import open_registry, segmenter_weights
+from fittingroom.cli.champions import open_registry, open_serving, segmenter_weights
 from fittingroom.cli.output import JsonOption, console, parse_settings, print_json, progress_bar, remark
 
 if TYPE_CHECKING:
@@ -23,10 +23,14 @@ train_app = typer.Typer(
 )
 evaluate_app = typer.Typer(help="Figures of a segmenter or a style.", no_args_is_help=True)
 
-PresetOption = Annotated[str, typer.Option(help="demo, cpu or standard (styles also: recipe).")]
+PresetOption = Annotated[
+    str,
+    typer.Option(help="auto (cpu where there is no GPU, else standard), demo, cpu or standard (styles also: recipe)."),
+]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="name=value", help="One setting; may be repeated.")
 ]
+Split = Literal["train", "validation", "all"]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Where to train; a folder of the workspace if left out.")]
 
 
@@ -39,7 +43,7 @@ def register(app: typer.Typer) -> None:
 @train_app.command("segmenter")
 def train_segmenter_command(
     dataset: Annotated[Path, typer.Option(help="A DeepFashion2 folder, or a dataset made from one.")],
-    preset: PresetOption = "standard",
+    preset: PresetOption = "auto",
     settings: SetOption = None,
     weights: Annotated[Path | None, typer.Option(help="Backbone weights to start from (safetensors).")] = None,
     out: OutOption = None,
@@ -58,6 +62,7 @@ def train_segmenter_command(
     from fittingroom.workspace import Workspace, digest_files
 
     installation = get_settings()
+    preset = _preset_for(preset, installation.device)
     chosen = segmenter_preset(preset).with_overrides(parse_settings(settings or []))
     folder = out or Workspace(installation.workspace).training("segmenter")
     ready = dataset_folder(dataset)
@@ -85,7 +90,7 @@ def train_style_command(
     target: Annotated[Path, typer.Option(help="Prepared pictures of the style (domain B).")],
     category: Annotated[str | None, typer.Option(help="DeepFashion2 category of its garments.")] = None,
     pattern: Annotated[str | None, typer.Option(help="Its pattern; described from the pictures if left out.")] = None,
-    preset: PresetOption = "standard",
+    preset: PresetOption = "auto",
     settings: SetOption = None,
     warm_start: Annotated[Path | None, typer.Option(help="Weights of another style to start from.")] = None,
     out: OutOption = None,
@@ -106,6 +111,7 @@ def train_style_command(
 
     installation = get_settings()
     check_name(name, "style")
+    preset = _preset_for(preset, installation.device)
     chosen = style_preset(preset).with_overrides(**parse_settings(settings or []))
     folder = out or Workspace(installation.workspace).training(f"style-{name}")
     with own_folder(folder, remark), _followed(f"style-{name}", folder, chosen.to_json(), as_json) as listener:
@@ -130,6 +136,16 @@ def train_style_command(
     return _finish(training.weights, training.metrics, admission, as_json)
 
 
+def _preset_for(preset: str, device: str) -> str:
+    """The preset to train with; which one ``auto`` is here is said."""
+    from fittingroom.training.device import choose_preset
+
+    chosen = choose_preset(preset, device)
+    if chosen != preset:
+        remark(f"preset {chosen}, as this machine has {'no' if chosen == 'cpu' else 'a'} GPU to train on")
+    return chosen
+
+
 @contextmanager
 def _followed(model: str, folder: Path, settings: Mapping[str, object], quiet: bool) -> Iterator[Listener]:
     """A training's listener: a bar on stderr, and MLflow where that is on."""
@@ -148,30 +164,39 @@ def _followed(model: str, folder: Path, settings: Mapping[str, object], quiet: b
 
 @evaluate_app.command("segmenter")
 def evaluate_segmenter_command(
-    dataset: Annotated[Path, typer.Option(help="A DeepFashion2 folder, or a dataset made from one.")],
-    weights: Annotated[Path | None, typer.Option(help="Segmenter weights instead of the champion.")] = None,
+    dataset: Annotated[
+        Path, typer.Option(help="A folder of annotated photos (DeepFashion2, COCO or VIA), or a dataset made from one.")
+    ],
+    split: Annotated[
+        Split | None,
+        typer.Option(
+            help="Which photos; by default all of an annotated folder, and validation of a dataset made for training.",
+        ),
+    ] = None,
+    weights: Annotated[Path | None, typer.Option(help="Segmenter weights instead of those that serve.")] = None,
     sheet: Annotated[
         Path | None, typer.Option(help="Write the 20 worst photos and what is found on them (PNG).")
     ] = None,
     as_json: JsonOption = False,
 ) -> int:
     """COCO AP, AP50 and AP75, IoU of the largest garment, DeepFashion2's difficulty table."""
-    from fittingroom.errors import MissingInputError
+    from fittingroom.annotations.judging import said
     from fittingroom.images import write_png
     from fittingroom.segmentation.evaluate import evaluate_segmenter, worst_sheet
     from fittingroom.settings import get_settings
 
     path = segmenter_weights(weights)
-    if path is None:
-        raise MissingInputError("segmenter", "no champion in the registry", "name a file with --weights")
-    report = evaluate_segmenter(path, dataset_folder(dataset), device=get_settings().device)
+    folder, which, left_out = _photos_to_judge(dataset, split)
+    report = evaluate_segmenter(path, folder, which, device=get_settings().device)
+    if left_out:
+        remark(f"left out {sum(left_out.values()):,} photos of {dataset}: {said(left_out)}")
     if sheet is not None:
         write_png(sheet, worst_sheet(report, get_settings().device))
     if as_json:
-        print_json(report.to_json())
+        print_json(report.to_json() | {"source": str(dataset), "left_out": left_out})
         return 0
     _print_figures(report.metrics())
-    print(f"photos: {report.photos}, without a garment found: {report.photos_without_garment}")
+    print(f"split: {report.split}, photos: {report.photos}, without a garment found: {report.photos_without_garment}")
     for title, rows in (("category", report.categories), *report.difficulty.items()):
         console().print(_figures_table(title, rows))
     return 0
@@ -182,7 +207,7 @@ def evaluate_style_command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The style's name.")],
     images: Annotated[Path, typer.Option(help="Prepared pictures of garments to change.")],
     target: Annotated[Path | None, typer.Option(help="Prepared pictures of the style, to compare with.")] = None,
-    weights: Annotated[Path | None, typer.Option(help="Style weights instead of the champion.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Style weights instead of those that serve.")] = None,
     sheet: Annotated[Path | None, typer.Option(help="Write a before/after sheet (PNG).")] = None,
     kid_weights: Annotated[
         Path | None,
@@ -191,7 +216,7 @@ def evaluate_style_command(
     as_json: JsonOption = False,
 ) -> int:
     """Colour difference, structure, leak, pattern, cycle error and KID of a style on given garments."""
-    from fittingroom.errors import InputError, MissingInputError
+    from fittingroom.errors import InputError
     from fittingroom.images import list_images
     from fittingroom.settings import get_settings
     from fittingroom.translation.dataset import original_pictures
@@ -202,11 +227,8 @@ def evaluate_style_command(
     if not files:
         raise InputError(f"{images}: expected prepared pictures, the folder has none")
     if weights is None:
-        registry = open_registry()
-        champion = registry.champion(f"style-{name}")
-        if champion is None:
-            raise MissingInputError("style", name, "no champion in the registry; name a file with --weights")
-        weights = registry.weights_path(champion)
+        serving = open_serving()
+        weights = serving.weights(serving.style(name))
     if kid_weights is not None and target is None:
         raise InputError("--kid-weights: expected --target as well, the pictures that KID is to, got none")
     style_target, distance, said = None, None, "KID is left out: it wants the style's pictures, --target"
@@ -223,6 +245,25 @@ def evaluate_style_command(
     for note in report.notes:
         remark(note)
     return 0
+
+
+def _photos_to_judge(source: Path, split: Split | None) -> tuple[Path, str, dict[str, int]]:
+    """A dataset folder, which of its splits to judge on, and how many photos were left out for which reason."""
+    from fittingroom.annotations.judging import take_all
+    from fittingroom.annotations.selection import write_dataset
+    from fittingroom.errors import MissingInputError
+    from fittingroom.settings import get_settings
+    from fittingroom.workspace import Workspace, digest_value
+
+    if not source.exists():
+        raise MissingInputError("dataset", source)
+    if (source / "selection.json").is_file():
+        return source, split or "validation", {}
+    if split in ("train", "validation"):
+        return dataset_folder(source), split, {}
+    chosen = take_all(source)
+    place = Workspace(get_settings().workspace).dataset("judged-" + digest_value(str(source.absolute()))[:12])
+    return write_dataset(chosen, place), "all", dict(chosen.left_out)
 
 
 def dataset_folder(source: Path) -> Path:

@@ -24,13 +24,14 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     workspace: Annotated[
-        Path | None, typer.Option(help="Where to write; the installation's workspace if left out.")
+        Path | None, typer.Option(help="The demo's own workspace; the folder demo in the installation's if left out.")
     ] = None,
 ) -> int:
     """Run the whole lifecycle on the sample world, offline."""
     from fittingroom.settings import get_settings
+    from fittingroom.workspace import Workspace
 
-    return int(_command("demo")(workspace or get_settings().workspace))
+    return int(_command("demo")(workspace or Workspace(get_settings().workspace).demo))
 
 
 def try_on(
@@ -40,7 +41,7 @@ def try_on(
     ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.png", help="Where to write the result.")],
     exact: Annotated[bool, typer.Option("--exact", help="Refuse a style that is only near the wanted one.")] = False,
-    segmenter: Annotated[Path | None, typer.Option(help="Segmenter weights instead of the champion.")] = None,
+    segmenter: Annotated[Path | None, typer.Option(help="Segmenter weights instead of those that serve.")] = None,
     as_json: JsonOption = False,
 ) -> int:
     """Show a garment on a person in another style. No garment found: exit 1 and no picture."""

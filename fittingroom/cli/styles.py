@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fittingroom.cli.champions import find_segmenter_if_any, open_registry
+from fittingroom.cli.champions import load_segmenter, open_registry, open_serving
 from fittingroom.cli.output import JsonOption, console, print_json
+from fittingroom.domain import WORDS
 
 if TYPE_CHECKING:
     from fittingroom.styles.registry import ModelVersion
+    from fittingroom.styles.serving import Served
 
 app = typer.Typer(help="Registered styles and the garments they come from.", no_args_is_help=True)
 
@@ -24,47 +26,49 @@ def _model(name: str) -> str:
 
 @app.command("list")
 def list_styles(as_json: JsonOption = False) -> int:
-    """Every registered model and its champion."""
-    from fittingroom.starter import StarterModels
-
-    registry = open_registry()
-    champions = {model: registry.champion(model) for model in registry.models()}
+    """What serves, and every registered model: its champion, or a starter model while there is none."""
+    serving = open_serving()
+    models = dict.fromkeys(serving.registry.models()) | {each.model: each for each in serving.all()}
     if as_json:
-        print_json({model: champion.to_json() if champion else None for model, champion in champions.items()})
+        print_json({model: served.to_json() if served else None for model, served in sorted(models.items())})
         return 0
-    if not champions:
-        print("no model is registered yet: fittingroom train style, or fittingroom demo")
-        for style in StarterModels().styles():
-            print(f"{style.words()}: starter model, until a style of your own serves")
-    for model, champion in champions.items():
-        serving = f"version {champion.version}" if champion else "no champion"
-        print(f"{model.removeprefix('style-')}: {serving}")
+    if all(served and served.starter for served in models.values()):
+        print("no model of your own serves yet (fittingroom train style, or fittingroom run lifecycle); until then:")
+    for model, served in sorted(models.items()):
+        print(served.words().removeprefix("style ") if served else f"{model.removeprefix('style-')}: no champion")
     return 0
 
 
 @app.command()
 def show(name: NameArgument, as_json: JsonOption = False) -> int:
     """Every version of a style with its figures."""
-    from fittingroom.errors import MissingInputError
-
-    registry = open_registry()
-    versions = registry.versions(_model(name))
-    if not versions:
-        raise MissingInputError("style", name, "registered: " + (", ".join(_names(registry.models())) or "none"))
-    champion = registry.champion(_model(name))
+    serving = open_serving()
+    versions, served = serving.registry.versions(_model(name)), serving.find(_model(name))
+    if not versions and served is None:
+        serving.style(name)  # which says what there is
     if as_json:
-        print_json({"champion": champion.version if champion else None, "versions": [v.to_json() for v in versions]})
+        print_json(
+            {
+                "champion": served.version if served else None,
+                "versions": [v.to_json() | {"domain": serving.domain_of(v)} for v in versions],
+                "serves": served.to_json() if served else None,
+            }
+        )
         return 0
+    if served and served.starter:
+        print(f"{served.words()}, until one of your own serves: {_figures(served)}")
     for version in versions:
-        mark = " (champion)" if champion and champion.version == version.version else ""
-        print(f"version {version.version}{mark}: {_figures(version)}")
+        notes = ["champion"] if served and served.version == version.version else []
+        notes += [words for domain, words in WORDS.items() if domain == serving.domain_of(version)]
+        noted = f" ({', '.join(notes)})" if notes else ""
+        print(f"version {version.version}{noted}: {_figures(version)}")
     return 0
 
 
 @app.command()
 def describe(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A picture of a garment.")],
-    segmenter: Annotated[Path | None, typer.Option(help="Segmenter weights instead of the champion.")] = None,
+    segmenter: Annotated[Path | None, typer.Option(help="Segmenter weights instead of those that serve.")] = None,
     as_json: JsonOption = False,
 ) -> int:
     """Name the colour and the pattern of the garment in a picture."""
@@ -73,7 +77,7 @@ def describe(
     from fittingroom.styles.describe import describe_garment
 
     picture = read_rgb(image)
-    cutout = cut_out(picture, CutoutSettings().without_tests(), find_segmenter_if_any(segmenter))
+    cutout = cut_out(picture, CutoutSettings().without_tests(), load_segmenter(segmenter))
     description = describe_garment(cutout.rgba[..., :3], cutout.rgba[..., 3] > 0)
     if as_json:
         print_json(description.to_json())
@@ -99,9 +103,5 @@ def rollback(name: NameArgument) -> int:
     return 0
 
 
-def _names(models: list[str]) -> list[str]:
-    return [model.removeprefix("style-") for model in models]
-
-
-def _figures(version: ModelVersion) -> str:
+def _figures(version: ModelVersion | Served) -> str:
     return ", ".join(f"{name} {value:.3g}" for name, value in sorted(version.metrics.items())) or "no figures"

@@ -6,8 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fittingroom.cli.champions import open_registry
-from fittingroom.errors import MissingInputError
+from fittingroom.cli.champions import load_segmenter, open_serving
 
 if TYPE_CHECKING:
     from fittingroom.segmentation.predict import Segmenter
@@ -42,18 +41,20 @@ def try_on_files(
         InputError: a photo, style or output that cannot be used, found before any model is loaded where possible.
         NoGarmentFound: nothing to change; no picture is written.
     """
+    from fittingroom.domain import warn_of_photo
     from fittingroom.images import read_rgb
     from fittingroom.settings import get_settings
-    from fittingroom.starter import MESSAGE, StarterModels
+    from fittingroom.starter import MESSAGE
+    from fittingroom.styles.weights_card import read_card
     from fittingroom.tryon.champions import Champions
     from fittingroom.tryon.photo import check_output, read_photo, try_on_photo, write_result
     from fittingroom.tryon.pipeline import find_style
 
     check_output(output)
     photo = read_photo(person)
-    champions = Champions(open_registry(), device=get_settings().device, starter=StarterModels())
+    champions = Champions(open_serving(), device=get_settings().device)
     available = champions.styles()
-    messages = [MESSAGE] if champions.uses_starter() else []
+    messages = []
     if Path(wanted).is_file():
         style_image = read_rgb(Path(wanted))
         finder = _finder(segmenter, champions)
@@ -62,6 +63,13 @@ def try_on_files(
     else:
         choice = find_style(wanted, available)  # a wrong name is said before a model is loaded
         finder = _finder(segmenter, champions)
+    if champions.serving.style(choice.style.name).starter:
+        messages.insert(0, MESSAGE)
+    domains = champions.domains(choice.style.name)
+    if segmenter is not None:
+        domains["segmenter"] = read_card(segmenter).domain
+    if warning := warn_of_photo(photo.rendered, domains):
+        messages.append(f"warning: {warning}")
     translator = champions.translator(choice.style.name)
     result = try_on_photo(photo, finder, translator, target_category=choice.style.category or None)
     messages.append(result.message)
@@ -82,10 +90,4 @@ def try_on_files(
 
 def _finder(weights: Path | None, champions: Champions) -> Segmenter:
     """The segmenter in the file named, or the one that serves."""
-    if weights is None:
-        return champions.segmenter()
-    from fittingroom.segmentation.predict import Segmenter
-
-    if not weights.is_file():
-        raise MissingInputError("segmenter weights", weights)
-    return Segmenter.load(weights, champions.device)
+    return champions.segmenter() if weights is None else load_segmenter(weights)

@@ -13,6 +13,8 @@ import struct
 
 from PIL import Image
 
+from fittingroom.domain import MARK
+
 SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
 """Formats that are stored, and their file names' endings."""
 
@@ -68,7 +70,9 @@ def _strip_jpeg(data: bytes) -> bytes | None:
         if length < 2 or end > len(data):
             return None
         # APP0 is JFIF's own, APP14 says how Adobe stored the colours; every other APP and the comments go.
-        if marker in (0xE0, 0xEE) or not (0xE0 <= marker <= 0xEF or marker == 0xFE):
+        # A comment that says the picture is rendered stays: models must know what they learnt from.
+        rendered = marker == 0xFE and data[at + 4 : end] == MARK.encode()
+        if marker in (0xE0, 0xEE) or rendered or not (0xE0 <= marker <= 0xEF or marker == 0xFE):
             kept.append(data[at:end])
         if marker == 0xDA:
             found = _SCAN_END.search(data, end)

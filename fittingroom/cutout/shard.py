@@ -12,6 +12,7 @@ import yaml
 from fittingroom.cutout.cut import Accept, cut_out
 from fittingroom.cutout.judge import Refused
 from fittingroom.cutout.settings import CutoutSettings
+from fittingroom.domain import mark_of
 from fittingroom.errors import ImageRejected, InputError, MissingInputError
 from fittingroom.garment import GarmentFinder
 from fittingroom.images import encode_png, read_rgb
@@ -130,7 +131,7 @@ def _one(
             return done
         asked = settings.without_tests() if by_hand else settings
         cutout = cut_out(read_rgb(file), asked, finder, None if by_hand else accept)
-        data = encode_png(cutout.rgba)
+        data = encode_png(cutout.rgba, comment=mark_of(file))
         path = f"{digest[:32]}.png"
         write_bytes(out_dir / path, data)
         side = cutout.rgba.shape[0]

@@ -12,6 +12,7 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from fittingroom.categories import CATEGORY_NAMES
+from fittingroom.domain import MARK
 from fittingroom.errors import SettingError
 from fittingroom.images import encode_jpeg
 from fittingroom.masks import Mask, bounding_box, from_polygons
@@ -52,7 +53,7 @@ def render_deepfashion2_set(
 
     def one(number: int) -> None:
         scene = render_numbered(number, views[number - 1], seed, height, width)
-        write_bytes(out / "image" / f"{number:06d}.jpg", encode_jpeg(scene.image, 92))
+        write_bytes(out / "image" / f"{number:06d}.jpg", encode_jpeg(scene.image, 92, comment=MARK))
         write_json(out / "annos" / f"{number:06d}.json", annotation(scene, number, seed), indent=None)
 
     (out / "image").mkdir(parents=True, exist_ok=True)

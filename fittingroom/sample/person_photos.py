@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from fittingroom.domain import MARK
 from fittingroom.images import RGB
 from fittingroom.sample import backgrounds
 from fittingroom.sample.backgrounds import Background
@@ -95,9 +96,10 @@ class _Sitter:
 def _jpeg(picture: RGB, sideways: bool) -> bytes:
     buffer = io.BytesIO()
     if not sideways:
-        Image.fromarray(picture).save(buffer, "JPEG", quality=93)
+        Image.fromarray(picture).save(buffer, "JPEG", quality=93, comment=MARK)
         return buffer.getvalue()
     exif = Image.Exif()
     exif[_EXIF_ORIENTATION] = _TURNED_LEFT
-    Image.fromarray(np.ascontiguousarray(np.rot90(picture))).save(buffer, "JPEG", quality=93, exif=exif)
+    turned = Image.fromarray(np.ascontiguousarray(np.rot90(picture)))
+    turned.save(buffer, "JPEG", quality=93, exif=exif, comment=MARK)
     return buffer.getvalue()

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image
 
+from fittingroom.domain import MARK
 from fittingroom.errors import MissingInputError
 from fittingroom.images import RGB, encode_jpeg, read_rgb, resize
 from fittingroom.sample.backgrounds import smooth_noise
@@ -125,7 +126,7 @@ def build_shop(
         paths = []
         for number, photo in enumerate(_unlike_photos(styles[place], [seed, 11, place], per_style), start=1):
             path = out / "photos" / styles[place].name / f"{number:02d}.jpg"
-            write_bytes(path, encode_jpeg(photo, 92))
+            write_bytes(path, encode_jpeg(photo, 92, comment=MARK))
             paths.append(path)
         return tuple(paths)
 
@@ -137,7 +138,7 @@ def build_shop(
                 listener("shop", len(photos) * per_style, len(styles) * per_style)
     for number, name in enumerate(EXTRAS, start=1):
         rng = np.random.default_rng([seed, 12, number])
-        write_bytes(out / "extras" / f"{name}.jpg", encode_jpeg(render_packshot(styles[0], rng), 92))
+        write_bytes(out / "extras" / f"{name}.jpg", encode_jpeg(render_packshot(styles[0], rng), 92, comment=MARK))
     return ShopFiles(out, photos)
 
 
@@ -170,9 +171,10 @@ def open_shop(out: Path) -> ShopFiles:
 def thumbnail(photo: Path, width: int = 100) -> bytes:
     """The photo at ``width`` pixels, as listings show it."""
     image = read_rgb(photo)
-    return encode_jpeg(resize(image, width, round(image.shape[0] * width / image.shape[1])), 80)
+    small = resize(image, width, round(image.shape[0] * width / image.shape[1]))
+    return encode_jpeg(small, 80, comment=MARK)
 
 
 def near_duplicate(photo: Path) -> bytes:
     """The same picture saved again, a little smaller in bytes: other digest, same look."""
-    return encode_jpeg(read_rgb(photo), 70)
+    return encode_jpeg(read_rgb(photo), 70, comment=MARK)

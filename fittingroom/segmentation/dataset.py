@@ -57,7 +57,7 @@ class LabelledPhoto:
 
 
 def read_split(dataset: Path, split: str) -> list[LabelledPhoto]:
-    """The photos of ``split`` (``train`` or ``validation``) of a dataset folder, ordered by file name.
+    """The photos of ``split`` (``train``, ``validation`` or ``all``: both) of a dataset folder, ordered by file name.
 
     Garments without a polygon of three points, crowds and categories that are not ours are left out.
 
@@ -65,6 +65,8 @@ def read_split(dataset: Path, split: str) -> list[LabelledPhoto]:
         MissingInputError: no such folder or file.
         AnnotationError: a file that is not what it should be.
     """
+    if split == "all":
+        return sorted((photo for each in ("train", "validation") for photo in read_split(dataset, each)), key=_order)
     selection, coco = _read_json(dataset / "selection.json"), _read_json(dataset / f"{split}.json")
     try:
         root = Path(selection["images_dir"])
@@ -87,7 +89,11 @@ def read_split(dataset: Path, split: str) -> list[LabelledPhoto]:
         ]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise AnnotationError(f"{dataset}: expected a COCO dataset with selection.json, got {error!r}") from None
-    return sorted(photos, key=lambda photo: (photo.path.as_posix(), photo.image_id))
+    return sorted(photos, key=_order)
+
+
+def _order(photo: LabelledPhoto) -> tuple[str, int]:
+    return photo.path.as_posix(), photo.image_id
 
 
 def _read_json(path: Path) -> Any:

@@ -118,7 +118,7 @@ def evaluate_segmenter(
     Args:
         weights: a segmenter's weights file.
         dataset: a dataset folder (selection.json, train.json, validation.json).
-        split: ``train`` or ``validation``.
+        split: ``train``, ``validation`` or ``all``: both.
         device: where the model runs.
         score_threshold: what counts as served; the weights' own setting when None.
         listener: called after each photo.

@@ -19,6 +19,7 @@ from accelerate.utils import set_seed
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from fittingroom.domain import domain_of
 from fittingroom.errors import NothingProduced, TrainingDiverged
 from fittingroom.segmentation.dataset import (
     EpochBatches,
@@ -141,6 +142,7 @@ class _Training:
         self.backbone_weights = backbone_weights
         self.device = choose_device(device)
         self.listener: Listener = listener or (lambda _: None)
+        self.domain = domain_of(photo.path for photo in train)
         self.data, self.validation = GarmentDataset(train, settings), GarmentDataset(validation, settings)
         self._found: StartWeights | None = None
         self.digest = dataset_digest(dataset, [*train, *validation])
@@ -242,7 +244,7 @@ class _Training:
         metrics |= {"steps": float(self.place.step), "seconds": round(self.place.seconds, 1)}
         if self.accelerator.is_main_process:
             tensors = validated.tensors if validated else self.average.tensors
-            info = {"metrics": metrics, "start": self.start, "data": self.digest}
+            info = {"metrics": metrics, "start": self.start, "data": self.digest, "domain": self.domain}
             save_weights(self.weights, KIND, tensors, self.settings.to_json(), info)
             draw_samples(self.weights, self.validation.photos, self.out / "samples.png", self.device.type)
             self.best_weights.unlink(missing_ok=True)

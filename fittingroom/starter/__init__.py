@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-
-from safetensors import SafetensorError, safe_open
 
 from fittingroom.errors import WeightsRejected
 from fittingroom.styles.choose import AvailableStyle
+from fittingroom.styles.weights_card import read_card
 
 MESSAGE = "with a starter model: train or register your own, and it serves instead (fittingroom/starter/MODEL_CARD.md)"
 TAGS = "tags"
@@ -41,9 +39,7 @@ class StarterModels:
 
 
 def _described(path: Path) -> AvailableStyle:
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            tags = json.loads((file.metadata() or {})["info"])[TAGS]
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise WeightsRejected(f"{path}: not a starter style: {error}") from None
+    tags = read_card(path).info.get(TAGS)
+    if not isinstance(tags, dict):
+        raise WeightsRejected(f"{path}: not a starter style: expected {TAGS}")
     return AvailableStyle.from_tags(path.stem.removeprefix("style-"), tags)

@@ -7,9 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from fittingroom.errors import WeightsRejected
 from fittingroom.styles.choose import AvailableStyle
 from fittingroom.styles.gates import Verdict, segmenter_floors, segmenter_gate, style_floors, style_gate
 from fittingroom.styles.registry import SEGMENTER, ModelVersion, Registry, style_model
+from fittingroom.styles.weights_card import read_card
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def admit_segmenter(
     **registration: Any,
 ) -> Admission:
     """Register a segmenter and promote it when its gate passes. ``registration`` goes to `Registry.register`."""
-    version = registry.register(SEGMENTER, weights, metrics, digests, recipe, **registration)
+    version = registry.register(SEGMENTER, weights, metrics, digests, recipe, _domain_tag(weights), **registration)
     return _judge(
         registry,
         version,
@@ -59,14 +61,22 @@ def admit_style(
     **registration: Any,
 ) -> Admission:
     """Register a style's version and promote it when its gate passes. ``registration`` goes to `Registry.register`."""
-    version = registry.register(
-        style_model(style.name), weights, metrics, digests, recipe, style.to_tags(), **registration
-    )
+    tags = style.to_tags() | _domain_tag(weights)
+    version = registry.register(style_model(style.name), weights, metrics, digests, recipe, tags, **registration)
     return _judge(
         registry,
         version,
         lambda champion, number: style_gate(metrics, champion, style_floors(preset), number),
     )
+
+
+def _domain_tag(weights: Path) -> dict[str, str]:
+    """What the model learnt from, where its weights say it: rendered pictures or photos."""
+    try:
+        domain = read_card(weights).domain
+    except WeightsRejected:
+        return {}
+    return {"domain": domain} if domain else {}
 
 
 def _judge(registry: Registry, version: ModelVersion, gate: Gate) -> Admission:

@@ -6,13 +6,10 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from fittingroom.errors import InputError, MissingInputError
 from fittingroom.styles.colours import ciede2000, colour_name
-
-if TYPE_CHECKING:
-    from fittingroom.styles.registry import Registry
 
 Lab = tuple[float, float, float]
 
@@ -50,7 +47,7 @@ class Description(Protocol):
 
 @dataclass(frozen=True)
 class AvailableStyle:
-    """A style that a champion serves. ``lab`` is the style's colour, None where it was never measured."""
+    """A style that serves. ``lab`` is the style's colour, None where it was never measured."""
 
     name: str
     colour: str
@@ -90,12 +87,6 @@ class Choice:
     distance: float = 0.0
 
 
-def available_styles(registry: Registry) -> list[AvailableStyle]:
-    """Every style that has a champion, sorted by name."""
-    styles = [AvailableStyle.from_tags(v.style, v.tags) for v in registry.champions() if v.style is not None]
-    return sorted(styles, key=lambda style: style.name)
-
-
 def choose_by_name(name: str, available: Sequence[AvailableStyle]) -> Choice:
     """The style of that name; capitals, spaces and underscores are forgiven.
 
@@ -106,7 +97,7 @@ def choose_by_name(name: str, available: Sequence[AvailableStyle]) -> Choice:
     for style in available:
         if style.name == wanted:
             return Choice(style, True, f"style {style.words()}")
-    raise MissingInputError("style", name, _listing(available))
+    raise MissingInputError("style", name, listing(available))
 
 
 def choose_style(
@@ -133,7 +124,7 @@ def choose_style(
         message = f"the style image is {wanted}: style {best.words()}"
         return Choice(best, True, message, _distance(description, best))
     if exact:
-        raise InputError(f"no style is {wanted}; {_listing(available)}")
+        raise InputError(f"no style is {wanted}; {listing(available)}")
     best = min(available, key=key)
     message = f"no style is {wanted}; the nearest is {best.words()}"
     if best.pattern != description.pattern and best.pattern:
@@ -176,5 +167,6 @@ def _distance(description: Description, style: AvailableStyle) -> float:
     return colour + (PATTERN_PENALTY if sure else UNCERTAIN_PATTERN_PENALTY)
 
 
-def _listing(available: Sequence[AvailableStyle]) -> str:
+def listing(available: Sequence[AvailableStyle]) -> str:
+    """What there is, for the message that says what there is not."""
     return "there is " + (", ".join(style.words() for style in available) or "none yet")

@@ -301,6 +301,11 @@ class Registry:
     # How
 
     @property
+    def folder(self) -> Path | None:
+        """Where the registry lies, when it is a file; None for a server's."""
+        return self._database.parent if self._database else None
+
+    @property
     def _artifacts(self) -> Path | None:
         return self._database.parent / "artifacts" if self._database else None
 

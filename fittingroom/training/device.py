@@ -6,6 +6,8 @@ import torch
 
 from fittingroom.errors import SettingError
 
+AUTO = "auto"
+
 
 def choose_device(name: str = "auto") -> torch.device:
     """``auto`` takes CUDA, then Apple's MPS, then the CPU.
@@ -25,6 +27,17 @@ def choose_device(name: str = "auto") -> torch.device:
             "device", name, "a device that this machine has: " + ", ".join(k for k in available if available[k])
         )
     return torch.device(name)
+
+
+def choose_preset(name: str, device: str = "auto") -> str:
+    """``auto`` gives the preset that fits the device: ``cpu`` on a CPU, ``standard`` on a GPU; others stay.
+
+    Raises:
+        SettingError: a device that is unknown or not there.
+    """
+    if name != AUTO:
+        return name
+    return "cpu" if choose_device(device).type == "cpu" else "standard"
 
 
 def choose_precision(name: str, device: torch.device) -> str:

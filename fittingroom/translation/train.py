@@ -14,6 +14,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
+from fittingroom.domain import RENDERED, domain_of
 from fittingroom.errors import InputError, MissingInputError, TrainingDiverged
 from fittingroom.training.checkpoints import CheckpointFolder
 from fittingroom.training.device import choose_device, choose_precision
@@ -164,6 +165,8 @@ class _Training:
     ) -> None:
         self.name, self.out, self.settings, self.accelerator = name, out, settings, accelerator
         self.digests, self.progress_file = data.digests, ProgressFile(out / "progress.jsonl")
+        worlds = domain_of(data.source), domain_of(data.target)
+        self.domain = RENDERED if RENDERED in worlds else worlds[0]  # what has seen one side drawn knows no photos
         told_twice = isinstance(listener, ProgressFile) and listener.path == self.progress_file.path  # a job in `out`
         self.listener = None if told_twice else listener
         torch.manual_seed(settings.seed)
@@ -309,6 +312,7 @@ class _Training:
             "metrics": metrics,
             "target": self.style_target.to_json(),
             "digests": {key: digest_value(value) for key, value in self.digests.items()},
+            "domain": self.domain,
         }
         save_weights(path, KIND, self.model.served.state_dict(), self.settings.to_json(), info)
 

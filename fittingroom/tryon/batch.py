@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fittingroom.domain import warn_of_photo
 from fittingroom.errors import ImageRejected, NoGarmentFound
 from fittingroom.garment import GarmentFinder
 from fittingroom.images import flatten_on_white, write_png
@@ -25,6 +26,7 @@ class TriedOn:
     Attributes:
         refused: why it was refused; empty for one that got its pictures.
         message: which garment was changed, and why that one.
+        warning: why the result is not to be trusted; empty where nothing speaks against it.
         box_xyxy: the garment's box in the photo's pixels.
         pictures: by the names in `PICTURES`. seconds: what each step took.
     """
@@ -32,6 +34,7 @@ class TriedOn:
     photo: Path
     refused: str = ""
     message: str = ""
+    warning: str = ""
     category: str = ""
     score: float = 0.0
     box_xyxy: tuple[int, ...] = ()
@@ -47,17 +50,22 @@ def try_on_photos(
     folder_of: Callable[[Path], Path],
     settings: TryOnSettings | None = None,
     category: str | None = None,
+    domains: Mapping[str, str] | None = None,
 ) -> list[TriedOn]:
     """Try ``style`` on each photo, in order, and write ``<style>.png`` and its in-between pictures.
 
     Args:
         folder_of: where the pictures of a photo go.
         category: the style's, so that the right garment is changed.
+        domains: what the models learnt from, by their names (`fittingroom.domain.warn_of_photo`).
 
     Raises:
         MissingInputError: a photo that is not there. StorageUnavailable: the disk is full.
     """
-    return [_try_on_one(photo, style, finder, translator, folder_of(photo), settings, category) for photo in photos]
+    return [
+        _try_on_one(photo, style, finder, translator, folder_of(photo), settings, category, domains or {})
+        for photo in photos
+    ]
 
 
 def _try_on_one(
@@ -68,6 +76,7 @@ def _try_on_one(
     folder: Path,
     settings: TryOnSettings | None,
     category: str | None,
+    domains: Mapping[str, str],
 ) -> TriedOn:
     try:
         photo = read_photo(path)
@@ -83,6 +92,7 @@ def _try_on_one(
     return TriedOn(
         path,
         message=result.message,
+        warning=warn_of_photo(photo.rendered, domains),
         category=result.garment.category,
         score=result.garment.score,
         box_xyxy=tuple(result.box),

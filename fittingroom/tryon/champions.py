@@ -1,4 +1,4 @@
-"""The models that serve, loaded when first needed and again when another version becomes champion."""
+"""The models that serve, loaded when first needed and again when others serve in their place."""
 
 from __future__ import annotations
 
@@ -6,83 +6,77 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from fittingroom.errors import MissingInputError
-from fittingroom.styles.choose import AvailableStyle, available_styles
-from fittingroom.styles.registry import SEGMENTER, Registry, style_model
+from fittingroom.styles.choose import AvailableStyle
+from fittingroom.styles.serving import Served, Serving
 
 if TYPE_CHECKING:
     from fittingroom.segmentation.predict import Segmenter
-    from fittingroom.starter import StarterModels
     from fittingroom.translation.predict import Translator
+
+_Key = tuple[str, int | None]
+"""Model and version: what is loaded anew when it changes."""
 
 
 class Champions:
-    """Segmenter and translators by their champions. Safe to share between threads.
+    """Segmenter and translators as they serve. Safe to share between threads.
 
     Args:
-        registry: where the champions are.
+        serving: what serves.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         kept: how many styles' translators stay in memory.
-        starter: what answers while the registry has no style's champion, and no segmenter's; None for nothing.
     """
 
-    def __init__(
-        self, registry: Registry, device: str = "auto", kept: int = 8, starter: StarterModels | None = None
-    ) -> None:
-        self.registry, self.device, self._kept, self._starter = registry, device, kept, starter
+    def __init__(self, serving: Serving, device: str = "auto", kept: int = 8) -> None:
+        self.serving, self.device, self._kept = serving, device, kept
         self._lock = threading.Lock()
-        self._segmenter: tuple[int, Segmenter] | None = None
-        self._translators: OrderedDict[tuple[str, int], Translator] = OrderedDict()
+        self._segmenter: tuple[_Key, Segmenter] | None = None
+        self._translators: OrderedDict[_Key, Translator] = OrderedDict()
 
     def styles(self) -> list[AvailableStyle]:
         """Every style that can be tried on, by name."""
-        return available_styles(self.registry) or (self._starter.styles() if self._starter else [])
+        return [served.style for served in self.serving.styles() if served.style]
 
-    def uses_starter(self) -> bool:
-        """Whether the styles are the starter's."""
-        return self._starter is not None and not available_styles(self.registry)
+    def domains(self, style: str) -> dict[str, str]:
+        """What the segmenter and a style learnt from, for `fittingroom.domain.warn_of_photo`.
+
+        Raises:
+            MissingInputError: one of them does not serve.
+        """
+        both = (self.serving.segmenter(), self.serving.style(style))
+        return {served.title: served.domain for served in both}
 
     def segmenter(self) -> Segmenter:
-        """The champion segmenter.
+        """The segmenter.
 
         Raises:
             MissingInputError: there is none.
         """
         from fittingroom.segmentation.predict import Segmenter
 
-        champion = self.registry.champion(SEGMENTER)
-        version = champion.version if champion else 0
+        served = self.serving.segmenter()
         with self._lock:
-            if self._segmenter is None or self._segmenter[0] != version:
-                starter = self._starter.segmenter() if self._starter else None
-                weights = self.registry.weights_path(champion) if champion else starter
-                if weights is None:
-                    raise MissingInputError(
-                        "segmenter", "no champion in the registry", "train one: fittingroom train segmenter"
-                    )
-                self._segmenter = (version, Segmenter.load(weights, self.device))
+            if self._segmenter is None or self._segmenter[0] != _key(served):
+                self._segmenter = (_key(served), Segmenter.load(self.serving.weights(served), self.device))
             return self._segmenter[1]
 
     def translator(self, style: str) -> Translator:
-        """The champion of a style.
+        """The model of a style.
 
         Raises:
-            MissingInputError: there is none.
+            MissingInputError: there is none; the message lists what serves.
         """
         from fittingroom.translation.predict import Translator
 
-        champion = self.registry.champion(style_model(style))
-        starter = self._starter.style(style) if self._starter and champion is None and self.uses_starter() else None
-        if champion is None and starter is None:
-            known = ", ".join(found.name for found in self.styles()) or "none yet"
-            raise MissingInputError("style", style, f"there is {known}")
-        key = (style, champion.version if champion else 0)
+        served = self.serving.style(style)
+        key = _key(served)
         with self._lock:
             if key not in self._translators:
-                weights = self.registry.weights_path(champion) if champion else starter
-                assert weights is not None
-                self._translators[key] = Translator.load(weights, self.device)
+                self._translators[key] = Translator.load(self.serving.weights(served), self.device)
                 while len(self._translators) > self._kept:
                     self._translators.popitem(last=False)
             self._translators.move_to_end(key)
             return self._translators[key]
+
+
+def _key(served: Served) -> _Key:
+    return served.model, served.version

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fittingroom.domain import MARK, is_rendered
 from fittingroom.errors import InputError
 from fittingroom.garment import GarmentFinder
 from fittingroom.images import RGB, encode_jpeg, encode_png, flatten_on_white, probe, read_as_stored, to_srgb
@@ -29,10 +30,12 @@ class Photo:
     Attributes:
         pixels: uint8 (H, W, 3), or (H, W, 4) where the file has transparency; in the photo's own colour space.
         profile: the ICC profile of that colour space; None is sRGB.
+        rendered: whether it is no photo but a picture of the sample world.
     """
 
     pixels: RGB
     profile: bytes | None = None
+    rendered: bool = False
 
     @property
     def srgb(self) -> RGB:
@@ -52,7 +55,7 @@ def read_photo(source: Path | bytes, max_pixels: int | None = None, max_bytes: i
     limits = {k: v for k, v in (("max_pixels", max_pixels), ("max_bytes", max_bytes)) if v is not None}
     rgba, profile = read_as_stored(source, **limits)
     has_alpha = probe(source, **limits).mode in ("RGBA", "LA", "PA") or bool((rgba[..., 3] < 255).any())
-    return Photo(rgba if has_alpha else np.ascontiguousarray(rgba[..., :3]), profile)
+    return Photo(rgba if has_alpha else np.ascontiguousarray(rgba[..., :3]), profile, is_rendered(source))
 
 
 def try_on_photo(
@@ -96,10 +99,11 @@ def write_result(path: Path, result: TryOnResult, photo: Photo) -> str:
         InputError: another suffix. StorageUnavailable: the disk is full.
     """
     check_output(path)
+    mark = MARK if photo.rendered else ""
     if path.suffix.lower() in LOSSLESS:
-        write_bytes(path, encode_png(result.image, profile=photo.profile))
+        write_bytes(path, encode_png(result.image, profile=photo.profile, comment=mark))
         return ""
     opaque = flatten_on_white(result.image) if result.image.shape[2] == 4 else result.image
-    write_bytes(path, encode_jpeg(opaque, quality=95, profile=photo.profile))
+    write_bytes(path, encode_jpeg(opaque, quality=95, profile=photo.profile, comment=mark))
     lost = " and has no transparency" if result.image.shape[2] == 4 else ""
     return f"JPEG is lossy{lost}: pixels outside the garment are only nearly the photo's; write a .png to keep them all"

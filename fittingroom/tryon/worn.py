@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from fittingroom.annotations.model import AnnotatedImage, garment_masks
+from fittingroom.domain import mark_of
 from fittingroom.errors import ImageRejected, NoGarmentFound, SettingError
 from fittingroom.images import RGB, encode_png, read_rgb
 from fittingroom.masks import Mask
@@ -64,12 +65,12 @@ def cut_worn_garments(
             except NoGarmentFound:
                 continue
             name = digest_bytes(f"{digest} {number}".encode())[:32]
-            written += _write(out_dir, name, picture, flip)
+            written += _write(out_dir, name, picture, flip, mark_of(path))
     return sorted(set(written))
 
 
-def _write(out_dir: Path, name: str, picture: RGB, flip: bool) -> list[Path]:
+def _write(out_dir: Path, name: str, picture: RGB, flip: bool, mark: str) -> list[Path]:
     twins = {f"{name}.png": picture} | ({f"{name}_flip.png": picture[:, ::-1]} if flip else {})
     for file, pixels in twins.items():
-        write_bytes(out_dir / file, encode_png(pixels))
+        write_bytes(out_dir / file, encode_png(pixels, comment=mark))
     return [out_dir / file for file in twins]

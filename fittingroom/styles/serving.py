@@ -1,0 +1,187 @@
+"""What serves: of each model the registry's champion, else the starter that comes with the package.
+
+The one place that is asked: command line, page, flows and trainings all take their models from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fittingroom.domain import PHOTO, RENDERED, WORDS
+from fittingroom.errors import MissingInputError
+from fittingroom.styles.choose import AvailableStyle, choose_by_name, listing
+from fittingroom.styles.registry import SEGMENTER, ModelVersion, Registry, style_model
+from fittingroom.styles.versions import STYLE_PREFIX
+from fittingroom.styles.weights_card import read_card
+from fittingroom.workspace import digest_file
+
+if TYPE_CHECKING:
+    from fittingroom.starter import StarterModels
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model that serves.
+
+    Attributes:
+        model: ``segmenter`` or ``style-<name>``.
+        version: of the registry; None for a starter.
+        style: name, colour, pattern and category; None for a segmenter.
+        domain: what it learnt from, ``photo`` or ``rendered``; empty where nobody knows.
+        recipe: the settings it was trained with. metrics: its figures.
+    """
+
+    model: str
+    version: int | None
+    style: AvailableStyle | None
+    domain: str
+    recipe: dict[str, Any] = field(repr=False)
+    metrics: dict[str, float] = field(repr=False)
+    champion: ModelVersion | None = field(repr=False)
+    file: Path | None = field(repr=False)
+    """A starter's weights; a champion's may have to be fetched: `Serving.weights`."""
+
+    @property
+    def starter(self) -> bool:
+        """Whether it came with the package."""
+        return self.champion is None
+
+    @property
+    def name(self) -> str:
+        """The style's name, or ``segmenter``."""
+        return self.style.name if self.style else self.model
+
+    @property
+    def title(self) -> str:
+        """For a sentence: ``style red-solid``, ``segmenter``."""
+        return f"style {self.style.name}" if self.style else self.model
+
+    def words(self) -> str:
+        """For a person: ``style red-solid (red, solid): version 2, trained on photos``."""
+        what = f"style {self.style.words()}" if self.style else self.model
+        which = "starter model" if self.starter else f"version {self.version}"
+        return f"{what}: " + ", ".join(part for part in (which, WORDS.get(self.domain, "")) if part)
+
+    def to_json(self) -> dict[str, Any]:
+        """As a JSON value: a champion as its registered version says it, a starter in the same fields."""
+        own: dict[str, Any] = {
+            "model": self.model,
+            "version": None,
+            "champion": False,
+            "metrics": self.metrics,
+            "recipe": self.recipe,
+            "tags": self.style.to_tags() if self.style else {},
+        }
+        said = self.champion.to_json() if self.champion else own
+        return {**said, "starter": self.starter, "domain": self.domain}
+
+
+class Serving:
+    """What serves out of a registry, and out of ``starter`` (None: nothing) while that has no champion of its kind.
+
+    Starter styles serve until the first style of one's own does, the starter segmenter until a segmenter does.
+    """
+
+    def __init__(self, registry: Registry, starter: StarterModels | None = None) -> None:
+        self.registry, self._starter = registry, starter
+
+    @classmethod
+    def of_installation(cls, registry: Registry) -> Serving:
+        """With the starters that come with the package."""
+        from fittingroom.starter import StarterModels
+
+        return cls(registry, StarterModels())
+
+    def segmenter(self) -> Served:
+        """The segmenter.
+
+        Raises:
+            MissingInputError: none serves.
+        """
+        found = next((served for served in self.all() if served.model == SEGMENTER), None)
+        if found is None:
+            raise MissingInputError(SEGMENTER, "no champion in the registry", "train one: fittingroom train segmenter")
+        return found
+
+    def styles(self) -> list[Served]:
+        """Every style that serves, by name."""
+        return [served for served in self.all() if served.style]
+
+    def style(self, name: str) -> Served:
+        """The style of that name.
+
+        Raises:
+            MissingInputError: it does not serve; the message lists what does.
+        """
+        serving = {served.name: served for served in self.styles()}
+        available = [served.style for served in serving.values() if served.style]
+        versions = self.registry.versions(f"{STYLE_PREFIX}{name}") if name not in serving else []
+        if versions:
+            hint = f"{len(versions)} registered, none passed its gate; {listing(available)}"
+            raise MissingInputError("style", name, hint)
+        return serving[choose_by_name(name, available).style.name]
+
+    def find(self, model: str) -> Served | None:
+        """The registered model of that name (``segmenter``, ``style-red-solid``) as it serves, or None."""
+        return next((served for served in self.all() if served.model == model), None)
+
+    def all(self) -> list[Served]:
+        """Everything that serves, by model."""
+        found = [self._of_champion(version) for version in self.registry.champions()]
+        if self._starter is not None:
+            segmenter = self._starter.segmenter()
+            if segmenter and not any(served.model == SEGMENTER for served in found):
+                found.append(_of_starter(SEGMENTER, segmenter, None))
+            if not any(served.style for served in found):
+                starters = ((style, self._starter.style(style.name)) for style in self._starter.styles())
+                found += [_of_starter(style_model(style.name), path, style) for style, path in starters if path]
+        return sorted(found, key=lambda served: served.model)
+
+    def weights(self, served: Served) -> Path:
+        """Its weights as a local file; a remote registry's are downloaded once."""
+        if served.champion is not None:
+            return self.registry.weights_path(served.champion)
+        assert served.file is not None
+        return served.file
+
+    def digest(self, served: Served) -> str:
+        """SHA-256 of its weights."""
+        return served.champion.weights_sha256 if served.champion else digest_file(self.weights(served))
+
+    def domain_of(self, version: ModelVersion) -> str:
+        """What a registered version learnt from: its tag, or the demo's world where that is known of an older one."""
+        if said := version.tags.get("domain", ""):
+            return said
+        return RENDERED if self._beside_the_sample_world() and _is_demos(version) else ""
+
+    def _of_champion(self, version: ModelVersion) -> Served:
+        return Served(
+            version.model,
+            version.version,
+            AvailableStyle.from_tags(version.style, version.tags) if version.style else None,
+            self.domain_of(version),
+            version.recipe,
+            version.metrics,
+            version,
+            None,
+        )
+
+    def _beside_the_sample_world(self) -> bool:
+        """Whether the registry lies in a workspace that a demo of an earlier version rendered its world into."""
+        folder = self.registry.folder
+        return folder is not None and (folder.parent / "sample" / "world.json").is_file()
+
+
+def _is_demos(version: ModelVersion) -> bool:
+    """Whether it has the network of preset ``demo``."""
+    if version.style is None:
+        return version.recipe.get("backbone") == "small"
+    return (version.recipe.get("filters"), version.recipe.get("blocks")) == (16, 4)
+
+
+def _of_starter(model: str, path: Path, style: AvailableStyle | None) -> Served:
+    card = read_card(path)
+    domain = card.domain or PHOTO  # what is shipped learnt from photos: its model card says which
+    return Served(model, None, style, domain, card.settings, card.info.get("metrics", {}), None, path)

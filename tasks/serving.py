@@ -1,0 +1,92 @@
+"""What serves, as flows hand it to their tasks: weights by content, and what a person should know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from prefect.logging import get_run_logger
+
+from fittingroom.domain import RENDERED, is_rendered, warn_of_photo
+from fittingroom.settings import get_settings
+from fittingroom.styles.registry import Registry
+from fittingroom.styles.serving import Served, Serving
+from fittingroom.workspace import Workspace
+from tasks.caching import Content
+
+
+class ServingModel(NamedTuple):
+    """A model that serves: its style's name and category (None for a segmenter), and its weights."""
+
+    name: str
+    category: str | None
+    weights: Content
+    title: str
+    domain: str
+
+
+class ServingModels(NamedTuple):
+    """The segmenter and the styles of a try-on."""
+
+    segmenter: ServingModel
+    styles: list[ServingModel]
+
+    def domains(self, style: ServingModel) -> dict[str, str]:
+        """What the two models of a try-on learnt from, by their names."""
+        return {model.title: model.domain for model in (self.segmenter, style)}
+
+
+def open_registry(workspace: Workspace) -> Registry:
+    """The registry of the installation's tracking URI, or the one in the workspace."""
+    return Registry(get_settings().tracking_uri or workspace, downloads=workspace.registry / "downloads")
+
+
+def open_serving(workspace: Workspace) -> Serving:
+    """What serves: the registry's champions, else the starters."""
+    return Serving.of_installation(open_registry(workspace))
+
+
+def models_for(workspace: Workspace, styles: list[str], photos: Iterable[Content]) -> ServingModels:
+    """The segmenter and the wanted styles, all that serve for none wanted; the run's log says which, and warns where
+    models that know drawings alone are to work on photos.
+
+    Raises:
+        MissingInputError: a style that does not serve; the message lists those that do.
+    """
+    serving, logger = open_serving(workspace), get_run_logger()
+    chosen = [serving.style(name) for name in styles] if styles else serving.styles()
+    segmenter = serving.segmenter()
+    for served in (segmenter, *chosen):
+        logger.info("%s", served.words())
+    if RENDERED in {served.domain for served in (segmenter, *chosen)}:
+        real = next((Path(photo.path).name for photo in photos if not is_rendered(Path(photo.path))), None)
+        domains = {served.title: served.domain for served in (segmenter, *chosen)}
+        if real is not None:
+            logger.warning("%s: %s", real, warn_of_photo(False, domains))
+    return ServingModels(_model(serving, segmenter), [_model(serving, served) for served in chosen])
+
+
+def own_styles(workspace: Workspace, names: list[str]) -> list[str]:
+    """Those of the named styles that serve by a version of one's own."""
+    own = {served.name for served in open_serving(workspace).styles() if not served.starter}
+    return [name for name in names if name in own]
+
+
+def finder_if_wanted(workspace: Workspace, wanted: bool) -> Content | None:
+    """The serving segmenter's weights, or None when it is not wanted.
+
+    Raises:
+        MissingInputError: wanted, and none serves.
+    """
+    serving = open_serving(workspace)
+    return _content(serving, serving.segmenter()) if wanted else None
+
+
+def _model(serving: Serving, served: Served) -> ServingModel:
+    category = (served.style.category or None) if served.style else None
+    return ServingModel(served.name, category, _content(serving, served), served.title, served.domain)
+
+
+def _content(serving: Serving, served: Served) -> Content:
+    return Content(str(serving.weights(served)), serving.digest(served))
