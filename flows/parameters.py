@@ -169,6 +169,9 @@ class TrainSegmenterParameters(Parameters):
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Every random choice follows from it")
     device: Device = Field(default_factory=lambda: get_settings().device, description="Where to train")
+    force: bool = Field(
+        False, description="Let it serve even where its gate says that it is worse than what serves, or too poor"
+    )
 
     def check_trainings(self) -> None:
         """Refuse settings that no training accepts."""
@@ -195,6 +198,9 @@ class TrainStyleParameters(Parameters):
     from_nearest: bool = Field(False, description="Start from the weights of the serving style that looks most alike")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Every random choice follows from it")
     device: Device = Field(default_factory=lambda: get_settings().device, description="Where to train")
+    force: bool = Field(
+        False, description="Let it serve even where its gate says that it is worse than what serves, or too poor"
+    )
 
     def check_trainings(self) -> None:
         """Refuse settings that no training accepts."""
@@ -208,6 +214,9 @@ class RegisterStyleParameters(Parameters):
 
     style: Words = Field(description="Name of the style, as it was trained")
     preset: StylePreset = Field("auto", description=f"Whose limits the gate takes. {PRESET_WORDS}")
+    force: bool = Field(
+        False, description="Let it serve even where its gate says that it is worse than what serves, or too poor"
+    )
 
 
 class TryOnParameters(Parameters):
@@ -291,6 +300,10 @@ class RetrainParameters(Parameters):
     styles: list[str] = Field([], description="Look at these styles only; leave empty for all")
     preset: StylePreset = Field("auto", description=PRESET_WORDS)
     settings: dict[str, Any] = Field({}, description='Single settings over the preset\'s, such as {"epochs": 10}')
+    left_catalog: Literal["keep", "retire"] = Field(
+        "keep",
+        description="Styles trained from a catalog that it does not name any more: let them serve, or retire them",
+    )
     per_host_delay: float = Field(1.0, ge=0, le=60, description="Seconds between two requests to one host")
     max_age_hours: float = Field(20.0, gt=0, le=8760, description="Do not crawl a style again before this age")
     allow_loopback: bool = Field(

@@ -39,16 +39,16 @@ def split_by_colour(image: RGB, seeds: NDArray[np.uint8], rounds: int) -> Mask:
     if not (seeds >= MAYBE_GARMENT).any() or not (seeds == BACKGROUND).any():
         return np.zeros(seeds.shape, bool)
     bins = _colour_bins(image)
-    guide = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    guide = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.float32) / 255
     garment = seeds >= MAYBE_GARMENT
     for _ in range(rounds):
         speaks = _share_for(garment, bins)
         speaks[seeds == BACKGROUND] = 0.0
         speaks[seeds == GARMENT] = 1.0
-        found = along_edges(speaks, guide, max(round(_REACH * min(seeds.shape)), 1), _FLAT) > 0.5
+        found = np.asarray(along_edges(speaks, guide, max(round(_REACH * min(seeds.shape)), 1), _FLAT) > 0.5)
         found = (found & (seeds != BACKGROUND)) | (seeds == GARMENT)
         if not found.any() or np.array_equal(found, garment):
-            return found
+            return np.asarray(found)
         garment = found
     return garment
 
@@ -85,5 +85,5 @@ def _histogram(bins: NDArray[np.int32]) -> Floats:
     along, across = _SMOOTHING / _SMOOTHING.sum(), np.ones(1, np.float32)
     for _ in range(3):
         plane = cv2.sepFilter2D(counts.reshape(_BINS, -1), -1, across, along, borderType=cv2.BORDER_CONSTANT)
-        counts = plane.reshape(_BINS, _BINS, _BINS).transpose(1, 2, 0).ravel()
+        counts = np.asarray(plane, np.float32).reshape(_BINS, _BINS, _BINS).transpose(1, 2, 0).ravel()
     return counts
