@@ -118,6 +118,7 @@ class PrepareParameters(Parameters):
         "allow", description="Refuse pictures of people where a style's sources should show garments only"
     )
     check_colour: bool = Field(True, description="Refuse garments that are plainly not of their style's colour")
+    check_pattern: bool = Field(True, description="Refuse garments that are plainly not of their style's pattern")
     use_segmenter: bool = Field(False, description="Let the registered segmenter help with photos that are not plain")
     size: Literal[128, 256, 512] = Field(256, description="Side of the training pictures, in pixels")
     flip: bool = Field(True, description="Also make a mirrored twin of every picture")

@@ -81,7 +81,9 @@ def test_a_difference_within_noise_is_neither_a_gain_nor_a_regression() -> None:
     assert not style_gate(new, trial(new, old, noise=0.5), FLOORS).passed
     kept = style_gate(new, trial(new, old, noise=1.0), FLOORS)
     assert kept.passed
-    assert any("5 is as good as the champion (version 3)'s 4.2 (differences up to 1 are chance)" in r for r in kept.reasons)
+    assert any(
+        "5 is as good as the champion (version 3)'s 4.2 (differences up to 1 are chance)" in r for r in kept.reasons
+    )
     poor, poorer = new | {"ciede2000_median": 15.0}, new | {"ciede2000_median": 15.1}
     assert not style_gate(poor, trial(poor, poorer), FLOORS).passed, "below the floor, and better by next to nothing"
 
