@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 from safetensors.torch import load_file, save
 
+from fittingroom.domain import mark_of
 from fittingroom.errors import InputError, MissingInputError
 from fittingroom.images import encode_jpeg, encode_png, list_images, read_rgb, read_rgba, resize
 from fittingroom.segmentation.dataset import transform_polygon
@@ -75,13 +76,17 @@ def pack(
             coco = _json(dataset / f"{split}.json")
             scales = {}
             for image in coco["images"]:
-                photo = read_rgb(root / image["file_name"])
+                file_name = image["file_name"]
+                photo = read_rgb(root / file_name)
                 scale = min(1.0, side / min(photo.shape[:2]))
                 small = resize(photo, round(photo.shape[1] * scale), round(photo.shape[0] * scale))
                 scales[image["id"]] = (small.shape[1] / image["width"], small.shape[0] / image["height"])
                 image["height"], image["width"] = small.shape[:2]
                 image["file_name"] = f"{image['id']}.jpg"
-                add(f"dataset/images/{image['file_name']}", encode_jpeg(small, quality))
+                add(
+                    f"dataset/images/{image['file_name']}",
+                    encode_jpeg(small, quality, comment=mark_of(root / file_name)),
+                )
             coco["annotations"] = [_smaller(each, scales[each["image_id"]]) for each in coco["annotations"]]
             add(f"dataset/{split}.json", json.dumps(coco, separators=(",", ":")).encode())
         for name, folder in {"source": source, **{f"styles/{name}": path for name, path in styles.items()}}.items():

@@ -8,6 +8,7 @@ The library's map (each part is usable alone; nothing here knows of Prefect, and
 ``workspace``          every path the pipeline writes; atomic writes; content digests
 ``locks``              one at a time, between processes; a killed holder holds nothing
 ``boxes masks images`` geometry and safe decoding
+``domain``             photo or rendered sample world: what pictures show and models learnt from
 ``categories``         DeepFashion2's 13 categories
 ``garment``            a garment instance found in a picture
 ``manifest``           one row for every picture: what happened to it and why
@@ -20,7 +21,7 @@ The library's map (each part is usable alone; nothing here knows of Prefect, and
 ``training``           what both trainers share: checkpoints, progress, jobs, weights files
 ``segmentation``       Mask R-CNN: where the garments are
 ``translation``        CycleGAN: one per style
-``styles``             colour and pattern of a garment, the registry, the gates
+``styles``             colour and pattern of a garment, the registry, the gates, what serves
 ``tryon``              the ten steps from photo to picture
 ``starter``            models that come with the package and answer until one's own serve
 ``sample``             the rendered sample world, so that all of it runs offline

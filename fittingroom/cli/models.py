@@ -59,15 +59,19 @@ def train_segmenter_command(
     from fittingroom.segmentation.train import train_segmenter
     from fittingroom.settings import get_settings
     from fittingroom.styles.admission import admit_segmenter
+    from fittingroom.training.device import choose_preset
     from fittingroom.training.turns import own_folder
     from fittingroom.workspace import Workspace, digest_files
 
     installation = get_settings()
-    preset = _preset_for(preset, installation.device)
+    asked, preset = preset, choose_preset(preset, installation.device)
     chosen = segmenter_preset(preset).with_overrides(parse_settings(settings or []))
     folder = out or Workspace(installation.workspace).training("segmenter")
     ready = dataset_folder(dataset)
-    with own_folder(folder, remark), _followed("segmenter", folder, chosen.to_json(), as_json) as listener:
+    with (
+        own_folder(folder, remark),
+        _followed("segmenter", folder, chosen.to_json(), as_json, _said(asked, preset)) as listener,
+    ):
         training = train_segmenter(
             ready,
             folder,
@@ -106,6 +110,7 @@ def train_style_command(
     from fittingroom.settings import get_settings
     from fittingroom.styles.admission import admit_style
     from fittingroom.styles.measured import measured_style
+    from fittingroom.training.device import choose_preset
     from fittingroom.training.turns import own_folder
     from fittingroom.translation.held_out import held_out_of
     from fittingroom.translation.outcome import PICTURES
@@ -115,10 +120,13 @@ def train_style_command(
 
     installation = get_settings()
     check_name(name, "style")
-    preset = _preset_for(preset, installation.device)
+    asked, preset = preset, choose_preset(preset, installation.device)
     chosen = style_preset(preset).with_overrides(**parse_settings(settings or []))
     folder = out or Workspace(installation.workspace).training(f"style-{name}")
-    with own_folder(folder, remark), _followed(f"style-{name}", folder, chosen.to_json(), as_json) as listener:
+    with (
+        own_folder(folder, remark),
+        _followed(f"style-{name}", folder, chosen.to_json(), as_json, _said(asked, preset)) as listener,
+    ):
         training = train_style(
             name,
             source,
@@ -148,19 +156,9 @@ def train_style_command(
     return _finish(training.weights, training.metrics, admission, as_json)
 
 
-def _preset_for(preset: str, device: str) -> str:
-    """The preset to train with; which one ``auto`` is here is said."""
-    from fittingroom.training.device import choose_preset
-
-    chosen = choose_preset(preset, device)
-    if chosen != preset:
-        remark(f"preset {chosen}, as this machine has {'no' if chosen == 'cpu' else 'a'} GPU to train on")
-    return chosen
-
-
 @contextmanager
-def _followed(model: str, folder: Path, settings: Mapping[str, object], quiet: bool) -> Iterator[Listener]:
-    """A training's listener: a bar on stderr, and MLflow where that is on."""
+def _followed(model: str, folder: Path, settings: Mapping[str, object], quiet: bool, said: str) -> Iterator[Listener]:
+    """A training's listener: a bar on stderr, and MLflow where that is on; ``said`` is told once it has begun."""
     from fittingroom.settings import get_settings
     from fittingroom.tracking import tracked
 
@@ -168,10 +166,19 @@ def _followed(model: str, folder: Path, settings: Mapping[str, object], quiet: b
     with tracked(model, folder, settings, registry) as curves, progress_bar(model, quiet) as bar:
 
         def tell(progress: Progress) -> None:
+            nonlocal said
+            if said:
+                remark(said)
+                said = ""
             bar(progress)
             curves(progress)
 
         yield tell
+
+
+def _said(asked: str, preset: str) -> str:
+    """Which preset ``auto`` is on this machine, in words; empty where a person named one."""
+    return "" if asked == preset else f"preset {preset}: this machine has {'no' if preset == 'cpu' else 'a'} GPU"
 
 
 @evaluate_app.command("segmenter")

@@ -19,6 +19,7 @@ from PIL import Image
 from fittingroom import app as page
 from fittingroom.app import create_app
 from fittingroom.categories import CATEGORY_IDS
+from fittingroom.domain import MARK
 from fittingroom.errors import StorageUnavailable
 from fittingroom.garment import Garment
 from fittingroom.starter import StarterModels
@@ -37,6 +38,7 @@ class Models:
 
     def __init__(self) -> None:
         self.finds, self.broken, self.hold = True, False, None
+        self.learnt_from = ""
         self.asked: list[str] = []
 
     def styles(self) -> list[AvailableStyle]:
@@ -50,6 +52,9 @@ class Models:
     def translator(self, style: str) -> Models:
         self.asked.append(style)
         return self
+
+    def domains(self, style: str) -> dict[str, str]:
+        return {"segmenter": self.learnt_from, f"style {style}": self.learnt_from}
 
     def find(self, image: np.ndarray, score_threshold: float | None = None) -> list[Garment]:
         assert score_threshold is None
@@ -312,3 +317,14 @@ def test_the_page_without_any_style_says_what_to_do(tmp_path: Path, monkeypatch:
         assert "No style serves at the moment" in response.text
         assert error_of(send(client, encoded())) == "This style is not on offer any more; choose one of those below"
     assert not (tmp_path / "fresh").exists()
+
+
+def test_models_that_know_drawings_alone_are_warned_of_on_the_page(client: TestClient, models: Models) -> None:
+    models.learnt_from = "rendered"
+    warned = send(client, encoded()).text
+    assert "Warning: the segmenter and the style" in warned
+    assert "drawings of the sample world only, and this is a photo" in warned
+    drawn = encoded(kind="JPEG", comment=MARK)
+    assert "Warning:" not in send(client, drawn).text
+    models.learnt_from = "photo"
+    assert "Warning:" not in send(client, encoded()).text

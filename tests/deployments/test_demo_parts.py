@@ -6,6 +6,7 @@ import http.server
 import io
 import json
 import os
+import shlex
 import socket
 import threading
 from collections.abc import Iterator
@@ -162,6 +163,33 @@ def test_on_a_terminal_it_draws_bars() -> None:
 def test_the_summary_names_what_to_look_at() -> None:
     out = io.StringIO()
     files = {"contact-sheet.png": "/w/reports/contact-sheet.png", "report.html": "/w/reports/report.html"}
-    demo._summary(Console(file=out, width=200), files, ["style-navy: it did not pass its gate"], 12.0)
-    for words in ("/w/reports/contact-sheet.png", "/w/reports/report.html", "did not pass", "fittingroom serve"):
+    place = Workspace(Path("/w"))
+    problems = ["style-navy: it did not pass its gate"]
+    demo._summary(Console(file=out, width=200), place, "FITTINGROOM_WORKSPACE=/w", files, problems, 12.0)
+    for words in ("/w/reports/contact-sheet.png", "/w/reports/report.html", "did not pass"):
         assert words in out.getvalue()
+    assert "FITTINGROOM_WORKSPACE=/w fittingroom serve" in out.getvalue()
+    assert "FITTINGROOM_WORKSPACE=/w fittingroom try-on /w/sample/people/anna.jpg --style red-solid" in out.getvalue()
+    assert "\n  fittingroom try-on me.jpg --style red-solid" in out.getvalue()
+
+
+def test_the_demo_keeps_to_a_workspace_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the installation's registry is a server: the demo's models must not serve people's photos."""
+    from fittingroom.cli import running
+    from fittingroom.settings import get_settings
+
+    monkeypatch.setenv("FITTINGROOM_WORKSPACE", str(tmp_path / "it's mine"))
+    monkeypatch.setenv("FITTINGROOM_TRACKING_URI", "http://127.0.0.1:9")
+    get_settings.cache_clear()
+    asked: list[Path] = []
+    monkeypatch.setattr(running, "_command", lambda _: lambda workspace: asked.append(workspace) or 0)
+    assert running.demo() == 0
+    assert running.demo(tmp_path / "here") == 0
+    assert asked == [tmp_path / "it's mine" / "demo", tmp_path / "here"]
+    try:
+        said = demo._keep_to(Workspace(asked[0]))
+        settings = get_settings()
+        assert (settings.workspace, settings.tracking_uri) == (asked[0], "")
+        assert shlex.split(said) == [f"FITTINGROOM_WORKSPACE={asked[0]}", "FITTINGROOM_TRACKING_URI="]
+    finally:
+        get_settings.cache_clear()

@@ -30,7 +30,7 @@ def test_every_flow_loads_and_its_form_says_what_each_parameter_means(name: str)
 
 def test_the_form_has_choices_and_ranges() -> None:
     form = find_flow("lifecycle").load().parameters.definitions["LifecycleParameters"]["properties"]
-    assert form["preset"]["enum"] == ["demo", "cpu", "standard"]
+    assert form["preset"]["enum"] == ["auto", "demo", "cpu", "standard"]
     assert (form["trainings_at_once"]["minimum"], form["trainings_at_once"]["maximum"]) == (1, 8)
 
 
@@ -45,7 +45,7 @@ def test_run_names_are_for_people() -> None:
         (
             "train-style",
             {"style": "navy", "preset": "huge"},
-            "expected 'demo', 'cpu', 'standard' or 'recipe', got 'huge'",
+            "expected 'auto', 'demo', 'cpu', 'standard' or 'recipe', got 'huge'",
         ),
         ("train-style", {"style": "../navy"}, "parameter style"),
         ("try-on", {"persons": ["a.jpg"], "detail": 2}, "expected less than or equal to 1, got 2"),

@@ -16,15 +16,25 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.states import Completed, Crashed
 
+from fittingroom.domain import MARK
 from fittingroom.errors import MissingInputError
-from fittingroom.images import write_png
+from fittingroom.images import encode_png, write_png
 from fittingroom.manifest import Manifest
+from fittingroom.starter import StarterModels
 from fittingroom.styles.registry import SEGMENTER, Registry, style_model
 from fittingroom.training.weights import save_weights
 from fittingroom.workspace import Workspace
 from flows.clean_up import clean_up
-from flows.parameters import CleanUpParameters, RunAgainParameters, TryOnBatchParameters
+from flows.parameters import (
+    CleanUpParameters,
+    RetrainParameters,
+    RunAgainParameters,
+    TryOnBatchParameters,
+    TryOnParameters,
+)
+from flows.retrain_styles import retrain_styles
 from flows.run_again import run_again
+from flows.try_on import try_on
 from flows.try_on_batch import try_on_batch
 from tasks.rerunning import AGAIN
 from tests.tryon.stand_ins import Finder, Painter
@@ -78,8 +88,73 @@ def test_every_photo_gets_every_style_and_the_manifest_says_so(serving: Workspac
 
 def test_a_style_that_does_not_serve_is_refused(serving: Workspace) -> None:
     photo(serving.persons / "a.png", 90)
-    with pytest.raises(MissingInputError, match="style-teal"):
+    with pytest.raises(MissingInputError, match=r"style not found: teal \(there is navy, red\)"):
         run_batch(serving, styles=["teal"])
+    with pytest.raises(MissingInputError, match=r"style not found: teal \(there is navy, red\)"):
+        try_on(TryOnParameters(workspace=serving.root, persons=[serving.persons / "a.png"], styles=["teal"]))
+
+
+def test_in_an_empty_workspace_the_starters_serve_the_flows(serving: Workspace, tmp_path: Path) -> None:
+    assert serving  # models stand in; the registry of this workspace is empty
+    place = Workspace(tmp_path / "fresh")
+    photo(place.persons / "a.png", 90)
+    names = [style.name for style in StarterModels().styles()]
+    assert list(try_on(TryOnParameters(workspace=place.root, persons=[place.persons]))) == names
+    run_batch(place)
+    assert {row.key for row in Manifest.read(place.tryon / "batch.jsonl").rows} == {
+        f"persons/a.png#{name}" for name in names
+    }
+    with pytest.raises(MissingInputError, match=r"style not found: red \(there is navy-solid .*, red-solid "):
+        run_batch(place, styles=["red"])
+    assert not place.registry.exists()
+
+
+def test_models_that_know_drawings_alone_are_told_of_in_log_and_result(
+    serving: Workspace, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry = Registry(serving)
+    weights = tmp_path / "drawn.safetensors"
+    save_weights(weights, "any", {"w": torch.ones(1)}, {}, {})
+    tags = {"domain": "rendered"}
+    registry.promote("style-navy", registry.register("style-navy", weights, {}, {"d": "2"}, {}, tags).version)
+    real, drawn = photo(tmp_path / "real.png", 90), tmp_path / "drawn.png"
+    drawn.write_bytes(encode_png(np.full((80, 70, 3), 120, np.uint8), comment=MARK))
+    found = try_on(TryOnParameters(workspace=serving.root, persons=[real, drawn], styles=["navy", "red"]))
+    words = "the style navy has seen drawings of the sample world only, and this is a photo"
+    warnings = {
+        (style, row["person"]): row["warning"]
+        for style, record in found.items()
+        for row in record["value"]["rows"]
+        if "warning" in row
+    }
+    assert list(warnings) == [("navy", "real.png")]
+    assert warnings["navy", "real.png"].startswith(words)
+    assert any(f"real.png: {words}" in record.message for record in caplog.records if record.levelname == "WARNING")
+    caplog.clear()
+    try_on(TryOnParameters(workspace=serving.root, persons=[drawn], styles=["navy"]))
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_with_nothing_to_do_a_scheduled_run_is_completed_and_says_so(tmp_path: Path) -> None:
+    place = Workspace(tmp_path / "w")
+    (place.root / "empty").mkdir(parents=True)
+    runs = {
+        "no photos in": try_on_batch(TryOnBatchParameters(workspace=place.root), return_state=True),
+        "no photos in ": try_on_batch(
+            TryOnBatchParameters(workspace=place.root, persons=place.root / "empty"), return_state=True
+        ),
+        "there is no catalog at": retrain_styles(
+            RetrainParameters(workspace=place.root, catalog=place.root / "catalog.yaml"), return_state=True
+        ),
+        "nothing is older than 365 days": clean_up(
+            CleanUpParameters(workspace=place.root, days=365), return_state=True
+        ),
+    }
+    for why, state in runs.items():
+        assert state.is_completed()
+        assert state.message
+        assert state.message.startswith(f"nothing to do: {why}")
+        assert not any(state.result().values())
 
 
 def test_old_pictures_and_artifacts_go_when_their_time_has_come(tmp_path: Path) -> None:

@@ -17,13 +17,16 @@ import torch
 from safetensors.torch import save_file
 from torchvision.models import mobilenet_v2
 
+from fittingroom.domain import MARK
 from fittingroom.errors import MissingInputError, NothingProduced, TrainingDiverged, WeightsRejected
+from fittingroom.images import encode_png, read_rgb
 from fittingroom.segmentation import train as train_module
 from fittingroom.segmentation.model import build_segmenter
 from fittingroom.segmentation.predict import KIND, Segmenter
 from fittingroom.segmentation.settings import SegmenterSettings, preset
 from fittingroom.segmentation.start import find_start
 from fittingroom.segmentation.train import train_segmenter
+from fittingroom.styles.weights_card import read_card
 from fittingroom.training.jobs import run_job
 from fittingroom.training.progress import Progress
 from fittingroom.training.weights import read_weights, save_weights
@@ -112,6 +115,18 @@ def test_two_processes_share_an_epoch(tiny_dataset: Path, tmp_path: Path, tiny_s
     result = json.loads((tmp_path / "result.json").read_text())["result"]
     assert result["metrics"]["steps"] == 4  # three batches an epoch, the odd one filled up
     assert Segmenter.load(Path(result["weights"]), "cpu")
+
+
+def test_the_weights_say_what_world_they_learnt_from(
+    tiny_dataset: Path, tmp_path: Path, tiny_settings: SegmenterSettings
+) -> None:
+    settings = dataclasses.replace(tiny_settings, epochs=1)
+    photos = train_segmenter(tiny_dataset, tmp_path / "photos", settings, device="cpu")
+    assert read_card(photos.weights).domain == "photo"
+    for path in (tiny_dataset / "photos").glob("*.png"):
+        path.write_bytes(encode_png(read_rgb(path), comment=MARK))
+    drawn = train_segmenter(tiny_dataset, tmp_path / "drawn", settings, device="cpu")
+    assert read_card(drawn.weights).domain == "rendered"
 
 
 def test_a_finished_training_stands_until_settings_or_data_change(

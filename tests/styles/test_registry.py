@@ -273,13 +273,14 @@ def test_an_unknown_version_lists_those_there_are(registry: Registry, weights: P
 
 
 def test_champions_of_all_styles(registry: Registry, weights: Path) -> None:
-    from fittingroom.styles.choose import AvailableStyle, available_styles
+    from fittingroom.styles.choose import AvailableStyle
+    from fittingroom.styles.serving import Serving
 
     style = AvailableStyle("listed", "navy", "dotted", "skirt", (20.0, 5.0, -30.0))
     registry.register(style_model("listed"), weights, {}, {}, {"n": 7}, style.to_tags())
-    assert style not in available_styles(registry)
+    assert style not in [served.style for served in Serving(registry).styles()]
     registry.promote("style-listed", 1)
-    assert style in available_styles(registry)
+    assert style in [served.style for served in Serving(registry).styles()]
 
 
 def test_two_processes_may_write_at_once(tmp_path: Path) -> None:

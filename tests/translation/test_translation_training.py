@@ -18,8 +18,10 @@ from safetensors.torch import load_file, save_file
 from style_builders import GREYS, REDS, TINY, garment, write_garments
 from torchvision.models import mobilenet_v2
 
+from fittingroom.domain import MARK
 from fittingroom.errors import InputError, MissingInputError, TrainingDiverged, WeightsRejected
-from fittingroom.images import read_rgb
+from fittingroom.images import encode_png, read_rgb, read_rgba
+from fittingroom.styles.weights_card import read_card
 from fittingroom.training.progress import Progress, ProgressFile
 from fittingroom.translation import train as train_module
 from fittingroom.translation.evaluate import evaluate_style
@@ -27,6 +29,7 @@ from fittingroom.translation.predict import Translator
 from fittingroom.translation.settings import StyleSettings, preset
 from fittingroom.translation.step import CycleGan
 from fittingroom.translation.train import StyleTraining, train_style
+from fittingroom.workspace import write_bytes
 
 SETTINGS = preset("demo").with_overrides(**TINY)
 
@@ -107,6 +110,18 @@ def test_a_training_ends_with_the_distance_to_the_styles_pictures(
     result = train_style("red-solid", *where, device="cpu", kid_weights=backbone)
     assert "kid_mobilenet_v2" in result.metrics
     assert Translator.load(result.weights, "cpu").info["metrics"] == result.metrics
+
+
+def test_the_weights_say_what_world_they_learnt_from(
+    finished: tuple[StyleTraining, list[Progress]], folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Drawn on one side is drawn: such a generator has seen no photo, or aims at none."""
+    assert read_card(finished[0].weights).domain == "photo"
+    for path in folders[1].glob("*.png"):
+        write_bytes(tmp_path / "drawn" / path.name, encode_png(read_rgba(path), comment=MARK))
+    settings = SETTINGS.with_overrides(epochs=1)
+    drawn = train_style("red-solid", folders[0], tmp_path / "drawn", tmp_path / "out", settings, device="cpu")
+    assert read_card(drawn.weights).domain == "rendered"
 
 
 def test_white_on_white_is_coloured_too(finished: tuple[StyleTraining, list[Progress]]) -> None:

@@ -11,6 +11,7 @@ import torch
 from fittingroom.errors import MissingInputError
 from fittingroom.styles.choose import AvailableStyle
 from fittingroom.styles.registry import Registry, style_model
+from fittingroom.styles.serving import Serving
 from fittingroom.training.weights import save_weights
 from fittingroom.translation import settings as translation_settings
 from fittingroom.translation.networks import build_generator
@@ -33,7 +34,7 @@ def flat(translator: Translator) -> torch.Tensor:
 
 def test_from_registry_to_translation(tmp_path: Path) -> None:
     registry = Registry(tmp_path / "ws")
-    champions = Champions(registry, "cpu")
+    champions = Champions(Serving(registry), "cpu")
     assert champions.styles() == []
     with pytest.raises(MissingInputError, match="there is none yet"):
         champions.translator("navy-dotted")

@@ -16,6 +16,7 @@ from fittingroom.segmentation.predict import Segmenter
 from fittingroom.starter import TAGS, StarterModels
 from fittingroom.styles.choose import AvailableStyle
 from fittingroom.styles.registry import Registry, style_model
+from fittingroom.styles.serving import Serving
 from fittingroom.training.weights import halved, read_weights, save_weights
 from fittingroom.translation import settings as translation_settings
 from fittingroom.translation.networks import build_generator
@@ -38,8 +39,9 @@ def style_weights(path: Path, tags: dict[str, str] | None = None) -> Path:
 def test_they_serve_until_a_style_of_ones_own_does(tmp_path: Path) -> None:
     style_weights(tmp_path / "starter" / "style-red-solid.safetensors", RED.to_tags())
     registry = Registry(tmp_path / "ws")
-    champions = Champions(registry, "cpu", starter=StarterModels(tmp_path / "starter"))
-    assert champions.uses_starter()
+    serving = Serving(registry, StarterModels(tmp_path / "starter"))
+    champions = Champions(serving, "cpu")
+    assert [(served.name, served.starter) for served in serving.all()] == [("red-solid", True)]
     assert champions.styles() == [RED]
     assert next(champions.translator("red-solid").generator.parameters()).dtype == torch.float32
     with pytest.raises(MissingInputError, match="there is red-solid"):
@@ -51,7 +53,7 @@ def test_they_serve_until_a_style_of_ones_own_does(tmp_path: Path) -> None:
     weights = style_weights(tmp_path / "own.safetensors")
     registry.register(style_model(own.name), weights, {}, {"d": "1"}, {}, own.to_tags())
     registry.promote("style-blue-solid", 1)
-    assert not champions.uses_starter()
+    assert [(served.name, served.starter) for served in serving.all()] == [("blue-solid", False)]
     assert champions.styles() == [own]
     with pytest.raises(MissingInputError, match="there is blue-solid"):
         champions.translator("red-solid")
