@@ -266,7 +266,9 @@ def pending_styles(workspace: Workspace, catalog_file: Path, names: list[str]) -
 
     A version that failed its gate counts as trained.
     """
-    registry = open_registry(workspace)
+    trained: dict[str, set[str]] = {}
+    for version in open_registry(workspace).all_versions():
+        trained.setdefault(version.model, set()).add(version.digests.get(STYLE_DIGEST, ""))
     found = Pending([], {})
     for style in chosen_styles(catalog_file, names):
         try:
@@ -274,8 +276,7 @@ def pending_styles(workspace: Workspace, catalog_file: Path, names: list[str]) -
         except InputError as error:
             found.unknown[style.name] = str(error)
             continue
-        trained = {version.digests.get(STYLE_DIGEST) for version in registry.versions(style_model(style.name))}
-        if card.catalog_digest not in trained:
+        if card.catalog_digest not in trained.get(style_model(style.name), set()):
             found.styles.append(card)
     return found
 

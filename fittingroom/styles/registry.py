@@ -106,6 +106,10 @@ class Registry:
         """Names of the registered models that have a version, sorted."""
         return sorted({version.model for version in self._all()})
 
+    def all_versions(self) -> list[ModelVersion]:
+        """Every version of every model, read once; in no order."""
+        return self._all()
+
     def versions(self, model: str) -> list[ModelVersion]:
         """All versions of a model, newest first; empty for a model that is not there."""
         found = [version for version in self._all(model) if version.model == model]
