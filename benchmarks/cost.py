@@ -5,7 +5,7 @@
     python benchmarks/cost.py styles [--styles 1000]
 
 ``--before`` names a commit: it is checked out beside this one, and the two take turns, each in a process of its own.
-``cutout`` gives CPU milliseconds a picture at that size, with the test for a colour, and counts verdicts on the pictures
+``cutout`` gives CPU milliseconds a picture at that size, with the test for a colour, and counts verdicts on pictures
 as they are; ``--sheet`` writes those that changed, to be looked at. Prints one JSON document.
 """
 

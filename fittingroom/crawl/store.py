@@ -20,7 +20,7 @@ from fittingroom import images
 from fittingroom.crawl.check import Checked, look_of
 from fittingroom.crawl.clean import SUFFIXES
 from fittingroom.crawl.settings import CrawlSettings
-from fittingroom.crawl.synced import BATCH, is_whole, proven_bytes, wait_for_disk
+from fittingroom.crawl.synced import BATCH, LOCK, is_whole, proven_bytes, wait_for_disk
 from fittingroom.manifest import ImageRow, Manifest, append
 from fittingroom.workspace import digest_bytes, temporary_beside
 
@@ -53,7 +53,7 @@ class Store:
     @contextlib.contextmanager
     def locked(self) -> Iterator[Manifest]:
         """Hold the folder against other threads and processes; gives its rows, the newest included."""
-        with self._threads, (self.folder / ".lock").open("ab") as file:
+        with self._threads, (self.folder / LOCK).open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             self._catch_up()
             yield self._rows

@@ -39,7 +39,7 @@ def split_by_colour(image: RGB, seeds: NDArray[np.uint8], rounds: int) -> Mask:
     if not (seeds >= MAYBE_GARMENT).any() or not (seeds == BACKGROUND).any():
         return np.zeros(seeds.shape, bool)
     bins = _colour_bins(image)
-    guide = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.float32) / 255
+    guide = np.float32(1 / 255) * np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.float32)
     garment = seeds >= MAYBE_GARMENT
     for _ in range(rounds):
         speaks = _share_for(garment, bins)

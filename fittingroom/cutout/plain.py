@@ -275,7 +275,7 @@ def _refine(image: RGB, mask: Mask) -> Mask:
     """Carry a small mask to the picture's size along its edges."""
     height, width = image.shape[:2]
     soft = np.asarray(cv2.resize(mask.astype(np.float32), (width, height)), np.float32)
-    guide = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.float32) / 255
+    guide = np.float32(1 / 255) * np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.float32)
     refined = along_edges(soft, guide, max(round(1.5 * width / mask.shape[1]), 1), 1e-3)
     binary = np.asarray(cv2.medianBlur((refined > 0.5).astype(np.uint8), 5))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(binary, connectivity=8)

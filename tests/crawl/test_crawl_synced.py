@@ -46,7 +46,7 @@ def test_the_disk_is_waited_for_once_a_batch(style: Style, tmp_path: Path, monke
     assert len(kept(tmp_path / "out")) == COUNT
     assert waits.count("all") == 3, "8, 8 and the 4 that were left"
     assert waits.count("file") == 4, "the mark itself, at the start and after each batch"
-    assert int((tmp_path / "out" / ".synced").read_text()) == (tmp_path / "out" / "manifest.jsonl").stat().st_size
+    assert int((tmp_path / "out" / ".lock").read_text()) == (tmp_path / "out" / "manifest.jsonl").stat().st_size
     waits.clear()
     crawl_style(style, tmp_path / "out", SETTINGS)
     assert waits == [], "nothing new, nothing to wait for"
@@ -58,7 +58,7 @@ def test_what_a_power_cut_took_is_fetched_again(style: Style, tmp_path: Path, da
     crawl_style(style, folder, SETTINGS)
     whole = kept(folder)
     lines = (folder / "manifest.jsonl").read_bytes().splitlines(keepends=True)
-    (folder / ".synced").write_text(str(sum(map(len, lines[:5]))))  # the rest was not waited for
+    (folder / ".lock").write_text(str(sum(map(len, lines[:5]))))  # the rest was not waited for
     rows = [row for row in Manifest.read(folder / "manifest.jsonl").rows if row.status == "kept"]
     for row in rows[7:10]:
         (folder / row.path).write_bytes(damage)
@@ -89,10 +89,10 @@ def test_a_folder_of_an_earlier_version_counts_as_it_is_and_a_damaged_mark_prove
     folder = tmp_path / "out"
     crawl_style(style, folder, SETTINGS)
     whole = kept(folder)
-    (folder / ".synced").unlink()
+    (folder / ".lock").unlink()
     crawl_style(style, folder, SETTINGS)
-    assert int((folder / ".synced").read_text()) == (folder / "manifest.jsonl").stat().st_size
-    (folder / ".synced").write_text("some")
+    assert int((folder / ".lock").read_text()) == (folder / "manifest.jsonl").stat().st_size
+    (folder / ".lock").write_text("some")
     next(folder.glob("*.png")).write_bytes(b"")
     crawl_style(style, folder, SETTINGS)
     assert kept(folder) == whole
