@@ -119,6 +119,7 @@ class PrepareParameters(Parameters):
         "allow", description="Refuse pictures of people where a style's sources should show garments only"
     )
     check_colour: bool = Field(True, description="Refuse garments that are plainly not of their style's colour")
+    check_pattern: bool = Field(True, description="Refuse garments that are plainly not of their style's pattern")
     use_segmenter: bool = Field(False, description="Let the registered segmenter help with photos that are not plain")
     size: Literal[128, 256, 512] = Field(256, description="Side of the training pictures, in pixels")
     flip: bool = Field(True, description="Also make a mirrored twin of every picture")
@@ -170,6 +171,9 @@ class TrainSegmenterParameters(Parameters):
     )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Every random choice follows from it")
     device: Device = Field(default_factory=lambda: get_settings().device, description="Where to train")
+    force: bool = Field(
+        False, description="Let it serve even where its gate says that it is worse than what serves, or too poor"
+    )
 
     def check_trainings(self) -> None:
         """Refuse settings that no training accepts."""
@@ -196,6 +200,9 @@ class TrainStyleParameters(Parameters):
     from_nearest: bool = Field(False, description="Start from the weights of the serving style that looks most alike")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Every random choice follows from it")
     device: Device = Field(default_factory=lambda: get_settings().device, description="Where to train")
+    force: bool = Field(
+        False, description="Let it serve even where its gate says that it is worse than what serves, or too poor"
+    )
 
     def check_trainings(self) -> None:
         """Refuse settings that no training accepts."""
@@ -209,6 +216,9 @@ class RegisterStyleParameters(Parameters):
 
     style: Words = Field(description="Name of the style, as it was trained")
     preset: StylePreset = Field("auto", description=f"Whose limits the gate takes. {PRESET_WORDS}")
+    force: bool = Field(
+        False, description="Let it serve even where its gate says that it is worse than what serves, or too poor"
+    )
 
 
 class TryOnParameters(Parameters):
@@ -292,6 +302,10 @@ class RetrainParameters(Parameters):
     styles: list[str] = Field([], description="Look at these styles only; leave empty for all")
     preset: StylePreset = Field("auto", description=PRESET_WORDS)
     settings: dict[str, Any] = Field({}, description='Single settings over the preset\'s, such as {"epochs": 10}')
+    left_catalog: Literal["keep", "retire"] = Field(
+        "keep",
+        description="Styles trained from a catalog that it does not name any more: let them serve, or retire them",
+    )
     per_host_delay: float = Field(1.0, ge=0, le=60, description="Seconds between two requests to one host")
     max_age_hours: float = Field(20.0, gt=0, le=8760, description="Do not crawl a style again before this age")
     allow_loopback: bool = Field(

@@ -18,7 +18,7 @@ from tasks.pictures import (
     settle_folder,
     show_before_after,
     show_contact_sheet,
-    wanted_colour,
+    wanted_look,
 )
 from tasks.runners import shard_runner
 from tasks.serving import finder_if_wanted
@@ -45,6 +45,7 @@ def _cut_out(style: str, parameters: PrepareParameters) -> list[PrefectFuture[Re
     place = parameters.place
     finder = finder_if_wanted(place, parameters.use_segmenter)
     digests = crawled_pictures(place, style)
+    colour, pattern = wanted_look(place, style)
     return [
         cut_out_shard.submit(
             workspace=str(place.root),
@@ -52,7 +53,8 @@ def _cut_out(style: str, parameters: PrepareParameters) -> list[PrefectFuture[Re
             shard=shard,
             settings={"method": parameters.method, "people": parameters.people},
             finder=finder,
-            colour=wanted_colour(place, style) if parameters.check_colour else "",
+            colour=colour if parameters.check_colour else "",
+            pattern=pattern if parameters.check_pattern else "",
             by_hand=said_by_hand(place, style, {name: digests[name] for name in shard.names}),
         )
         for shard in plan(digests, parameters.shard_size)

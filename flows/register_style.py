@@ -20,4 +20,4 @@ def register_style(parameters: RegisterStyleParameters) -> Record:
     """Register what lies in the style's training folder; it serves when its gate passes."""
     preset = training.chosen_preset(parameters.preset, get_settings().device)
     with records_in(parameters.place):
-        return registering.register_trained(parameters.place, parameters.style, preset)
+        return registering.register_trained(parameters.place, parameters.style, preset, parameters.force)

@@ -13,7 +13,7 @@ from flows.timeouts import HOURS
 from flows.train_style import train_style
 from tasks.caching import Record
 from tasks.endings import nothing_to_do
-from tasks.registering import StyleCard, pending_styles
+from tasks.registering import StyleCard, pending_styles, settle_catalog
 from tasks.turns import alone
 
 
@@ -34,6 +34,7 @@ def retrain_styles(parameters: RetrainParameters) -> dict[str, Record] | State[d
     trained: dict[str, Record] = {}
     failed: dict[str, str] = {}
     with alone(parameters.place, "retrain-styles"):
+        settle_catalog(parameters.place, parameters.catalog, parameters.left_catalog == "retire")
         pending = pending_styles(parameters.place, parameters.catalog, parameters.styles)
         failed |= pending.unknown
         ready = []

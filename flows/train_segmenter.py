@@ -35,4 +35,6 @@ def train_segmenter(parameters: TrainSegmenterParameters) -> Record:
             threads=training.threads_each(1),
         )
         judged = judge_segmenter(place, trained, dataset, parameters.device)
-        return register_segmenter(place, trained, judged, dataset, settings, preset)
+        return register_segmenter(
+            place, trained, judged, dataset, settings, preset, parameters.device, parameters.force
+        )

@@ -40,4 +40,6 @@ def train_style(parameters: TrainStyleParameters) -> Record:
             threads=training.threads_each(1),
             warm_start=nearest_champion(place, card, target, settings) if parameters.from_nearest else None,
         )
-        return register_style(place, trained, card, source, target, settings, preset)
+        return register_style(
+            place, trained, card, source, target, settings, preset, parameters.device, parameters.force
+        )

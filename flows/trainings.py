@@ -77,12 +77,12 @@ class Trainings:
         return future
 
     def _register(self, model: str, dataset: Content) -> Record:
-        place, preset, trained = self.parameters.place, self.preset, self.trained[model]
+        place, preset, trained, device = self.parameters.place, self.preset, self.trained[model], self.parameters.device
         if model == SEGMENTER:
-            self.evaluated = judge_segmenter(place, trained, dataset, self.parameters.device)
-            return register_segmenter(place, trained, self.evaluated, dataset, self.segmenter_settings, preset)
+            self.evaluated = judge_segmenter(place, trained, dataset, device)
+            return register_segmenter(place, trained, self.evaluated, dataset, self.segmenter_settings, preset, device)
         source, target = self.pictures[self.styles[model].name]
-        return register_style(place, trained, self.cards[model], source, target, self.style_settings, preset)
+        return register_style(place, trained, self.cards[model], source, target, self.style_settings, preset, device)
 
     def _where(self) -> dict[str, Any]:
         return {

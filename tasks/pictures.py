@@ -38,7 +38,7 @@ class PreparedStyle(NamedTuple):
     prepared: list[Summary]
 
 
-@step("cut out", version=2, run_name="cut out {style}, shard {shard.label}")
+@step("cut out", version=3, run_name="cut out {style}, shard {shard.label}")
 def cut_out_shard(
     workspace: str,
     style: str,
@@ -46,28 +46,30 @@ def cut_out_shard(
     settings: dict[str, Any],
     finder: Content | None = None,
     colour: str = "",
+    pattern: str = "",
     by_hand: dict[str, list[str]] | None = None,
 ) -> Made:
     """Cut the garments out of one shard of crawled pictures.
 
-    ``finder`` is a segmenter's weights, ``colour`` what the garments must look like, ``by_hand`` what a person said:
+    ``finder`` is a segmenter's weights, ``colour`` and ``pattern`` what the garments must look
+    like, ``by_hand`` what a person said:
     digests to ``keep`` and to ``drop``.
     """
     from fittingroom.cutout import CutoutSettings, Overrides, cut_out_files
-    from fittingroom.styles.suits import colour_test
+    from fittingroom.styles.suits import style_test
 
     place = Workspace(Path(workspace))
     folder = place.cutouts(style)
     said = {name: tuple(digests) for name, digests in (by_hand or {}).items()}
-    recipe = [f"finder={finder.digest[:12]}" if finder else "", f"colour={colour}" if colour else ""]
+    made_with = {"finder": finder.digest[:12] if finder else "", "colour": colour, "pattern": pattern}
     rows = cut_out_files(
         [place.root / name for name in shard.names],
         folder,
         CutoutSettings(**settings),
         _segmenter(finder),
-        accept=colour_test(colour) if colour else None,
+        accept=style_test(colour, pattern),
         overrides=Overrides(**said),
-        recipe=" ".join(part for part in recipe if part),
+        recipe=" ".join(f"{name}={word}" for name, word in made_with.items() if word),
     )
     show_rejected(
         artifact_key("cut-out", style, shard.label, "rejected"),
@@ -197,11 +199,12 @@ def said_by_hand(workspace: Workspace, style: str, digests: Mapping[str, str]) -
     }
 
 
-def wanted_colour(workspace: Workspace, style: str) -> str:
-    """The style's colour as its catalog says it, left by the crawl; empty where it was not crawled by a flow."""
+def wanted_look(workspace: Workspace, style: str) -> tuple[str, str]:
+    """The style's colour and pattern as its catalog says them, left by the crawl; empty where no flow crawled it."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return str(json.loads((workspace.crawl(style) / "style.json").read_text(encoding="utf-8"))["colour"])
-    return ""
+        said = json.loads((workspace.crawl(style) / "style.json").read_text(encoding="utf-8"))
+        return str(said["colour"]), str(said["pattern"])
+    return "", ""
 
 
 def _segmenter(weights: Content | None) -> GarmentFinder | None:

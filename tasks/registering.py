@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from prefect.logging import get_run_logger
+
 from fittingroom.catalog import Style
 from fittingroom.errors import InputError
 from fittingroom.settings import get_settings
 from fittingroom.styles.registry import SEGMENTER, Registry, style_model
+from fittingroom.styles.serving import Serving
 from fittingroom.workspace import Workspace, digest_value
 from tasks.artifacts import artifact_key, show_verdict
 from tasks.caching import Content, Made, Record, step
@@ -50,7 +53,14 @@ def judge_segmenter(workspace: Workspace, trained: Record, dataset: Content, dev
 
 
 def register_segmenter(
-    workspace: Workspace, trained: Record, judged: Record, dataset: Content, settings: dict[str, Any], preset: str
+    workspace: Workspace,
+    trained: Record,
+    judged: Record,
+    dataset: Content,
+    settings: dict[str, Any],
+    preset: str,
+    device: str = "auto",
+    force: bool = False,
 ) -> Record:
     """Register a trained segmenter with its figures, and let its gate decide."""
     return register(
@@ -64,6 +74,9 @@ def register_segmenter(
         style=None,
         folder=trained["value"]["folder"],
         tracking_uri=get_settings().tracking_uri,
+        dataset=dataset.path,
+        device=device,
+        force=force,
     )
 
 
@@ -75,6 +88,8 @@ def register_style(
     target: Content,
     settings: dict[str, Any],
     preset: str,
+    device: str = "auto",
+    force: bool = False,
 ) -> Record:
     """Register a trained style with its figures on held-out garments, and let its gate decide."""
     return register(
@@ -93,10 +108,12 @@ def register_style(
         folder=trained["value"]["folder"],
         tracking_uri=get_settings().tracking_uri,
         pictures=target.path,
+        device=device,
+        force=force,
     )
 
 
-def register_trained(workspace: Workspace, style: str, preset: str) -> Record:
+def register_trained(workspace: Workspace, style: str, preset: str, force: bool = False) -> Record:
     """Register the weights that lie in a style's training folder, with the figures and digests they carry.
 
     Raises:
@@ -120,6 +137,8 @@ def register_trained(workspace: Workspace, style: str, preset: str) -> Record:
         folder=workspace.relative(folder),
         tracking_uri=get_settings().tracking_uri,
         pictures=str(workspace.prepared(style)),
+        device=get_settings().device,
+        force=force,
     )
 
 
@@ -144,7 +163,7 @@ def weights_of(workspace: Workspace, trained: Record) -> Content:
     return Content(str(workspace.root / name), str(trained["outputs"][name][2]))
 
 
-@step("register", version=1, run_name="register {model}", beside=("folder", "pictures"))
+@step("register", version=2, run_name="register {model}", beside=("folder", "pictures", "dataset", "device"))
 def register(
     workspace: str,
     model: str,
@@ -157,24 +176,33 @@ def register(
     folder: str,
     tracking_uri: str | None,
     pictures: str | None = None,  # the style's own prepared ones; `digests` speaks of their content
+    dataset: str | None = None,  # a segmenter's, likewise
+    device: str = "auto",
+    force: bool = False,
 ) -> Made:
-    """Add a version with its figures, samples and curves; promote it when its gate passes."""
+    """Add a version with its figures, samples and curves; promote it when its gate passes, or when forced to."""
+    from fittingroom.segmentation.held_out import measure_segmenter_on
     from fittingroom.styles.admission import admit_segmenter, admit_style
     from fittingroom.styles.choose import AvailableStyle
     from fittingroom.styles.measured import measured_style
+    from fittingroom.translation.held_out import held_out_of
 
     place = Workspace(Path(workspace))
     registry = Registry(tracking_uri or place, downloads=place.registry / "downloads")
+    serving = Serving.of_installation(registry)
     extras: dict[str, Any] = {"files": _files(place.root / folder), "curves": _curves(place.root / folder)}
+    judged = (Path(weights.path), metrics, preset, digests, recipe)
     if style is None:
-        admission = admit_segmenter(registry, Path(weights.path), metrics, preset, digests, recipe, **extras)
+        held_out = measure_segmenter_on(Path(dataset or ""), device)
+        admission = admit_segmenter(serving, *judged, held_out, force, **extras)
     else:
         named = (
             measured_style(style.name, sorted(Path(pictures).glob("*.png")), style.category, style.pattern)
             if pictures
             else AvailableStyle(style.name, style.colour, style.pattern, style.category)
         )
-        admission = admit_style(registry, named, Path(weights.path), metrics, preset, digests, recipe, **extras)
+        garments = held_out_of(place.root / folder, sorted((place.root / "prepared").glob("*")), device)
+        admission = admit_style(serving, named, *judged, garments, force, **extras)
     version = registry.version(model, admission.version)
     show_verdict(
         artifact_key("gate", model),
@@ -195,7 +223,7 @@ def register(
 def _files(folder: Path) -> dict[str, Path]:
     samples = sorted((folder / "samples").glob("*.png"))[-1:]
     found = {"sample.png": samples[0]} if samples else {}
-    return found | {name: folder / name for name in ("progress.jsonl",) if (folder / name).is_file()}
+    return found | {name: folder / name for name in ("progress.jsonl", "pictures.json") if (folder / name).is_file()}
 
 
 def _curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
@@ -246,7 +274,9 @@ def pending_styles(workspace: Workspace, catalog_file: Path, names: list[str]) -
 
     A version that failed its gate counts as trained.
     """
-    registry = open_registry(workspace)
+    trained: dict[str, set[str]] = {}
+    for version in open_registry(workspace).all_versions():
+        trained.setdefault(version.model, set()).add(version.digests.get(STYLE_DIGEST, ""))
     found = Pending([], {})
     for style in chosen_styles(catalog_file, names):
         try:
@@ -254,7 +284,23 @@ def pending_styles(workspace: Workspace, catalog_file: Path, names: list[str]) -
         except InputError as error:
             found.unknown[style.name] = str(error)
             continue
-        trained = {version.digests.get(STYLE_DIGEST) for version in registry.versions(style_model(style.name))}
-        if card.catalog_digest not in trained:
+        if card.catalog_digest not in trained.get(style_model(style.name), set()):
             found.styles.append(card)
     return found
+
+
+def settle_catalog(workspace: Workspace, catalog_file: Path, retire: bool) -> None:
+    """Retire styles that were trained from a catalog and are named in it no more, if asked to; and let serve again what
+    was retired in this way and is back. Styles trained by hand, and those a person retired, are left alone.
+    """
+    registry, logger = open_registry(workspace), get_run_logger()
+    named = {style_model(style.name) for style in chosen_styles(catalog_file, [])}
+    if retire:
+        for version in registry.champions():
+            if version.style and version.digests.get(STYLE_DIGEST) and version.model not in named:
+                registry.retire(version.model, by="catalog")
+                logger.info("%s left the catalog: it does not serve any more", version.style)
+    for model, by in registry.retired().items():
+        if by == "catalog" and model in named:
+            back = registry.reinstate(model)
+            logger.info("%s is back in the catalog: version %s serves again", back.style, back.version)

@@ -14,11 +14,23 @@ from fittingroom.tracking import tracked
 from fittingroom.training.jobs import run_job
 from fittingroom.workspace import Workspace
 from tasks import watching
-from tasks.artifacts import SHEET_SIDE, ProgressBar, artifact_key, picture_rows, show_figures, show_markdown, to_all
+from tasks.artifacts import (
+    SHEET_SIDE,
+    ProgressBar,
+    artifact_key,
+    picture_rows,
+    show_figures,
+    show_markdown,
+    show_rejected,
+    show_table,
+    to_all,
+)
 from tasks.caching import Content, Made, step
 
 OVERLAYS = 6
 """Held-out photos shown with the garments found on them."""
+LEFT_OUT_SHOWN = 200
+"""Pictures left out that a record names; the training's ``pictures.json`` names all."""
 OVERLAY_SIDE = 640
 """Pixels of such a pair's longer side in the UI."""
 
@@ -115,7 +127,7 @@ def evaluate_segmenter(workspace: str, weights: Content, dataset: Content, devic
     return Made({"metrics": metrics, "overlays": [place.relative(path) for path in overlays]}, overlays)
 
 
-@step("train style", version=1, run_name="train style {name}", beside=("device", "threads"))
+@step("train style", version=2, run_name="train style {name}", beside=("device", "threads"))
 def train_style(
     workspace: str,
     name: str,
@@ -140,13 +152,57 @@ def train_style(
         "warm_start": warm_start.path if warm_start else None,
         "kid_weights": str(kid_weights.absolute()) if kid_weights else None,
     }
+    from fittingroom.translation.outcome import PICTURES, read_pictures
+
     result = _run("fittingroom.translation.train", place, style_model(name), name, job, threads)
     weights = Path(result["weights"])
     metrics = {key: float(value) for key, value in result["metrics"].items()}
-    value = {"weights": place.relative(weights), "metrics": metrics, "folder": place.relative(out)}
+    counted = _counted(read_pictures(out))
+    value = {
+        "weights": place.relative(weights),
+        "metrics": metrics,
+        "folder": place.relative(out),
+        "pictures": counted,
+    }
     _show_samples(name, out)
     show_figures(artifact_key("figures", name), metrics, f"{name} on held-out garments; {weights}")
-    return Made(value, [weights])
+    _show_pictures(name, counted)
+    return Made(value, [weights, out / PICTURES])
+
+
+def _counted(pictures: dict[str, Any]) -> dict[str, Any]:
+    """How many pictures of each domain were learnt from and held out, and which were left out and why."""
+    return {
+        domain: {
+            "learnt_from": len(listed["learnt_from"]),
+            "held_out": len(listed["held_out"]),
+            "left_out": len(listed["left_out"]),
+            "rejected": listed["left_out"][:LEFT_OUT_SHOWN],
+        }
+        for domain, listed in pictures.items()
+    }
+
+
+def _show_pictures(name: str, pictures: dict[str, Any]) -> None:
+    """What was learnt from in numbers, and each picture that was left out with its reason."""
+    words = {"source": "garments to change", "target": f"pictures of {name}"}
+    counts = [
+        {
+            "pictures": words[domain],
+            "learnt from": of["learnt_from"],
+            "held out": of["held_out"],
+            "left out": of["left_out"],
+        }
+        for domain, of in pictures.items()
+    ]
+    show_table(artifact_key("learnt-from", name), counts, f"What {name} learnt from")
+    rows = [
+        {"status": "left out", "reason": words[domain], "picture": each["picture"], "detail": each["reason"]}
+        for domain, of in pictures.items()
+        for each in of["rejected"]
+    ]
+    if rows:
+        show_rejected(artifact_key("left-out", name), rows, f"Pictures that {name} did not learn from")
 
 
 def _show_samples(name: str, out: Path) -> None:

@@ -73,6 +73,10 @@ def cutout(
     method: Annotated[str, typer.Option(help="auto, plain (needs no segmenter) or model (trusts only it).")] = "auto",
     people: Annotated[str, typer.Option(help="allow or refuse pictures of people.")] = "allow",
     colour: Annotated[str, typer.Option(help="Refuse garments that are plainly of another colour.")] = "",
+    pattern: Annotated[
+        str,
+        typer.Option(help="Refuse garments that are plainly not so: solid, striped, checked, dotted, floral, graphic."),
+    ] = "",
     overrides: Annotated[
         Path | None, typer.Option(help="YAML file with keep: and drop: lists of digests, which overrule every test.")
     ] = None,
@@ -84,16 +88,19 @@ def cutout(
     from fittingroom.cutout import CutoutSettings, Overrides, cut_out_files, load_overrides
     from fittingroom.cutout.sheet import cells_of, write_sheet
     from fittingroom.errors import InputError
-    from fittingroom.styles.suits import colour_test
+    from fittingroom.styles.patterns import PATTERN_NAMES
+    from fittingroom.styles.suits import colour_test, style_test
     from fittingroom.workspace import digest_file
 
     settings = CutoutSettings(method=method, people=people)  # type: ignore[arg-type]  # it checks itself
-    accept = colour_test(colour) if colour else None
-    if colour and accept is None:
+    if colour and colour_test(colour) is None:
         raise InputError(f"--colour: expected a colour such as red, navy or light grey, got {colour!r}")
+    if pattern and pattern not in PATTERN_NAMES:
+        raise InputError(f"--pattern: expected one of {', '.join(PATTERN_NAMES)}, got {pattern!r}")
     said = load_overrides(overrides) if overrides else Overrides()
     files = _pictures(source)
-    finder, recipe = None, [f"colour={colour}"] if colour else []
+    finder = None
+    recipe = [f"{name}={word}" for name, word in (("colour", colour), ("pattern", pattern)) if word]
     if method != "plain":
         weights = segmenter_weights(segmenter)
         finder = load_segmenter(weights)
@@ -105,7 +112,7 @@ def cutout(
             settings,
             finder,
             counter(listener, len(files)),
-            accept=accept,
+            accept=style_test(colour, pattern),
             overrides=said,
             recipe=" ".join(recipe),
         )

@@ -54,6 +54,7 @@ def train_segmenter_command(
 ) -> int:
     """Train Mask R-CNN, evaluate it, and register it behind its gate."""
     from fittingroom.segmentation.evaluate import evaluate_segmenter
+    from fittingroom.segmentation.held_out import measure_segmenter_on
     from fittingroom.segmentation.settings import preset as segmenter_preset
     from fittingroom.segmentation.train import train_segmenter
     from fittingroom.settings import get_settings
@@ -83,7 +84,8 @@ def train_segmenter_command(
     if not into_registry:
         return _finish(training.weights, metrics, None, as_json)
     digests = {"dataset": digest_files([ready / "train.json", ready / "validation.json"], ready)}
-    admission = admit_segmenter(open_registry(), training.weights, metrics, preset, digests, chosen.to_json())
+    held_out = measure_segmenter_on(ready, installation.device)
+    admission = admit_segmenter(open_serving(), training.weights, metrics, preset, digests, chosen.to_json(), held_out)
     return _finish(training.weights, metrics, admission, as_json)
 
 
@@ -110,6 +112,8 @@ def train_style_command(
     from fittingroom.styles.measured import measured_style
     from fittingroom.training.device import choose_preset
     from fittingroom.training.turns import own_folder
+    from fittingroom.translation.held_out import held_out_of
+    from fittingroom.translation.outcome import PICTURES
     from fittingroom.translation.settings import preset as style_preset
     from fittingroom.translation.train import train_style
     from fittingroom.workspace import Workspace, check_name, digest_value
@@ -139,7 +143,15 @@ def train_style_command(
     style = measured_style(name, list_images(target), category or "", pattern or "")
     digests = {"training": digest_value(training.identity)}
     admission = admit_style(
-        open_registry(), style, training.weights, training.metrics, preset, digests, chosen.to_json()
+        open_serving(),
+        style,
+        training.weights,
+        training.metrics,
+        preset,
+        digests,
+        chosen.to_json(),
+        held_out_of(folder, [source], installation.device),
+        files={PICTURES: folder / PICTURES},
     )
     return _finish(training.weights, training.metrics, admission, as_json)
 

@@ -88,9 +88,22 @@ def describe(
 
 
 @app.command()
-def promote(name: NameArgument, version: Annotated[int, typer.Argument(help="The version that shall serve.")]) -> int:
-    """Make a version the champion."""
-    promoted = open_registry().promote(_model(name), version)
+def promote(
+    name: NameArgument,
+    version: Annotated[int, typer.Argument(help="The version that shall serve.")],
+    force: Annotated[bool, typer.Option("--force", help="Also a version that its gate refused.")] = False,
+) -> int:
+    """Make a version the champion. A version that its gate refused wants --force."""
+    from fittingroom.errors import InputError
+
+    registry = open_registry()
+    found = registry.version(_model(name), version)
+    if found.verdict == "refused" and not force:
+        raise InputError(
+            f"{name} version {version}: its gate refused it, --force lets it serve all the same:"
+            f" {found.verdict_reasons}"
+        )
+    promoted = registry.promote(found.model, version, "by hand")
     print(f"{name}: version {promoted.version} serves")
     return 0
 
@@ -100,6 +113,22 @@ def rollback(name: NameArgument) -> int:
     """Go back to the champion before this one."""
     previous = open_registry().rollback(_model(name))
     print(f"{name}: version {previous.version} serves")
+    return 0
+
+
+@app.command()
+def retire(
+    name: NameArgument,
+    undo: Annotated[bool, typer.Option("--undo", help="Let it serve again, by the version that served last.")] = False,
+) -> int:
+    """Take a style out of service; its versions stay registered, and new ones do not serve until --undo or promote."""
+    registry = open_registry()
+    if undo:
+        print(f"{name}: version {registry.reinstate(_model(name)).version} serves again")
+        return 0
+    served = registry.retire(_model(name))
+    what = f"version {served.version} does not serve any more" if served else "none of its versions served; none will"
+    print(f"{name}: {what}; fittingroom styles retire {name} --undo takes that back")
     return 0
 
 

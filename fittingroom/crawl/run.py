@@ -94,11 +94,14 @@ def fetch(
             todo.append(candidate)
         else:
             rows[candidate.url] = settled
-    with Fetcher(settings) as fetcher:
-        for row in _work(todo, lambda one: _settle(one, known.get(one.url), fetcher, store, settings), settings):
-            rows[row.key] = row
-            if listener is not None:
-                listener(CrawlProgress(len(rows), len(rows.keys() | {c.url for c in todo}), row))
+    try:
+        with Fetcher(settings) as fetcher:
+            for row in _work(todo, lambda one: _settle(one, known.get(one.url), fetcher, store, settings), settings):
+                rows[row.key] = row
+                if listener is not None:
+                    listener(CrawlProgress(len(rows), len(rows.keys() | {c.url for c in todo}), row))
+    finally:
+        store.sync()
     latest = store.manifest()  # a larger one that came later may have taken a picture's place
     return [latest.get(url) or rows[url] for url in (candidate.url for candidate in without_repeats(candidates))]
 

@@ -21,8 +21,9 @@ from fittingroom import images
 from fittingroom.crawl.check import Checked, look_of
 from fittingroom.crawl.clean import SUFFIXES
 from fittingroom.crawl.settings import CrawlSettings
+from fittingroom.crawl.synced import BATCH, LOCK, is_whole, proven_bytes, wait_for_disk
 from fittingroom.manifest import ImageRow, Manifest, append
-from fittingroom.workspace import digest_bytes, temporary_beside, write_durably
+from fittingroom.workspace import digest_bytes, temporary_beside
 
 MANIFEST = "manifest.jsonl"
 _PICTURE = re.compile(r"[0-9a-f]{64}\.(?:jpg|png|webp)")
@@ -40,6 +41,8 @@ class Store:
         self.manifest_path = self.folder / MANIFEST
         self._settings = settings
         self._threads = _lock_of(self.folder)
+        self._proven = proven_bytes(self.folder, self.manifest_path)
+        self._unsynced = 0
         self._read_to = 0
         self._rows = Manifest()
         self._kept: dict[str, int] = {}
@@ -52,7 +55,7 @@ class Store:
     @contextlib.contextmanager
     def locked(self) -> Iterator[Manifest]:
         """Hold the folder against other threads and processes; gives its rows, the newest included."""
-        with self._threads, (self.folder / ".lock").open("ab") as file:
+        with self._threads, (self.folder / LOCK).open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             self._catch_up()
             yield self._rows
@@ -88,8 +91,24 @@ class Store:
         )
         final = self.folder / f"{digest}{SUFFIXES[picture.format]}"
         with temporary_beside(final) as written:
-            write_durably(written, picture.data)  # the slow part, while other threads hold the folder
-            return self._keep(picture, row, written, final)
+            written.write_bytes(picture.data)  # the slow part, while other threads hold the folder
+            row = self._keep(picture, row, written, final)
+        self._unsynced += 1
+        if self._unsynced >= BATCH:
+            self.sync()
+        return row
+
+    def sync(self) -> None:
+        """Wait until what was kept is on the disk.
+
+        Raises:
+            StorageUnavailable: the disk is full.
+        """
+        if self._unsynced:
+            self._unsynced = 0
+            with self.locked():
+                size = self._read_to
+            wait_for_disk(self.folder, size)
 
     def _keep(self, picture: Checked, row: ImageRow, written: Path, final: Path) -> ImageRow:
         with self.locked() as rows:
@@ -170,9 +189,13 @@ class Store:
             file.seek(self._read_to)
             new = file.read()
         whole = new[: new.rfind(b"\n") + 1]
+        first = self._read_to == 0
         self._read_to += len(whole)
         read = Manifest.parse(whole.decode("utf-8", "replace").splitlines())
+        lost = self._lost_in(whole[self._proven :]) if first else set()
         for row in read.rows:
+            if row.key in lost:
+                continue
             self._rows.put(row)
             if row.status == "kept":
                 self._kept[row.key] = int(row.phash or "0", 16)
@@ -180,6 +203,11 @@ class Store:
             else:
                 self._kept.pop(row.key, None)
         self._rows.torn_lines += read.torn_lines
+
+    def _lost_in(self, lines: bytes) -> set[str]:
+        """Keys of kept rows, of those not proven, whose pictures a power cut took: they are fetched anew."""
+        rows = Manifest.parse(lines.decode("utf-8", "replace").splitlines()).kept()
+        return {row.key for row in rows if not is_whole(self.folder, row)}
 
     def _forget(self) -> None:
         self._read_to, self._rows = 0, Manifest()

@@ -25,8 +25,8 @@ REFUSAL_REASONS = (
     "dropped_by_hand",
 )
 """person: a figure where a garment should be. covered: by hands or hair. doubtful_mask: the background is not plain
-enough to be sure, and no finder helped. not_the_style: the caller's own test, such as of its colour, turned it down.
-The others say themselves."""
+enough to be sure, and no finder helped. not_the_style: the caller's own test, of its colour or pattern say, turned it
+down. The others say themselves."""
 
 _SHARPNESS_SIDE = 400
 _SHARPNESS_WINDOW = 17

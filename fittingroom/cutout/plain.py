@@ -1,9 +1,8 @@
 """Finds one garment before a plain or mildly textured background, with no model.
 
 The border strip gives the background's colours (k-means in CIELAB, each cluster a Gaussian); what lies far from all of
-them seeds GrabCut (Rother, Kolmogorov and Blake, "GrabCut: Interactive Foreground Extraction using Iterated Graph
-Cuts", SIGGRAPH 2004) at a small size; a guided filter (He, Sun and Tang, "Guided Image Filtering", ECCV 2010) carries
-the mask to full size along the picture's own edges. Every random choice is seeded: the same picture, the same mask.
+them is the first guess that `colour_split` works out at a small size; a guided filter carries the mask to full size
+along the picture's own edges. Every random choice is seeded: the same picture, the same mask.
 """
 
 from __future__ import annotations
@@ -15,6 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fittingroom.boxes import Box
+from fittingroom.cutout.colour_split import (
+    BACKGROUND,
+    GARMENT,
+    MAYBE_BACKGROUND,
+    MAYBE_GARMENT,
+    along_edges,
+    split_by_colour,
+)
 from fittingroom.cutout.settings import CutoutSettings
 from fittingroom.images import RGB
 from fittingroom.masks import Mask, area, bounding_box, iou, solidity
@@ -64,16 +71,16 @@ def find_on_plain(image: RGB, settings: CutoutSettings) -> PlainMask:
     strip = _strip(lab.shape[0], lab.shape[1], settings.border_share)
     distance = _background_distance(lab, strip, settings.border_colours)
     seeds = _seeds(distance, strip)
-    best = _judged(lab, distance, _grab_cut(smooth, seeds, settings.grabcut_iterations))
+    best = _judged(lab, distance, split_by_colour(smooth, seeds, settings.rounds))
     if best.confidence < _REPAIR_BELOW or best.second_area > _REPAIR_SECOND:
-        # GrabCut lost it all, or tore it: start from what stood out, or from the torn parts, bridged.
-        torn = best.parts if best.mask.any() else seeds == cv2.GC_PR_FGD
-        again = _grab_cut(smooth, _closed_seeds(torn, seeds), settings.grabcut_iterations)
+        # It was lost, or torn: start from what stood out, or from the torn parts, bridged.
+        torn = best.parts if best.mask.any() else seeds == MAYBE_GARMENT
+        again = split_by_colour(smooth, _closed_seeds(torn, seeds), settings.rounds)
         repaired = _judged(lab, distance, again)
         if repaired.confidence > best.confidence or repaired.second_area < best.second_area:
             best = repaired
     if (faint := _amplified(lab, strip)) is not None:
-        other = _find_faint(faint, strip, settings.grabcut_iterations)
+        other = _find_faint(faint, strip, settings.rounds)
         # Stripes of the background's colour leave a sound but notched mask, so the fuller one wins, too.
         fuller = other.confidence >= _REPAIR_BELOW and solidity(other.mask) > solidity(best.mask) + _FULLER
         if fuller or (best.confidence < _REPAIR_BELOW and other.confidence > best.confidence):
@@ -116,22 +123,22 @@ def _amplified(lab: _Floats, strip: Mask) -> _Floats | None:
     return np.asarray(residual * _AMPLIFY, np.float32)
 
 
-def _find_faint(faint: _Floats, strip: Mask, iterations: int) -> _Judged:
+def _find_faint(faint: _Floats, strip: Mask, rounds: int) -> _Judged:
     distance = np.linalg.norm(faint, axis=2).astype(np.float32) / 5
     image = np.clip(faint * (1.5, 3, 3) + 128, 0, 255).astype(np.uint8)
-    return _judged(faint, distance, _grab_cut(image, _seeds(distance, strip), iterations))
+    return _judged(faint, distance, split_by_colour(image, _seeds(distance, strip), rounds))
 
 
 def _closed_seeds(coarse: Mask, seeds: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Seeds that bridge what GrabCut tore apart: stripes and sleeves of the background's colour."""
+    """Seeds that bridge what was torn apart: stripes and sleeves of the background's colour."""
     width = 2 * (min(coarse.shape) // 12) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
     clean = cv2.morphologyEx(coarse.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     closed = _fill_holes(cv2.morphologyEx(clean, cv2.MORPH_CLOSE, kernel).astype(bool))
     core = cv2.erode(closed.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0).astype(bool)
-    bridged = np.where(closed, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    bridged[core] = cv2.GC_FGD
-    bridged[seeds == cv2.GC_BGD] = cv2.GC_BGD
+    bridged = np.where(closed, MAYBE_GARMENT, MAYBE_BACKGROUND).astype(np.uint8)
+    bridged[core] = GARMENT
+    bridged[seeds == BACKGROUND] = BACKGROUND
     return bridged
 
 
@@ -222,20 +229,10 @@ def _seeds(distance: _Floats, strip: Mask) -> NDArray[np.uint8]:
     rows = np.abs(np.arange(height) / height - 0.5)[:, None]
     columns = np.abs(np.arange(width) / width - 0.5)[None]
     core = np.maximum(rows, columns) < _CORE / 2
-    seeds = np.full(distance.shape, cv2.GC_PR_BGD, np.uint8)
-    seeds[(distance > threshold) | (core & (distance > 0.6 * threshold))] = cv2.GC_PR_FGD
-    seeds[strip] = np.where(distance[strip] < threshold, cv2.GC_BGD, cv2.GC_PR_BGD)
+    seeds = np.full(distance.shape, MAYBE_BACKGROUND, np.uint8)
+    seeds[(distance > threshold) | (core & (distance > 0.6 * threshold))] = MAYBE_GARMENT
+    seeds[strip] = np.where(distance[strip] < threshold, BACKGROUND, MAYBE_BACKGROUND)
     return seeds
-
-
-def _grab_cut(image: RGB, seeds: NDArray[np.uint8], iterations: int) -> Mask:
-    if not (seeds == cv2.GC_PR_FGD).any() or not (seeds == cv2.GC_BGD).any():
-        return np.zeros(seeds.shape, bool)
-    result = seeds.copy()
-    cv2.setRNGSeed(_SEED)
-    models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(image, result, (0, 0, 0, 0), *models, iterations, cv2.GC_INIT_WITH_MASK)
-    return np.asarray((result == cv2.GC_FGD) | (result == cv2.GC_PR_FGD))
 
 
 def _parts(mask: Mask, distance: _Floats) -> list[Mask]:
@@ -277,16 +274,9 @@ def _fill_holes(mask: Mask) -> Mask:
 def _refine(image: RGB, mask: Mask) -> Mask:
     """Carry a small mask to the picture's size along its edges."""
     height, width = image.shape[:2]
-    soft = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
-    guide = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
-    radius = max(round(1.5 * width / mask.shape[1]), 1)
-    window = (2 * radius + 1, 2 * radius + 1)
-    mean_guide, mean_soft = cv2.blur(guide, window), cv2.blur(soft, window)
-    covariance = cv2.blur(guide * soft, window) - mean_guide * mean_soft
-    variance = cv2.blur(guide * guide, window) - mean_guide * mean_guide
-    slope = covariance / (variance + 1e-3)
-    offset = mean_soft - slope * mean_guide
-    refined = cv2.blur(slope, window) * guide + cv2.blur(offset, window)
+    soft = np.asarray(cv2.resize(mask.astype(np.float32), (width, height)), np.float32)
+    guide = np.float32(1 / 255) * np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.float32)
+    refined = along_edges(soft, guide, max(round(1.5 * width / mask.shape[1]), 1), 1e-3)
     binary = np.asarray(cv2.medianBlur((refined > 0.5).astype(np.uint8), 5))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(binary, connectivity=8)
     if count > 2:

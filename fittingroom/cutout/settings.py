@@ -28,7 +28,8 @@ class CutoutSettings:
     """Longest side of the picture that is worked on, in pixels; larger pictures are shrunk first."""
     working_side: int = 128
     """Shorter side at which background and garment are told apart, in pixels; edges are refined at full size."""
-    grabcut_iterations: int = 3
+    rounds: int = 3
+    """Of telling garment and background apart by their colours (see `colour_split`)."""
     border_share: float = 0.04
     """Width of the border strip taken for background, of the shorter side."""
     border_colours: int = 4
@@ -61,7 +62,7 @@ class CutoutSettings:
         self._one_of("people", ("allow", "refuse"))
         self._within("maximum_side", 64, 8192)
         self._within("working_side", 48, 1024)
-        self._within("grabcut_iterations", 1, 20)
+        self._within("rounds", 1, 20)
         self._within("border_share", 0.005, 0.25)
         self._within("border_colours", 1, 16)
         self._within("margin", 0.0, 0.5)

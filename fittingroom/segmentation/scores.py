@@ -75,11 +75,11 @@ def average_precisions(photos: Sequence[PhotoMatch]) -> NDArray[np.float64]:
     if not photos or total == 0:
         return none
     scores = np.concatenate([photo.scores for photo in photos])
-    outcomes = np.concatenate([_outcomes(photo) for photo in photos], axis=1)
+    outcomes = np.concatenate([outcomes_of(photo) for photo in photos], axis=1)
     if scores.size == 0:
         return none
     order = np.argsort(-scores, kind="stable")
-    return np.array([_area(outcome[order], total) for outcome in outcomes])
+    return np.array([area_under(outcome[order], total) for outcome in outcomes])
 
 
 def average_precision(photos: Sequence[PhotoMatch], threshold: float) -> float:
@@ -90,9 +90,11 @@ def average_precision(photos: Sequence[PhotoMatch], threshold: float) -> float:
 RIGHT, WRONG, NEITHER = 1, 0, -1
 
 
-def _area(outcome: NDArray[np.int8], total: int) -> float:
-    """The area under precision over recall of detections, best first."""
+def area_under(outcome: NDArray[np.int8], total: int) -> float:
+    """The area under precision over recall of detections (D,), best first, with ``total`` garments to find, 0 to 1."""
     outcome = outcome[outcome != NEITHER]
+    if not outcome.size or not total:
+        return 0.0
     true = np.cumsum(outcome == RIGHT)
     recall, precision = true / total, true / np.arange(1, len(outcome) + 1)
     precision = np.maximum.accumulate(precision[::-1])[::-1]
@@ -100,9 +102,9 @@ def _area(outcome: NDArray[np.int8], total: int) -> float:
     return float(np.append(precision, 0.0)[at].mean())
 
 
-def _outcomes(photo: PhotoMatch) -> NDArray[np.int8]:
-    """(thresholds, D): each detection, best first, takes the garment it covers best of those still free; one that is
-    not asked for only when none other is left.
+def outcomes_of(photo: PhotoMatch) -> NDArray[np.int8]:
+    """`RIGHT`, `WRONG` or `NEITHER`, (thresholds, D). Each detection, best first, takes the garment it covers best of
+    those still free; one that is not asked for only when none other is left.
     """
     ious, ignored = photo.ious, np.asarray(photo.ignored)
     levels = np.minimum(IOU_THRESHOLDS, 1 - 1e-10)[:, None]

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fittingroom.styles.ciede2000 import ciede2000
 
-__all__ = ["COLOUR_NAMES", "ColourName", "ciede2000", "colour_name", "lab_to_srgb", "srgb_to_lab"]
+__all__ = ["COLOUR_NAMES", "ColourName", "ciede2000", "colour_name", "colour_names", "lab_to_srgb", "srgb_to_lab"]
 
 Floats = NDArray[np.float64]
 
@@ -57,85 +57,93 @@ def lab_to_srgb(lab: NDArray[Any]) -> Floats:
 
 
 def colour_name(lab: ArrayLike) -> ColourName:
-    """The name, among 12, that most people would give L*a*b* ``lab`` (3,) on a garment in an ordinary photo.
+    """`colour_names` of one colour, L*a*b* ``lab`` (3,)."""
+    name: ColourName = colour_names(np.asarray(lab, np.float64)[None])[0].item()
+    return name
+
+
+def colour_names(lab: ArrayLike) -> NDArray[np.str_]:
+    """The name, among 12, that most people would give each L*a*b* of ``lab`` (N, 3) on a garment in an ordinary photo.
 
     The borders were set by eye on photos of garments on floors, beds and hangers, whose white balance is what phones
     make of it; they are not those of a colour atlas.
     """
-    lightness, a, b = (float(value) for value in np.asarray(lab, np.float64))
-    chroma, hue = float(np.hypot(a, b)), float(np.degrees(np.arctan2(b, a)) % 360)
-    return _without_hue(lightness, chroma, hue) or _by_hue(lightness, chroma, hue)
+    values = np.asarray(lab, np.float64)
+    lightness, chroma = values[:, 0], np.hypot(values[:, 1], values[:, 2])
+    hue = np.degrees(np.arctan2(values[:, 2], values[:, 1])) % 360
+    rules = [*_without_hue(lightness, chroma, hue), *_reds(lightness, chroma, hue), *_browns(lightness, chroma, hue)]
+    rules += [
+        ((hue < 112) & (lightness > 75) & (chroma > 35), "yellow"),
+        (hue < 212, "green"),
+        ((hue < 298) | ((hue < 307) & (chroma > 60)), "blue"),  # a screen's purest blue lies at 306
+        (hue < 328, "purple"),
+        (lightness > 55, "pink"),
+    ]
+    # Of each pixel the first rule that holds.
+    return np.select([holds for holds, _ in rules], [name for _, name in rules], "purple")
 
 
-def _without_hue(lightness: float, chroma: float, hue: float) -> ColourName | None:
-    """Black, white or grey, or None where the colour has a hue.
+Rules = list[tuple[NDArray[np.bool_], str]]
+"""Which of N colours a rule holds for, and the name it gives them; a later rule is for those no earlier one took."""
+
+
+def _without_hue(lightness: Floats, chroma: Floats, hue: Floats) -> Rules:
+    """Black, white or grey; the colours with a hue are left to the others.
 
     Lamps shift greys towards yellow and skylight shifts them towards blue, so they reach further there.
     """
-    warm, cool = 30 <= hue <= 105, 230 <= hue <= 300
-    if (lightness < 14 and chroma < 14) or (lightness < 19 and chroma < 9) or (lightness < 28 and chroma < 7.5):
-        return "black"
-    if lightness > 74 and chroma < (9.0 if warm else 8.0):
-        return "white"
-    if lightness > 66 and chroma < 11.5 and 268 <= hue <= 300:
-        return "white"
-    if lightness < 30 and warm and hue < 85:
-        return None
-    limit = 8.5 if warm or cool else 9.5 if 105 < hue < 190 else 7.0
-    if chroma >= limit:
-        return None
-    return "grey" if lightness < 80 else "white"
+    warm, cool = (hue >= 30) & (hue <= 105), (hue >= 230) & (hue <= 300)
+    limit = np.where(warm | cool, 8.5, np.where((hue > 105) & (hue < 190), 9.5, 7.0))
+    grey = ~((lightness < 30) & warm & (hue < 85)) & (chroma < limit)
+    dark = [(lightness < 14) & (chroma < 14), (lightness < 19) & (chroma < 9), (lightness < 28) & (chroma < 7.5)]
+    return [
+        (np.logical_or.reduce(dark), "black"),
+        ((lightness > 74) & (chroma < np.where(warm, 9.0, 8.0)), "white"),
+        ((lightness > 66) & (chroma < 11.5) & (hue >= 268) & (hue <= 300), "white"),
+        (grey & (lightness < 80), "grey"),
+        (grey, "white"),
+    ]
 
 
-def _by_hue(lightness: float, chroma: float, hue: float) -> ColourName:
-    if hue >= 345 or hue < 42:
-        return _reds(lightness, chroma, hue)
-    if hue < 105:
-        return _browns(lightness, chroma, hue)
-    if hue < 212:
-        return "yellow" if hue < 112 and lightness > 75 and chroma > 35 else "green"
-    if hue < 298 or (hue < 307 and chroma > 60):  # a screen's purest blue lies at 306
-        return "blue"
-    if hue < 328:
-        return "purple"
-    return "pink" if lightness > 55 else "purple"
-
-
-def _reds(lightness: float, chroma: float, hue: float) -> ColourName:
+def _reds(lightness: Floats, chroma: Floats, hue: Floats) -> Rules:
     """Hues 345 to 42: red, and what it turns into when dark, light or pale."""
-    if lightness < 26 and chroma < 12:
-        return "purple" if hue >= 345 else "brown"
-    if hue >= 345:
-        return "pink" if lightness > 40 else "purple" if hue < 355 else "red"
-    if hue < 12:
-        return "pink" if lightness > 43 else "red"
-    if hue < 20:
-        return "pink" if lightness > 58 or (chroma < 30 and lightness > 42) else "red"
-    if lightness > 64:
-        return "pink" if hue < 38 or chroma < 30 else "orange"
-    if chroma > 55 and hue >= 38 and lightness > 50:
-        return "orange"
-    if lightness > 52 and chroma < 30:
-        return "pink"
-    return "red" if chroma > (24 if hue < 38 else 32) else "brown"
+    left, right = hue >= 345, hue < 42
+    dull = (lightness < 26) & (chroma < 12)
+    return [
+        (left & dull, "purple"),
+        (right & dull, "brown"),
+        (left & (lightness > 40), "pink"),
+        (left & (hue < 355), "purple"),
+        (left, "red"),
+        ((hue < 12) & (lightness > 43), "pink"),
+        (hue < 12, "red"),
+        ((hue < 20) & ((lightness > 58) | ((chroma < 30) & (lightness > 42))), "pink"),
+        (hue < 20, "red"),
+        (right & (lightness > 64) & ((hue < 38) | (chroma < 30)), "pink"),
+        (right & (lightness > 64), "orange"),
+        (right & (chroma > 55) & (hue >= 38) & (lightness > 50), "orange"),
+        (right & (lightness > 52) & (chroma < 30), "pink"),
+        (right & (chroma > np.where(hue < 38, 24, 32)), "red"),
+        (right, "brown"),
+    ]
 
 
-def _browns(lightness: float, chroma: float, hue: float) -> ColourName:
+def _browns(lightness: Floats, chroma: Floats, hue: Floats) -> Rules:
     """Hues 42 to 105: orange and yellow when strong, brown when dark, beige when pale."""
-    if hue < 68:
-        if chroma > 48 and lightness > 45:
-            return "orange"
-        if hue < 45 and lightness > 52 and chroma < 30:
-            return "pink"
-        if lightness > 62:
-            return "beige" if chroma < 38 else "orange"
-        return "brown"
-    if hue < 88:
-        if lightness > 56 and chroma > 42:
-            return "orange" if hue < 74 else "yellow"
-        return "beige" if lightness > 58 else "brown"
-    if hue >= 95 and chroma > 26 and lightness <= 62:
-        return "green"
-    if lightness > 58:
-        return "yellow" if chroma > (28 if hue >= 95 else 36) else "beige"
-    return "brown" if chroma < 30 and hue < 98 else "green"
+    warm, middle, cool = hue < 68, hue < 88, hue < 105
+    return [
+        (warm & (chroma > 48) & (lightness > 45), "orange"),
+        (warm & (hue < 45) & (lightness > 52) & (chroma < 30), "pink"),
+        (warm & (lightness > 62) & (chroma < 38), "beige"),
+        (warm & (lightness > 62), "orange"),
+        (warm, "brown"),
+        (middle & (lightness > 56) & (chroma > 42) & (hue < 74), "orange"),
+        (middle & (lightness > 56) & (chroma > 42), "yellow"),
+        (middle & (lightness > 58), "beige"),
+        (middle, "brown"),
+        (cool & (hue >= 95) & (chroma > 26) & (lightness <= 62), "green"),
+        (cool & (lightness > 58) & (chroma > np.where(hue >= 95, 28, 36)), "yellow"),
+        (cool & (lightness > 58), "beige"),
+        (cool & (chroma < 30) & (hue < 98), "brown"),
+        (cool, "green"),
+    ]

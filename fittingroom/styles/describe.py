@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fittingroom.errors import NoGarmentFound
 from fittingroom.images import RGB
 from fittingroom.masks import Mask, bounding_box
-from fittingroom.styles.colours import ColourName, colour_name, srgb_to_lab
+from fittingroom.styles.colours import ColourName, colour_name, colour_names, srgb_to_lab
 from fittingroom.styles.patterns import PatternName, pattern_of
 
 __all__ = ["StyleDescription", "colour_name", "describe_garment"]
@@ -106,9 +106,9 @@ def _named_pixels(image: RGB, inside: Mask) -> tuple[NDArray[np.float64], NDArra
     # The outline mixes with the background and holds the darkest shadows.
     framed = cv2.erode(inside.astype(np.uint8), np.ones((5, 5), np.uint8), borderValue=0).astype(bool)
     core = framed if np.count_nonzero(framed) >= 64 else inside
-    lab = srgb_to_lab(image[core])
-    lab = lab[:: max(len(lab) // _SAMPLES, 1)]
-    return lab, np.array([colour_name(value) for value in lab])
+    pixels = image[core]
+    lab = srgb_to_lab(pixels[:: max(len(pixels) // _SAMPLES, 1)])
+    return lab, colour_names(lab)
 
 
 def _shares(names: NDArray[np.str_]) -> list[tuple[ColourName, float]]:

@@ -1,7 +1,11 @@
-"""The gates: whether a new version may serve. Better than the champion, or above the floor, on held-out images.
+"""The gates: whether a new version may serve.
 
-A version that breaks a *hard* limit (it leaks colour onto the white surround, say) never passes, however it compares.
-One that fails stays registered, is not promoted, and the verdict says why with figures.
+Where nothing serves yet, it must be above every floor. Where something does, both are measured on the same held-out
+pictures (`fittingroom.styles.trial`), and a figure that is worse beyond chance fails it; not being worse, it must be
+above every floor, or better in a figure. A starter that comes with the package is displaced only by what is better.
+
+A version that breaks a *hard* limit (it leaks colour onto the white surround, or learnt next to nothing) never passes,
+however it compares. One that fails stays registered, is not promoted, and the verdict says why with figures.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from fittingroom.errors import SettingError
+from fittingroom.styles.trial import Trial
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,13 @@ class StyleFloors:
 
     ciede2000_median_at_most: float = 12.0
     """Median colour difference to the style's own colour; 2 is noticeable side by side, 12 is another shade."""
+    colour_moved_at_least: float = 0.2
+    """Share of the untouched garments' colour difference that is gone, up to 1; judged only where it was measured. What
+    gives its input back has 0, whatever the garments. A hard limit."""
+    steps_at_least: float = 200
+    """Steps behind the weights (the metric ``best_step``); judged only where it was measured. A hard limit: a palette
+    generator begins with the style's own colours, so the other figures of a plain style are good after two steps
+    already, before the discriminators have taught it anything (docs/training.md)."""
     luminance_ssim_at_least: float = 0.55
     """Structural similarity of lightness to the original garment, -1 to 1: folds and shadows kept."""
     leak_at_most: float = 0.05
@@ -38,6 +50,8 @@ class StyleFloors:
 
     def __post_init__(self) -> None:
         _at_least("ciede2000_median_at_most", self.ciede2000_median_at_most, 0.0, math.inf)
+        _at_least("colour_moved_at_least", self.colour_moved_at_least, -math.inf, 1.0)
+        _at_least("steps_at_least", self.steps_at_least, 0.0, math.inf)
         _at_least("luminance_ssim_at_least", self.luminance_ssim_at_least, -1.0, 1.0)
         _at_least("leak_at_most", self.leak_at_most, 0.0, 1.0)
         _at_least("pattern_recognised_at_least", self.pattern_recognised_at_least, 0.0, 1.0)
@@ -69,8 +83,14 @@ _STYLE_FLOORS = {
         ciede2000_median_at_most=14.0,
         luminance_ssim_at_least=0.5,
         pattern_recognised_at_least=0.4,
+        steps_at_least=20,
     ),
-    "cpu": StyleFloors(ciede2000_median_at_most=16.0, luminance_ssim_at_least=0.45, pattern_recognised_at_least=0.3),
+    "cpu": StyleFloors(
+        ciede2000_median_at_most=16.0,
+        luminance_ssim_at_least=0.45,
+        pattern_recognised_at_least=0.3,
+        steps_at_least=100,
+    ),
     "standard": StyleFloors(),
     "recipe": StyleFloors(leak_at_most=0.25),  # this generator is not told the mask; try-on masks what it leaks
 }
@@ -105,11 +125,10 @@ def segmenter_floors(preset: str) -> SegmenterFloors:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A gate's decision. ``reasons`` are sentences with figures; ``compared_with`` is the champion's version."""
+    """A gate's decision. ``reasons`` are sentences with figures."""
 
     passed: bool
     reasons: list[str]
-    compared_with: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON value."""
@@ -124,19 +143,23 @@ class _Rule:
     words: str
     better: Literal["lower", "higher"]
     floor: float
-    """Infinite: only the champion's figure is there to compare with."""
+    """Infinite: only the incumbent's figure is there to compare with."""
     hard: bool = False
     optional: bool = False
+    compared: bool = True
+    """Whether it counts in a trial."""
     smallest_gain: float = 0.0
-    """Two figures closer than this count as equal: held-out sets are small."""
+    """Figures closer than this count as equal, whatever their noise."""
 
     def holds(self, value: float) -> bool:
         return value <= self.floor if self.better == "lower" else value >= self.floor
 
-    def gain(self, value: float, champion: float) -> float:
-        """How much better than the champion: positive is better, in the metric's unit."""
-        difference = champion - value if self.better == "lower" else value - champion
-        return 0.0 if abs(difference) < self.smallest_gain else difference
+    def gain(self, trial: Trial) -> float:
+        """How much better than the incumbent beyond chance: positive is better, in the metric's unit; else 0."""
+        new, old = trial.challenger[self.metric], trial.defended[self.metric]
+        difference = old - new if self.better == "lower" else new - old
+        noise = max(trial.noise.get(self.metric, 0.0), self.smallest_gain)
+        return 0.0 if abs(difference) <= noise else difference
 
     def sentence(self, value: float) -> str:
         word = "at most" if self.better == "lower" else "at least"
@@ -144,18 +167,32 @@ class _Rule:
         return f"{self.words} {_figure(value)} {verdict} {word} {_figure(self.floor)}"
 
 
-def style_gate(
-    metrics: Mapping[str, float],
-    champion_metrics: Mapping[str, float] | None = None,
-    floors: StyleFloors | None = None,
-    champion_version: int | None = None,
-) -> Verdict:
+def style_gate(metrics: Mapping[str, float], trial: Trial | None = None, floors: StyleFloors | None = None) -> Verdict:
     """Judge a style model by ``ciede2000_median``, ``luminance_ssim``, ``leak`` and, where they are given,
-    ``pattern_recognised``, ``cycle_error`` and KID. ``kid_inception`` has no floor: it is compared with the champion's.
+    ``colour_moved``, ``best_step``, ``pattern_recognised``, ``cycle_error`` and KID. ``trial`` sets it beside what
+    serves; ``kid_inception`` has no floor and counts there alone.
     """
     floors = floors or StyleFloors()
     rules = [
-        _Rule("leak", "leak outside the mask", "lower", floors.leak_at_most, hard=True),
+        _Rule("leak", "leak outside the mask", "lower", floors.leak_at_most, hard=True, smallest_gain=0.005),
+        _Rule(
+            "colour_moved",
+            "share of the garments' colour difference that is gone",
+            "higher",
+            floors.colour_moved_at_least,
+            hard=True,
+            optional=True,
+            compared=False,  # ciede2000_median in other words
+        ),
+        _Rule(
+            "best_step",
+            "steps it learnt from",
+            "higher",
+            floors.steps_at_least,
+            hard=True,
+            optional=True,
+            compared=False,
+        ),
         _Rule(
             "ciede2000_median",
             "median colour difference (CIEDE2000)",
@@ -203,16 +240,13 @@ def style_gate(
             smallest_gain=0.01,
         ),
     ]
-    return _judge(rules, metrics, champion_metrics, champion_version)
+    return _judge(rules, metrics, trial)
 
 
 def segmenter_gate(
-    metrics: Mapping[str, float],
-    champion_metrics: Mapping[str, float] | None = None,
-    floors: SegmenterFloors | None = None,
-    champion_version: int | None = None,
+    metrics: Mapping[str, float], trial: Trial | None = None, floors: SegmenterFloors | None = None
 ) -> Verdict:
-    """Judge a segmenter by ``mask_ap50`` and ``largest_iou``."""
+    """Judge a segmenter by ``mask_ap50`` and ``largest_iou``; ``trial`` sets it beside what serves."""
     floors = floors or SegmenterFloors()
     rules = [
         _Rule(
@@ -230,38 +264,46 @@ def segmenter_gate(
             smallest_gain=0.005,
         ),
     ]
-    return _judge(rules, metrics, champion_metrics, champion_version)
+    return _judge(rules, metrics, trial)
 
 
-def _judge(
-    rules: list[_Rule],
-    metrics: Mapping[str, float],
-    champion_metrics: Mapping[str, float] | None,
-    champion_version: int | None,
-) -> Verdict:
-    """Pass when every floor holds, or when no figure is worse than the champion's and one is better; never against a
-    hard limit, and never on a figure that is missing or not a number.
-    """
+def _judge(rules: list[_Rule], metrics: Mapping[str, float], trial: Trial | None) -> Verdict:
+    """See the module's own words; it never passes on a figure that is missing or not a number."""
     missing = [r for r in rules if not r.optional and not math.isfinite(metrics.get(r.metric, math.nan))]
     if missing:
-        return Verdict(False, [f"{r.words} ({r.metric}) was not measured" for r in missing], champion_version)
+        return Verdict(False, [f"{r.words} ({r.metric}) was not measured" for r in missing])
     judged = [r for r in rules if math.isfinite(metrics.get(r.metric, math.nan))]
 
     above_floor = all(r.holds(metrics[r.metric]) for r in judged)
     reasons = [r.sentence(metrics[r.metric]) for r in judged if math.isfinite(r.floor)]
-    if champion_metrics is None:
+    if trial is None:
         return Verdict(above_floor, reasons)
 
-    name = f"champion (version {champion_version})" if champion_version is not None else "champion"
-    shared = [r for r in judged if math.isfinite(champion_metrics.get(r.metric, math.nan))]
-    gains = {r: r.gain(metrics[r.metric], champion_metrics[r.metric]) for r in shared}
-    better = bool(gains) and min(gains.values()) >= 0 and max(gains.values()) > 0
-    for rule, gain in gains.items():
-        word = "as good as" if gain == 0 else ("better than" if gain > 0 else "worse than")
-        reasons.append(f"{rule.words} {_figure(metrics[rule.metric])} is {word} the {name}'s "
-                       f"{_figure(champion_metrics[rule.metric])}")  # fmt: skip
+    shared = [r for r in rules if r.compared and _in_both(r.metric, trial)]
+    gains = [r.gain(trial) for r in shared]
+    reasons += [_comparison(r, gain, trial) for r, gain in zip(shared, gains, strict=True)]
+    better = any(gain > 0 for gain in gains)
+    if trial.must_be_better and not better:
+        reasons.append(f"the {trial.incumbent} goes on: it is displaced only by what is better")
     within_limits = all(r.holds(metrics[r.metric]) for r in judged if r.hard)
-    return Verdict(within_limits and (above_floor or better), reasons, champion_version)
+    enough = better or (above_floor and not trial.must_be_better)
+    return Verdict(bool(gains) and within_limits and min(gains) >= 0 and enough, reasons)
+
+
+def _in_both(metric: str, trial: Trial) -> bool:
+    return all(math.isfinite(side.get(metric, math.nan)) for side in (trial.challenger, trial.defended))
+
+
+def _comparison(rule: _Rule, gain: float, trial: Trial) -> str:
+    word = "as good as" if gain == 0 else ("better than" if gain > 0 else "worse than")
+    noise = max(trial.noise.get(rule.metric, 0.0), rule.smallest_gain)
+    chance = (
+        f"differences up to {_figure(noise)} are chance" if math.isfinite(noise) else "which one picture cannot tell"
+    )
+    return (
+        f"on the same {trial.pictures} held-out pictures {rule.words} {_figure(trial.challenger[rule.metric])}"
+        f" is {word} the {trial.incumbent}'s {_figure(trial.defended[rule.metric])} ({chance})"
+    )
 
 
 def _figure(value: float) -> str:

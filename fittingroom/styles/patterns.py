@@ -70,6 +70,12 @@ def load_model() -> PatternModel:
 
 def pattern_of(image: RGB, mask: Mask) -> tuple[PatternName, float]:
     """Pattern and its probability (0 to 1) of the garment at ``mask`` (H, W), not empty, of ``image`` (H, W, 3)."""
-    probabilities = load_model().probabilities(pattern_features(image, mask))
-    best = int(probabilities.argmax())
-    return PATTERN_NAMES[best], round(float(probabilities[best]), 4)
+    probabilities = pattern_probabilities(image, mask)
+    best = max(PATTERN_NAMES, key=lambda name: probabilities[name])
+    return best, round(probabilities[best], 4)
+
+
+def pattern_probabilities(image: RGB, mask: Mask) -> dict[PatternName, float]:
+    """Of each pattern, its probability (0 to 1) for the garment at ``mask`` (H, W), not empty, of ``image``."""
+    values = load_model().probabilities(pattern_features(image, mask))
+    return dict(zip(PATTERN_NAMES, values.tolist(), strict=True))

@@ -39,12 +39,18 @@ from fittingroom.styles.versions import (
     CHAMPION,
     DIGEST_TAG,
     HISTORY_TAG,
+    PASSED,
+    REASONS_TAG,
     RECORD_TAG,
+    REFUSED,
+    RETIRED_TAG,
     SEGMENTER,
+    VERDICT_TAG,
     ModelVersion,
     champions_in_turn,
     content_digest,
     read_versions,
+    shown_name,
     style_model,
 )
 from fittingroom.workspace import Workspace, atomic_path, check_name, digest_file, sqlite_url, write_json
@@ -57,7 +63,7 @@ __all__ = ["SEGMENTER", "ModelVersion", "Registry", "content_digest", "style_mod
 WEIGHTS_NAME = "weights.safetensors"
 
 _HISTORY_KEPT = 50
-_SNAPSHOT_FORMAT = 1
+_SNAPSHOT_FORMAT = 2
 
 Result = TypeVar("Result")
 
@@ -102,6 +108,10 @@ class Registry:
         """Names of the registered models that have a version, sorted."""
         return sorted({version.model for version in self._all()})
 
+    def all_versions(self) -> list[ModelVersion]:
+        """Every version of every model, read once; in no order."""
+        return self._all()
+
     def versions(self, model: str) -> list[ModelVersion]:
         """All versions of a model, newest first; empty for a model that is not there."""
         found = [version for version in self._all(model) if version.model == model]
@@ -127,6 +137,10 @@ class Registry:
     def champions(self) -> list[ModelVersion]:
         """Every version in use, sorted by model."""
         return sorted((version for version in self._all() if version.champion), key=lambda version: version.model)
+
+    def retired(self) -> dict[str, str]:
+        """Models that were taken out of service, and who did it: ``hand`` or ``catalog``."""
+        return {version.model: version.retired for version in self._all() if version.retired}
 
     def find_by_digest(self, model: str, digest: str) -> ModelVersion | None:
         """The newest version of ``model`` with that content, or None: what is there need not be trained again."""
@@ -257,7 +271,7 @@ class Registry:
             MissingInputError: no such version.
         """
         with self._writing():
-            self.version(model, version)
+            retired = self.version(model, version).retired
 
             def move(client: MlflowClient) -> None:
                 history = champions_in_turn(client, model)
@@ -267,6 +281,8 @@ class Registry:
                 client.set_model_version_tag(model, str(version), "fittingroom.promoted_at", f"{time.time():.0f}")
                 if reason:
                     client.set_model_version_tag(model, str(version), "fittingroom.promoted_because", reason)
+                if retired:
+                    client.delete_registered_model_tag(model, RETIRED_TAG)
 
             self._do(move)
             return self.version(model, version)
@@ -275,20 +291,88 @@ class Registry:
         """Make the previous champion the champion again.
 
         Raises:
-            MissingInputError: no such model. InputError: there is no previous champion.
+            MissingInputError: no such model. InputError: it was retired, or there is no previous champion.
         """
         with self._writing():
-            if not self.versions(model):
-                raise MissingInputError("model", model, "known: " + (", ".join(self.models()) or "none"))
+            versions = self._known_versions(model)
+            name = shown_name(model)
+            if versions[0].retired:
+                raise InputError(
+                    f"{name}: it is retired; `fittingroom styles retire {name} --undo` lets it serve again"
+                )
 
             def move(client: MlflowClient) -> int:
                 history = champions_in_turn(client, model)
                 if len(history) < 2:
-                    raise InputError(f"{model}: expected a previous champion to go back to, there is none")
+                    raise InputError(_no_way_back(name, history, versions))
                 self._set_champion(client, model, history[:-1])
                 return history[-2]
 
             return self.version(model, self._do(move))
+
+    def retire(self, model: str, by: str = "hand") -> ModelVersion | None:
+        """Take a model out of service: it has no champion until `reinstate` or a promotion by hand.
+
+        Returns:
+            the version that served; None where it was retired before, or none served.
+
+        Raises:
+            MissingInputError: no such model.
+        """
+        with self._writing():
+            self._known_versions(model)
+            champion = self.champion(model)
+
+            def move(client: MlflowClient) -> None:
+                # The mark first: a kill between the two leaves a retired model that serves; retiring it again ends it.
+                client.set_registered_model_tag(model, RETIRED_TAG, by)
+                if champion is not None:
+                    client.set_registered_model_tag(model, HISTORY_TAG, json.dumps(champions_in_turn(client, model)))
+                    client.delete_registered_model_alias(model, CHAMPION)
+
+            self._do(move)
+            return champion
+
+    def reinstate(self, model: str) -> ModelVersion:
+        """Undo `retire`: the version that served last is the champion again.
+
+        Raises:
+            MissingInputError: no such model. InputError: it is not retired, or no version of it ever served.
+        """
+        with self._writing():
+            versions = self._known_versions(model)
+            name = shown_name(model)
+            if not versions[0].retired:
+                raise InputError(f"{name}: expected a retired style, it is not retired")
+
+            def move(client: MlflowClient) -> int:
+                history = champions_in_turn(client, model)
+                if not history:
+                    raise InputError(
+                        f"{name}: none of its versions ever served; `fittingroom styles promote {name} VERSION`"
+                    )
+                self._set_champion(client, model, history)
+                client.delete_registered_model_tag(model, RETIRED_TAG)
+                return history[-1]
+
+            return self.version(model, self._do(move))
+
+    def note_verdict(self, version: ModelVersion, passed: bool, reasons: str) -> None:
+        """Keep with a version what its gate said."""
+        with self._writing():
+
+            def note(client: MlflowClient) -> None:
+                for name, value in ((VERDICT_TAG, PASSED if passed else REFUSED), (REASONS_TAG, reasons)):
+                    client.set_model_version_tag(version.model, str(version.version), name, value)
+
+            self._do(note)
+
+    def _known_versions(self, model: str) -> list[ModelVersion]:
+        versions = self.versions(model)
+        if not versions:
+            known = ", ".join(shown_name(known) for known in self.models()) or "none"
+            raise MissingInputError("registered model", shown_name(model), f"registered: {known}")
+        return versions
 
     def tag(self, version: ModelVersion, name: str, value: str) -> None:
         """Put a note on a version in MLflow (a verdict's reasons, say)."""
@@ -400,6 +484,17 @@ class Registry:
             return
         with locked(self._database.parent / "write.lock"):
             yield
+
+
+def _no_way_back(name: str, history: list[int], versions: list[ModelVersion]) -> str:
+    others = sorted(version.version for version in versions if version.version not in history)
+    first = f"version {history[0]} is the first that served" if history else "no version has served yet"
+    ways = [f"`fittingroom styles retire {name}` takes it out of service"] if history else []
+    if others:
+        there = ", ".join(map(str, others))
+        ways.insert(0, f"`fittingroom styles promote {name} VERSION` takes another (there is {there})")
+    said = f"{name}: expected a previous champion to go back to, there is none: {first}"
+    return f"{said}; {', '.join(ways)}" if ways else said
 
 
 def _made(folder: Path) -> Path:

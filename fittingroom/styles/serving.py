@@ -127,17 +127,35 @@ class Serving:
         """The registered model of that name (``segmenter``, ``style-red-solid``) as it serves, or None."""
         return next((served for served in self.all() if served.model == model), None)
 
+    def incumbent(self, model: str) -> Served | None:
+        """What a new version of ``model`` is measured beside: its champion, else the starter of that name, even where
+        the starter styles stand back because another style of one's own serves.
+        """
+        champion = self.registry.champion(model)
+        if champion is not None:
+            return self._of_champion(champion)
+        return next((served for served in self._starters() if served.model == model), None)
+
     def all(self) -> list[Served]:
-        """Everything that serves, by model."""
+        """Everything that serves, by model. A retired style does not, its starter neither."""
         found = [self._of_champion(version) for version in self.registry.champions()]
-        if self._starter is not None:
-            segmenter = self._starter.segmenter()
-            if segmenter and not any(served.model == SEGMENTER for served in found):
-                found.append(_of_starter(SEGMENTER, segmenter, None))
-            if not any(served.style for served in found):
-                starters = ((style, self._starter.style(style.name)) for style in self._starter.styles())
-                found += [_of_starter(style_model(style.name), path, style) for style, path in starters if path]
+        own_segmenter = any(served.model == SEGMENTER for served in found)
+        own_style = any(served.style for served in found)
+        retired = self.registry.retired()
+        found += [
+            starter
+            for starter in self._starters()
+            if starter.model not in retired and not (own_style if starter.style else own_segmenter)
+        ]
         return sorted(found, key=lambda served: served.model)
+
+    def _starters(self) -> list[Served]:
+        if self._starter is None:
+            return []
+        segmenter = self._starter.segmenter()
+        starters = ((style, self._starter.style(style.name)) for style in self._starter.styles())
+        found = [_of_starter(style_model(style.name), path, style) for style, path in starters if path]
+        return [*found, _of_starter(SEGMENTER, segmenter, None)] if segmenter else found
 
     def weights(self, served: Served) -> Path:
         """Its weights as a local file; a remote registry's are downloaded once."""

@@ -1,7 +1,7 @@
-"""Whether a garment is of its style's colour: the test that `fittingroom.cutout` asks on a style's behalf.
+"""Whether a garment is of its style's colour and pattern: the test that `fittingroom.cutout` asks on a style's behalf.
 
 A catalog's colour is any words ("navy", "light blue"), photos are lit as they come, and prints have colours of their
-own: refused is only what is plainly something else.
+own; patterns are guessed from one picture: refused is only what is plainly something else.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from fittingroom.images import RGB
 from fittingroom.masks import Mask
 from fittingroom.styles.colours import COLOUR_NAMES
 from fittingroom.styles.describe import colour_shares
+from fittingroom.styles.patterns import PATTERN_NAMES, PatternName, pattern_probabilities
 
 _BASIC = {
     "navy": "blue", "denim": "blue", "indigo": "blue", "azure": "blue", "turquoise": "blue green",
@@ -36,7 +37,20 @@ _NEAR = {
 _ENOUGH = 0.1
 _ENOUGH_NEAR = 0.5
 
-ColourTest = Callable[[RGB, Mask], str | None]
+_NEAR_PATTERNS: dict[PatternName, tuple[PatternName, ...]] = {
+    "solid": (),
+    "striped": ("checked",),
+    "checked": ("striped",),
+    "dotted": ("floral", "graphic"),
+    "floral": ("dotted", "graphic"),
+    "graphic": ("dotted", "floral"),
+}
+"""What each pattern is taken for in a single picture."""
+_UNLIKELY = 0.1
+"""Probability of a pattern and its near ones below which a garment has another: on 86 garments judged by eye this
+refuses 4 that are of their pattern, and 42 of 59 patterned ones as solid."""
+
+GarmentTest = Callable[[RGB, Mask], str | None]
 
 
 def basic_colours(words: str) -> frozenset[str]:
@@ -45,7 +59,7 @@ def basic_colours(words: str) -> frozenset[str]:
     return frozenset(name for word in last for name in _BASIC.get(word, word).split())
 
 
-def colour_test(words: str) -> ColourTest | None:
+def colour_test(words: str) -> GarmentTest | None:
     """A test of (picture, garment's mask) against the colour ``words``: None, or what was found instead.
 
     There is no test (None) for words that stand for no basic colour, such as *multicoloured*.
@@ -65,3 +79,27 @@ def colour_test(words: str) -> ColourTest | None:
         return f"{share:.0%} {found}, expected {words}"
 
     return test
+
+
+def pattern_test(pattern: str) -> GarmentTest | None:
+    """A test of (picture, garment's mask) against one of `PATTERN_NAMES`; None for any other word."""
+    wanted = next((name for name in PATTERN_NAMES if name == pattern), None)
+    if wanted is None:
+        return None
+
+    def test(image: RGB, mask: Mask) -> str | None:
+        probabilities = pattern_probabilities(image, mask)
+        if sum(probabilities[name] for name in (wanted, *_NEAR_PATTERNS[wanted])) >= _UNLIKELY:
+            return None
+        found = max(probabilities, key=lambda name: probabilities[name])
+        return f"{found} ({probabilities[found]:.0%} sure), expected {wanted}"
+
+    return test
+
+
+def style_test(colour: str, pattern: str) -> GarmentTest | None:
+    """The tests of both together; None where neither says anything."""
+    tests = [test for test in (colour_test(colour), pattern_test(pattern)) if test]
+    if not tests:
+        return None
+    return lambda image, mask: next((why for test in tests if (why := test(image, mask))), None)

@@ -20,12 +20,21 @@ STYLE_PREFIX = "style-"
 
 RECORD_TAG = "fittingroom.record"
 HISTORY_TAG = "fittingroom.champions"
+RETIRED_TAG = "fittingroom.retired"
+"""On a model that was taken out of service: who did it."""
+VERDICT_TAG, REASONS_TAG = "fittingroom.gate", "fittingroom.gate_reasons"
+REFUSED, PASSED = "refused", "passed"
 DIGEST_TAG = "fittingroom.content_digest"
 
 
 def style_model(style: str) -> str:
     """The registered model's name of a style."""
     return STYLE_PREFIX + check_name(style, "style")
+
+
+def shown_name(model: str) -> str:
+    """The model's name as a person types it: a style's own, or ``segmenter``."""
+    return model.removeprefix(STYLE_PREFIX)
 
 
 def content_digest(digests: Mapping[str, str], recipe: Mapping[str, Any]) -> str:
@@ -54,6 +63,11 @@ class ModelVersion:
     """URI of the version's artifact folder."""
     files: list[str] = field(default_factory=list)
     """Names of the artifacts besides the weights."""
+    verdict: str = ""
+    """What its gate said last: ``passed`` or ``refused``; empty where none was asked."""
+    verdict_reasons: str = ""
+    retired: str = ""
+    """Who took its model out of service, ``hand`` or ``catalog``; empty where nobody did."""
 
     @property
     def style(self) -> str | None:
@@ -69,16 +83,18 @@ def read_versions(client: MlflowClient, model: str | None) -> Iterator[ModelVers
     """Every version of ours, of one model or of all."""
     query = f"name = '{model}'" if model else ""
     champions: dict[str, int] = {}
+    retired: dict[str, str] = {}
     for registered in pages(lambda token: client.search_registered_models(query or None, page_token=token)):
         aliases = registered.aliases
+        retired[registered.name] = registered.tags.get(RETIRED_TAG, "")
         if CHAMPION in aliases:
             champions[registered.name] = int(aliases[CHAMPION])
     for found in pages(lambda token: client.search_model_versions(query or None, page_token=token)):
         if RECORD_TAG in found.tags:  # others are not ours
-            yield _version_of(found, champions.get(found.name))
+            yield _version_of(found, champions.get(found.name), retired.get(found.name, ""))
 
 
-def _version_of(found: MlflowVersion, champion: int | None) -> ModelVersion:
+def _version_of(found: MlflowVersion, champion: int | None, retired: str) -> ModelVersion:
     record = json.loads(found.tags[RECORD_TAG])
     return ModelVersion(
         model=found.name,
@@ -88,6 +104,9 @@ def _version_of(found: MlflowVersion, champion: int | None) -> ModelVersion:
         created_at=found.creation_timestamp / 1000,
         run_id=found.run_id or "",
         source=found.source or "",
+        verdict=found.tags.get(VERDICT_TAG, ""),
+        verdict_reasons=found.tags.get(REASONS_TAG, ""),
+        retired=retired,
         **record,
     )
 

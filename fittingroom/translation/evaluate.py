@@ -28,6 +28,8 @@ from fittingroom.translation.sheets import write_sheet
 QUANTILES = 32
 FAR_COLOUR = 20.0
 """CIEDE2000 from which a colour counts as missed altogether."""
+NEAR_COLOUR = 5.0
+"""Median CIEDE2000 of untouched garments below which they are of the style's colour already: nothing is to be moved."""
 FOLD_BLUR = 1 / 12
 """Side of the box blur, as a share of the picture's, that leaves folds and takes patterns away."""
 
@@ -78,7 +80,9 @@ class StyleTarget:
 class StyleReport:
     """Figures over all pictures (`metrics`), per picture (`rows`), and the before/after sheet when one was asked for.
 
-    ``ciede2000_median`` is the median colour difference to the style, ``luminance_ssim`` the mean SSIM of relative
+    ``ciede2000_median`` is the median colour difference to the style, ``colour_moved`` the share of the untouched
+    garments' own that is gone (0 where nothing was changed; left out where they are of the
+    style's colour already), ``luminance_ssim`` the mean SSIM of relative
     lightness on the garment, ``fold_ssim`` the same blurred beyond any pattern (for a patterned style, which has to
     change fine lightness, both are the blurred one), ``leak`` the share (0..1) of the
     network's own change that falls outside the mask, ``pattern_recognised`` the share of outputs whose described
@@ -170,7 +174,7 @@ def evaluate_translator(
         raise InputError("evaluation: expected at least one picture of a garment, got none")
     if sheet is not None:
         write_sheet(sheet, before[:24], after[:24])
-    metrics = _summary(rows)
+    metrics = summary_of(rows)
     if distance is not None:
         kid = distance(after)
         if kid is None:
@@ -193,6 +197,9 @@ def measure(image: RGB, mask: Mask, output: RGB, style_target: StyleTarget | Non
     curve = colour_curve(output, mask)
     if style_target is not None and curve is not None:
         row["ciede2000"] = float(ciede2000(curve, style_target.colours).mean())
+        untouched = colour_curve(image, mask)
+        assert untouched is not None  # as many pixels as the output
+        row["ciede2000_untouched"] = float(ciede2000(untouched, style_target.colours).mean())
         if style_target.pattern is not None:
             row["pattern_recognised"] = float(describe_garment(output, mask).pattern == style_target.pattern)
     return row
@@ -219,7 +226,8 @@ def score_of(metrics: Mapping[str, float]) -> float:
     return float(np.mean(parts))
 
 
-def _summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+def summary_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The figures over pictures, of the figures of each (`measure`)."""
     metrics = {
         "pictures": float(len(rows)),
         "luminance_ssim": float(np.mean([row["luminance_ssim"] for row in rows])),
@@ -230,6 +238,9 @@ def _summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     if differences:
         metrics["ciede2000_median"] = float(np.median(differences))
         metrics["ciede2000_90"] = float(np.quantile(differences, 0.9))
+        untouched = float(np.median([row["ciede2000_untouched"] for row in rows if "ciede2000_untouched" in row]))
+        if untouched >= NEAR_COLOUR:
+            metrics["colour_moved"] = 1.0 - metrics["ciede2000_median"] / untouched
     cycles = [row["cycle_error"] for row in rows if "cycle_error" in row]
     if cycles:
         metrics["cycle_error"] = float(np.mean(cycles))

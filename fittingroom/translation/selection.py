@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -26,6 +27,19 @@ class Picture:
     mask: Mask
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """A picture that is not learnt from, and why. ``domain``: ``source`` or ``target``."""
+
+    path: Path
+    reason: str
+    domain: Literal["source", "target"]
+
+    def to_json(self) -> dict[str, str]:
+        """As a JSON value."""
+        return {"picture": self.path.name, "reason": self.reason}
+
+
 @dataclass(frozen=True, eq=False)
 class Chosen:
     """Decoded pictures worth learning from, those kept from it, and why each other one was left out."""
@@ -33,7 +47,7 @@ class Chosen:
     source: list[Picture]
     target: list[Picture]
     held_out: list[Picture]
-    left_out: list[str]
+    left_out: list[LeftOut]
 
 
 def choose_garments(
@@ -51,14 +65,15 @@ def choose_garments(
     if settings.target_spread:
         targets, other_colours = of_one_colour(targets, settings.target_spread, settings.min_pictures)
         target_faults += other_colours
-    for domain, kept, left_out in (
+    for domain, kept, refused in (
         ("source", sources + held, faults + held_faults),
         ("target", targets, target_faults),
     ):
-        first = f" ({len(left_out)} left out, first: {left_out[0]})" if left_out else ""
+        first = f" ({len(refused)} left out, first: {refused[0][0]}: {refused[0][1]})" if refused else ""
         what = f"pictures worth learning from{first}"
         refuse_few([picture.path for picture in kept], what, domain, settings.min_pictures)
-    return Chosen(sources, targets, held, faults + target_faults)
+    left_out = [LeftOut(path, reason, "source") for path, reason in faults + held_faults]
+    return Chosen(sources, targets, held, left_out + [LeftOut(path, why, "target") for path, why in target_faults])
 
 
 def fault_of(mask: Mask, min_cover: float, min_solidity: float) -> str | None:
@@ -74,25 +89,28 @@ def fault_of(mask: Mask, min_cover: float, min_solidity: float) -> str | None:
 
 def read_whole_garments(
     paths: Sequence[Path], size: int, min_cover: float = 0.0, min_solidity: float = 0.0
-) -> tuple[list[Picture], list[str]]:
-    """Decode ``paths``; returns the pictures of whole garments, and why each other one was left out."""
-    pictures, left_out = [], []
+) -> tuple[list[Picture], list[tuple[Path, str]]]:
+    """Decode ``paths``; returns the pictures of whole garments, and each other one with why it was left out."""
+    pictures: list[Picture] = []
+    left_out: list[tuple[Path, str]] = []
     for path in paths:
         try:
             image, mask = read_prepared(path, size)
         except ImageRejected as error:
-            left_out.append(str(error))
+            left_out.append((path, str(error)))
             continue
         fault = fault_of(mask, min_cover, min_solidity)
         if fault:
-            left_out.append(f"{path}: {fault}")
+            left_out.append((path, fault))
         else:
             pictures.append(Picture(path, image, mask))
     return pictures, left_out
 
 
-def of_one_colour(pictures: Sequence[Picture], spread: float, at_least: int = 1) -> tuple[list[Picture], list[str]]:
-    """The pictures whose main colour is that of the most typical one, and why each other one was left out.
+def of_one_colour(
+    pictures: Sequence[Picture], spread: float, at_least: int = 1
+) -> tuple[list[Picture], list[tuple[Path, str]]]:
+    """The pictures whose main colour is that of the most typical one, and each other one with why it was left out.
 
     The most typical picture has the most others within ``spread`` (CIEDE2000) of its colour; what lies within that
     stays, and in any case the ``at_least`` nearest ones. A mirrored twin goes with its original.
@@ -117,7 +135,7 @@ def of_one_colour(pictures: Sequence[Picture], spread: float, at_least: int = 1)
     kept = [picture for picture in pictures if original_name(picture.path) in near]
     distance = dict(zip(names, typical.tolist(), strict=True))
     left_out = [
-        f"{picture.path}: its colour is {distance[original_name(picture.path)]:.0f} (CIEDE2000) from the style's"
+        (picture.path, f"its colour is {distance[original_name(picture.path)]:.0f} (CIEDE2000) from the style's")
         for picture in pictures
         if original_name(picture.path) not in near
     ]

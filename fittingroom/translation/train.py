@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import math
 import time
@@ -32,7 +33,14 @@ from fittingroom.translation.dataset import (
 )
 from fittingroom.translation.evaluate import StyleTarget, evaluate_translator
 from fittingroom.translation.kid import kernel_distance
-from fittingroom.translation.outcome import StyleTraining, clear_other_training, finished, sheets_in
+from fittingroom.translation.outcome import (
+    PICTURES,
+    StyleTraining,
+    clear_other_training,
+    finished,
+    sheets_in,
+    write_pictures,
+)
 from fittingroom.translation.predict import KIND, Translator
 from fittingroom.translation.schedule import has_identity_loss, learning_rate
 from fittingroom.translation.selection import Chosen, choose_garments
@@ -94,7 +102,8 @@ def train_style(
         name: the style's name, for messages and the weights' card.
         source: folder or folders of prepared garment pictures (domain A).
         target: folder of prepared pictures of the style (domain B).
-        out: gets ``checkpoints/``, ``samples/``, ``progress.jsonl``, ``run.json`` and the weights.
+        out: gets ``checkpoints/``, ``samples/``, ``progress.jsonl``, ``run.json``, ``pictures.json``
+            (`write_pictures`) and the weights.
         settings: see `fittingroom.translation.settings.preset`.
         listener: called with live progress.
         warm_start: weights of another style to start from; their networks must have the same shape.
@@ -112,6 +121,8 @@ def train_style(
     identity = _identity(name, settings, data, warm_start)
     earlier = finished(out, name, settings, identity)
     if earlier is not None:
+        if not (out / PICTURES).is_file():  # trained by a version that did not write it
+            write_pictures(out, choose_garments(data.source, data.target, data.held_out, settings))
         return earlier
     chosen = choose_garments(data.source, data.target, data.held_out, settings)  # too few: nothing is cleared away yet
     AcceleratorState._reset_state()
@@ -201,10 +212,13 @@ class _Training:
     def _take(self, chosen: Chosen) -> tuple[Domain, Domain]:
         """The pictures to learn from; what was left out is said in the log."""
         settings = self.settings
-        for line in chosen.left_out:
-            log.warning("left out: %s", line)
+        for left in chosen.left_out:
+            log.warning("left out: %s: %s", left.path, left.reason)
         shown = chosen.held_out or chosen.source
-        self.held_out = [picture.path for picture in chosen.held_out or chosen.source[: settings.held_out]]
+        held_out = chosen.held_out or chosen.source[: settings.held_out]
+        if self.accelerator.is_main_process:
+            write_pictures(self.out, dataclasses.replace(chosen, held_out=held_out))
+        self.held_out = [picture.path for picture in held_out]
         self._samples = shown[:: max(len(shown) // SAMPLES, 1)][:SAMPLES]
         self._target = chosen.target
         self.style_target = StyleTarget.of_pictures([picture.path for picture in chosen.target], settings.image_size)

@@ -176,3 +176,33 @@ def test_the_installed_command_ends_with_the_exit_code(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: folder not found")
+
+
+def test_what_its_gate_refused_is_promoted_by_force_alone_and_retire_is_undone(
+    own_workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from fittingroom.styles.registry import Registry
+    from fittingroom.workspace import Workspace
+
+    registry = Registry(Workspace(own_workspace))
+    weights = tmp_path / "weights.safetensors"
+    weights.write_bytes(b"weights")
+    version = registry.register("style-red", weights, {}, {}, {})
+    registry.note_verdict(version, False, "0.1 is worse than the champion's 0.8")
+    assert run(["styles", "promote", "red", "1"]) == 2
+    told = capsys.readouterr().err
+    assert "--force" in told
+    assert "0.1 is worse than the champion's 0.8" in told
+    assert registry.champion("style-red") is None
+    assert run(["styles", "promote", "red", "1", "--force"]) == 0
+    assert run(["styles", "retire", "red"]) == 0
+    assert "version 1 does not serve any more; fittingroom styles retire red --undo" in capsys.readouterr().out
+    assert registry.champion("style-red") is None
+    assert run(["styles", "rollback", "red"]) == 2
+    assert "styles retire red --undo" in capsys.readouterr().err
+    assert run(["styles", "retire", "red", "--undo"]) == 0
+    assert registry.champion("style-red") is not None
+    assert run(["styles", "rollback", "red"]) == 2
+    assert "version 1 is the first that served" in capsys.readouterr().err
+    assert run(["styles", "retire", "blue"]) == 2
+    assert "blue (registered: red)" in capsys.readouterr().err

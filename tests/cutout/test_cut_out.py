@@ -226,8 +226,8 @@ def test_border_contact_counts_the_border_only():
         ("minimum_area", 1.5),
         ("minimum_area", float("nan")),
         ("working_side", 10),
-        ("grabcut_iterations", 0),
-        ("grabcut_iterations", 2.5),
+        ("rounds", 0),
+        ("rounds", 2.5),
         ("margin", True),
     ],
 )

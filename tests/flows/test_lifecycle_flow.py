@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from fittingroom.masks import Mask
 from fittingroom.sample.deepfashion2_set import render_deepfashion2_set
 from fittingroom.styles.registry import Registry
 from fittingroom.training.progress import Listener, Progress
-from fittingroom.training.weights import save_weights
-from fittingroom.workspace import Workspace
+from fittingroom.training.weights import read_weights, save_weights
+from fittingroom.translation.outcome import PICTURES
+from fittingroom.workspace import Workspace, write_json
 from flows.lifecycle import lifecycle
 from flows.parameters import LifecycleParameters, RetrainParameters
 from flows.retrain_styles import retrain_styles
@@ -31,6 +33,10 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 GOOD = {"ciede2000_median": 4.0, "luminance_ssim": 0.9, "leak": 0.0}
 JOBS: list[str] = []
 METRICS: dict[str, dict[str, float]] = {}
+LISTED = {
+    "source": {"learnt_from": ["a.png", "b.png"], "held_out": ["c.png"], "left_out": []},
+    "target": {"learnt_from": ["d.png"], "held_out": [], "left_out": [{"picture": "e.png", "reason": "torn"}]},
+}
 
 
 def fake_job(
@@ -55,6 +61,8 @@ def fake_job(
     metrics = METRICS.get(name, GOOD)
     info = {"metrics": metrics, "digests": {"source": "s", "target": "t"}}
     save_weights(weights, kind, {"w": torch.zeros(1)}, dict(job["settings"]), info)
+    if kind == "style":
+        write_json(folder / PICTURES, LISTED)
     return {"weights": str(weights), "metrics": metrics}
 
 
@@ -79,6 +87,29 @@ class Painter:
         return np.where(mask[..., None], np.array([20, 160, 40], np.uint8), image_rgb)
 
 
+class Measured:
+    """Any model on any pictures: as its metrics say, the starters a little worse than good."""
+
+    pictures = 3
+
+    def __init__(self, values: Mapping[str, float]) -> None:
+        self.values = dict(values)
+
+    def figures(self, picked: Sequence[int] | None = None) -> dict[str, float]:  # noqa: ARG002
+        """The same for all pictures."""
+        return self.values
+
+
+def measure_segmenter(weights: Path) -> Measured:
+    """The trained one is better than the starter."""
+    return Measured({"mask_ap50": 0.7, "largest_iou": 0.7} if "starter" in str(weights) else Judged().metrics())
+
+
+def measure_style(weights: Path) -> Measured:
+    """By the figures that its file carries."""
+    return Measured(read_weights(weights, "style").info["metrics"])
+
+
 class Judged:
     """A segmenter's report."""
 
@@ -91,7 +122,9 @@ class Judged:
 def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
     """No network is trained, none is loaded."""
     import fittingroom.segmentation.evaluate
+    import fittingroom.segmentation.held_out
     import fittingroom.segmentation.predict
+    import fittingroom.translation.held_out
     import fittingroom.translation.predict
 
     def load(thing: Any) -> Callable[..., Any]:
@@ -100,6 +133,8 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
     JOBS.clear()
     METRICS.clear()
     monkeypatch.setattr(training, "run_job", fake_job)
+    monkeypatch.setattr(fittingroom.segmentation.held_out, "measure_segmenter_on", lambda *_: measure_segmenter)
+    monkeypatch.setattr(fittingroom.translation.held_out, "held_out_of", lambda *_: measure_style)
     monkeypatch.setattr(fittingroom.segmentation.evaluate, "evaluate_segmenter", lambda *_, **__: Judged())
     monkeypatch.setattr(fittingroom.segmentation.predict.Segmenter, "load", load(EverythingFinder()))
     monkeypatch.setattr(fittingroom.translation.predict.Translator, "load", load(Painter()))
@@ -121,7 +156,7 @@ def write_catalog(root: Path, names: list[str]) -> Path:
     for offset, name in enumerate(names):
         for number in range(5):
             write_png(root / name / f"{number}.png", packshot(100 * offset + number))
-        lines += [f"  - name: {name}", "    category: short sleeve top", "    colour: blue", "    pattern: solid"]
+        lines += [f"  - name: {name}", "    category: short sleeve top", "    colour: blue", "    pattern: graphic"]
         lines += ["    sources:", f"      - {{kind: folder, path: {name}}}"]
     path = root / "catalog.yaml"
     path.write_text("\n".join(lines) + "\n")
@@ -173,6 +208,11 @@ def test_from_catalog_and_photos_to_pictures_and_a_report_then_all_of_it_cached(
     champion = registry.champion("style-navy")
     assert champion is not None
     assert champion.tags["category"] == "short sleeve top"
+    assert json.loads(registry.file_path(champion, PICTURES).read_text()) == LISTED
+    trained = [json.loads(path.read_text())["result"] for path in (tmp_path / "w" / "cache").glob("train-style-*")]
+    facts = [json.loads(result)["value"]["pictures"]["target"] for result in trained]
+    assert facts[0]["learnt_from"] == 1
+    assert facts[0]["rejected"] == [{"picture": "e.png", "reason": "torn"}]
 
     JOBS.clear()
     assert lifecycle(parameters)["files"] == outcome["files"]
@@ -237,3 +277,34 @@ def test_new_pictures_in_a_styles_folder_make_it_pending_once_more(tmp_path: Pat
     with pytest.raises(FittingroomError, match=r"1 of 2 pending styles failed: teal: folder not found: .*sources\[0\]"):
         retrain_styles(parameters)
     assert JOBS[2:] == ["navy"], "a folder that is gone does not keep the others from being trained"
+
+
+@pytest.mark.usefixtures("fakes")
+def test_a_retraining_that_is_worse_does_not_serve_and_a_style_that_left_the_catalog_stops_if_asked(
+    tmp_path: Path, dataset: Path
+) -> None:
+    lifecycle(parameters_for(tmp_path, dataset, ["navy", "teal"]))
+    registry = Registry(Workspace(tmp_path / "w"))
+
+    def retrain(left_catalog: str = "keep") -> None:
+        place, catalog = tmp_path / "w", tmp_path / "catalog.yaml"
+        retrain_styles(
+            RetrainParameters(workspace=place, catalog=catalog, preset="demo", left_catalog=left_catalog)  # type: ignore[arg-type]
+        )
+
+    METRICS["navy"] = {"ciede2000_median": 9.0, "luminance_ssim": 0.7, "leak": 0.0}  # above every floor
+    write_png(tmp_path / "navy" / "new.png", packshot(99))
+    retrain()
+    worse = registry.version("style-navy", 2)
+    assert (worse.verdict, registry.champion("style-navy").version) == ("refused", 1)  # type: ignore[union-attr]
+    assert "9 is worse than the champion (version 1)'s 4" in worse.verdict_reasons
+
+    write_catalog(tmp_path, ["teal"])
+    retrain()
+    assert registry.champion("style-navy") is not None
+    retrain("retire")
+    assert (registry.champion("style-navy"), registry.retired()) == (None, {"style-navy": "catalog"})
+    assert registry.champion("style-teal") is not None
+    write_catalog(tmp_path, ["navy", "teal"])
+    retrain("retire")
+    assert registry.champion("style-navy").version == 1  # type: ignore[union-attr]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fittingroom.styles.colours import COLOUR_NAMES, ciede2000, colour_name, lab_to_srgb, srgb_to_lab
+from fittingroom.styles.colours import COLOUR_NAMES, ciede2000, colour_name, colour_names, lab_to_srgb, srgb_to_lab
 
 
 def test_lab_of_the_screens_primaries():
@@ -77,3 +77,11 @@ def test_names_of_plain_colours(rgb, name):
 @given(st.floats(0, 100), st.floats(-128, 128), st.floats(-128, 128))
 def test_every_colour_has_a_name(lightness, a, b):
     assert colour_name((lightness, a, b)) in COLOUR_NAMES
+
+
+def test_many_colours_are_named_as_each_by_itself() -> None:
+    lab = np.random.default_rng(0).uniform([0, -60, -60], [100, 60, 60], (3000, 3))
+    names = colour_names(lab)
+    assert names.shape == (3000,)
+    assert set(names.tolist()) == set(COLOUR_NAMES)
+    assert names.tolist() == [colour_name(one) for one in lab]

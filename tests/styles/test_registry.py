@@ -109,6 +109,64 @@ def test_nothing_serves_until_promoted_and_rollback_goes_back_step_by_step(regis
     assert registry.weights_path(registry.champion("style-steps")).read_bytes() == b"1"
 
 
+def test_a_way_back_that_is_not_there_says_what_to_do(registry: Registry, tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        path = tmp_path / f"{number}.safetensors"
+        path.write_bytes(b"%d" % number)
+        registry.register("style-back", path, {}, {"data": str(number)}, {})
+    with pytest.raises(InputError, match="no version has served yet; `fittingroom styles promote back VERSION`"):
+        registry.rollback("style-back")
+    registry.promote("style-back", 2)
+    with pytest.raises(InputError) as told:
+        registry.rollback("style-back")
+    assert "version 2 is the first that served" in str(told.value)
+    assert "`fittingroom styles promote back VERSION` takes another (there is 1, 3)" in str(told.value)
+    assert "`fittingroom styles retire back`" in str(told.value)
+
+
+def test_a_retired_style_does_not_serve_and_comes_back_as_it_was(
+    registry: Registry, workspace: Workspace, tmp_path: Path
+) -> None:
+    from fittingroom.starter import StarterModels
+    from fittingroom.styles.serving import Serving
+
+    model = "style-red-solid"
+    for number in (1, 2):
+        path = tmp_path / f"{number}.safetensors"
+        path.write_bytes(b"%d" % number)
+        registry.register(model, path, {}, {"data": str(number)}, {})
+        registry.promote(model, number)
+    with pytest.raises(InputError, match="red-solid: expected a retired style"):
+        registry.reinstate(model)
+    served = registry.retire(model)
+    assert served is not None
+    assert served.version == 2
+    assert registry.retire(model) is None, "again"
+    other = Registry(workspace)  # another process
+    assert other.champion(model) is None
+    assert other.retired() == {model: "hand"}
+    names = [each.name for each in Serving(other, StarterModels()).styles()]
+    assert "red-solid" not in names, "neither the starter of that name"
+    with pytest.raises(InputError, match="`fittingroom styles retire red-solid --undo` lets it serve again"):
+        registry.rollback(model)
+    assert registry.reinstate(model).version == 2
+    assert (registry.champion_history(model), registry.retired()) == ([1, 2], {})
+    assert registry.rollback(model).version == 1
+    registry.retire(model)
+    registry.promote(model, 2)
+    assert (registry.champion(model).version, registry.retired()) == (2, {})
+    registry.retire(model)  # other tests of this module share the registry
+
+
+def test_a_verdict_is_kept_with_its_version(registry: Registry, weights: Path) -> None:
+    version = registry.register("style-verdict", weights, {}, {}, {})
+    assert (version.verdict, version.verdict_reasons) == ("", "")
+    registry.note_verdict(version, False, "0.1 is not at least 0.5 " * 400)
+    found = registry.version("style-verdict", 1)
+    assert found.verdict == "refused"
+    assert found.verdict_reasons.startswith("0.1 is not at least 0.5")
+
+
 def test_same_content_is_registered_once_and_found_by_digest(registry: Registry, weights: Path, tmp_path: Path) -> None:
     digests, recipe = {"source": "x", "target": "y"}, {"epochs": 3}
     first = registry.register("style-once", weights, {"a": 1.0}, digests, recipe)
@@ -151,14 +209,14 @@ def test_a_try_on_reads_the_registry_without_mlflow(registry: Registry, workspac
     assert (run.returncode, run.stdout.strip(), run.stderr) == (0, "weights one", "")
 
 
-@pytest.mark.parametrize("damage", [b"", b"{", b'{"format": 1}', b'{"format": 1, "state": 3, "versions": 4}', b"\xff"])
+@pytest.mark.parametrize("damage", [b"", b"{", b'{"format": 2}', b'{"format": 2, "state": 3, "versions": 4}', b"\xff"])
 def test_a_damaged_snapshot_is_read_again_from_the_registry(
     registry: Registry, workspace: Workspace, weights: Path, damage: bytes
 ) -> None:
     registry.register("style-damaged", weights, {}, {}, {"n": 3})
     (workspace.registry / "snapshot.json").write_bytes(damage)
     assert registry.versions("style-damaged")[0].recipe == {"n": 3}
-    assert json.loads((workspace.registry / "snapshot.json").read_text())["format"] == 1
+    assert json.loads((workspace.registry / "snapshot.json").read_text())["format"] == 2
 
 
 def test_lost_and_changed_weights_are_said(registry: Registry, weights: Path) -> None:
@@ -203,7 +261,7 @@ def test_wrong_input_is_refused_before_anything_is_written(registry: Registry, w
         registry.register("style-bad", weights, {}, {}, {}, files={"../x.png": weights})
     with pytest.raises(MissingInputError, match="style-bad 1"):
         registry.promote("style-bad", 1)
-    with pytest.raises(MissingInputError, match="style-bad"):
+    with pytest.raises(MissingInputError, match="registered model not found: bad"):
         registry.rollback("style-bad")
     assert "style-bad" not in registry.models()
 

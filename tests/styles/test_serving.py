@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -26,6 +27,11 @@ def weights_of(path: Path, **info: str) -> Path:
     return path
 
 
+def unasked(weights: Path) -> Any:
+    """Measures nothing: there is nothing to be set beside."""
+    raise AssertionError(f"{weights} was to be measured")
+
+
 @pytest.fixture
 def registry(tmp_path: Path) -> Registry:
     return Registry(tmp_path / "w")
@@ -44,16 +50,36 @@ def test_starters_serve_until_ones_own_do_styles_and_segmenter_each(registry: Re
     with pytest.raises(MissingInputError, match=r"style not found: rot \(there is navy-solid .*, red-solid .*\)"):
         serving.style("rot")
 
-    admit_style(registry, NAVY, weights_of(tmp_path / "a", domain="rendered"), GOOD, "demo", {"d": "1"}, {})
+    admit_style(
+        Serving(registry),
+        NAVY,
+        weights_of(tmp_path / "a", domain="rendered"),
+        GOOD,
+        "demo",
+        {"d": "1"},
+        {},
+        unasked,
+    )
     assert [(s.name, s.starter) for s in serving.all()] == [("segmenter", True), ("navy-striped", False)]
     assert (serving.style("navy-striped").domain, serving.style("navy-striped").version) == ("rendered", 1)
     with pytest.raises(MissingInputError, match=r"style not found: red-solid \(there is navy-striped "):
         serving.style("red-solid")
-    admit_segmenter(registry, weights_of(tmp_path / "b", domain="photo"), GOOD, "demo", {"d": "2"}, {})
+    admit_segmenter(
+        Serving(registry), weights_of(tmp_path / "b", domain="photo"), GOOD, "demo", {"d": "2"}, {}, unasked
+    )
     assert (serving.segmenter().starter, serving.segmenter().domain) == (False, "photo")
 
     dull = GOOD | {"leak": 1.0}
-    admit_style(registry, AvailableStyle("teal", "", ""), weights_of(tmp_path / "c"), dull, "demo", {"d": "3"}, {})
+    admit_style(
+        Serving(registry),
+        AvailableStyle("teal", "", ""),
+        weights_of(tmp_path / "c"),
+        dull,
+        "demo",
+        {"d": "3"},
+        {},
+        unasked,
+    )
     with pytest.raises(MissingInputError, match=r"teal \(1 registered, none passed its gate; there is navy-striped"):
         serving.style("teal")
 
@@ -63,8 +89,10 @@ def test_older_versions_are_of_the_rendered_world_only_where_that_is_known(regis
     serving = Serving(registry)
     for name, recipe in (("demos", demos), ("own", {"filters": 24, "blocks": 5})):
         path = weights_of(tmp_path / name)
-        admit_style(registry, AvailableStyle(name, "", ""), path, GOOD, "demo", {"d": name}, recipe)
-    admit_segmenter(registry, weights_of(tmp_path / "s"), GOOD, "demo", {"d": "s"}, {"backbone": "small"})
+        admit_style(Serving(registry), AvailableStyle(name, "", ""), path, GOOD, "demo", {"d": name}, recipe, unasked)
+    admit_segmenter(
+        Serving(registry), weights_of(tmp_path / "s"), GOOD, "demo", {"d": "s"}, {"backbone": "small"}, unasked
+    )
     assert {served.domain for served in serving.all()} == {""}, "nothing says where they come from"
     (tmp_path / "w" / "sample").mkdir()
     (tmp_path / "w" / "sample" / "world.json").write_text("{}")
@@ -89,7 +117,7 @@ def test_the_command_line_lists_and_shows_starters_and_worlds(
         assert "there is navy-solid" in capsys.readouterr().err
 
         weights = weights_of(tmp_path / "a", domain="rendered")
-        admit_style(Registry(tmp_path / "w"), NAVY, weights, GOOD, "demo", {"d": "1"}, {})
+        admit_style(Serving(Registry(tmp_path / "w")), NAVY, weights, GOOD, "demo", {"d": "1"}, {}, unasked)
         assert run(["styles", "list"]) == 0
         listed = capsys.readouterr().out.splitlines()
         assert "navy-striped (navy, striped): version 1, trained on the rendered sample world" in listed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fittingroom.styles.suits import basic_colours, colour_test
+from fittingroom.styles.suits import basic_colours, colour_test, pattern_test, style_test
 
 
 def garment(*colours: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -48,3 +48,35 @@ def test_words() -> None:
     assert basic_colours("Off-White") == {"white"}
     assert basic_colours("burgundy") == {"red", "purple"}
     assert colour_test("multicoloured") is None
+
+
+def striped(mask: np.ndarray) -> np.ndarray:
+    rows = (np.arange(mask.shape[0]) // 6 % 2 == 0)[:, None, None]
+    image = np.where(rows, np.array(NAVY, np.uint8), np.array(WHITE, np.uint8)) * np.ones(
+        (1, mask.shape[1], 1), np.uint8
+    )
+    image[~mask] = 255
+    return image
+
+
+def test_a_pattern_is_tested_like_a_colour() -> None:
+    plain, mask = garment(RED)
+    stripes = striped(mask)
+    for pattern, suits, other in (("solid", plain, stripes), ("striped", stripes, plain), ("checked", stripes, plain)):
+        test = pattern_test(pattern)
+        assert test is not None
+        assert test(suits, mask) is None
+        assert f"expected {pattern}" in (test(other, mask) or "")
+    assert pattern_test("") is None
+
+
+def test_both_at_once() -> None:
+    plain, mask = garment(RED)
+    test = style_test("navy", "striped")
+    assert test is not None
+    assert test(striped(mask), mask) is None
+    assert "expected navy" in (test(plain, mask) or "")
+    only_pattern = style_test("multicoloured", "striped")
+    assert only_pattern is not None
+    assert "expected striped" in (only_pattern(plain, mask) or "")
+    assert style_test("", "") is None
