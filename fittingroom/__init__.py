@@ -7,7 +7,7 @@ The library's map (each part is usable alone; nothing here knows of Prefect, and
 ``settings``           workspace root, device, tracking URI, network limits (``FITTINGROOM_*``)
 ``workspace``          every path the pipeline writes; atomic writes; content digests
 ``locks``              one at a time, between processes; a killed holder holds nothing
-``boxes masks images`` geometry and safe decoding
+``boxes masks images`` geometry and safe decoding (``signatures`` names what is no picture)
 ``categories``         DeepFashion2's 13 categories
 ``garment``            a garment instance found in a picture
 ``manifest``           one row for every picture: what happened to it and why

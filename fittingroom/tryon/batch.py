@@ -82,7 +82,7 @@ def _try_on_one(
     write_png(written["translated"], result.translated)
     return TriedOn(
         path,
-        message=result.message,
+        message=result.taken.sentence(),
         category=result.garment.category,
         score=result.garment.score,
         box_xyxy=tuple(result.box),
