@@ -79,7 +79,9 @@ def opened(
         except Image.DecompressionBombError as error:
             raise _too_large(name, max_pixels, str(error)) from None
         except Exception as error:  # noqa: BLE001  Pillow's parsers raise anything on hostile bytes
-            raise ImageRejected("unreadable", name, f"the file is damaged, its header cannot be read: {error}") from None
+            raise ImageRejected(
+                "unreadable", name, f"the file is damaged, its header cannot be read: {error}"
+            ) from None
         with image:
             _refuse_size(image, name, max_pixels)
             try:

@@ -124,6 +124,10 @@ def _text(head: bytes) -> Kind | None:
     if start.startswith(("<!doctype html", "<html", "<head", "<body")):
         return Kind("a web page, not a picture", "save the picture itself, not the page")
     # The last bytes may be half a character.
-    if start and text[:-1].replace("\n", " ").replace("\r", " ").replace("\t", " ").isprintable() and "\ufffd" not in text[:-4]:
+    if (
+        start
+        and text[:-1].replace("\n", " ").replace("\r", " ").replace("\t", " ").isprintable()
+        and "\ufffd" not in text[:-4]
+    ):
         return Kind("a text file", "choose a picture")
     return None

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from fittingroom.annotations import deepfashion2, geometry, jsonfile, shards, sources
 from fittingroom.annotations.findings import Findings
-from fittingroom.annotations.measure import BATCH, batches, measure
+from fittingroom.annotations.measure import BATCH, Measured, batches, measure
 from fittingroom.annotations.model import AnnotatedImage, GarmentAnnotation
 from fittingroom.annotations.processes import OnProgress, run_jobs
 from fittingroom.annotations.sources import Format, Source
@@ -81,6 +81,7 @@ def check(
         parts = _check_folder(source, findings, workers, report)
     else:
         parts = [_check_document(source, findings, report)]
+    shards.note_shared_ids([number for part in parts for number in part.image_ids], source.path.name, findings)
     images, garments = sum(len(part.names) for part in parts), sum(part.garments for part in parts)
     return CheckReport(Path(src), source.format, images, garments, findings)
 
@@ -93,17 +94,41 @@ class _Part:
     image_ids: list[int] = field(default_factory=list)
     garments: int = 0
 
+    def add(self, images: Sequence[AnnotatedImage]) -> None:
+        """Count them."""
+        for image in images:
+            self.names.append(image.file_name)
+            self.image_ids.append(image.image_id)
+            self.garments += len(image.garments)
+
 
 def _check_document(source: Source, findings: Findings, report: OnProgress) -> _Part:
     part = _Part()
     total = sources.count(source)
+    look = inspector(source)
     try:
         for done, batch in enumerate(batches(sources.read(source, findings, verify_area=True)), start=1):
-            _check_batch([_check_picture(image, source, findings) for image in batch], part, findings)
+            look(batch, findings)
+            part.add(batch)
             report(min(done * BATCH, total), total)
     except jsonfile.UnreadableAnnotation as error:
         findings.add(error.kind, error.file, message=error.detail, action="the rest of the document is not read")
     return part
+
+
+def inspector(source: Source) -> shards.Inspect:
+    """What is looked at in pictures of ``source`` besides what its reader finds. It can be sent to another process."""
+    if source.format == "deepfashion2":
+        return inspect_garments
+    return partial(_inspect_listed, source.images_dir)
+
+
+def _inspect_listed(
+    images_dir: Path | None, images: Sequence[AnnotatedImage], findings: Findings
+) -> list[list[Measured]]:
+    for image in images:
+        _check_picture(image, images_dir, findings)
+    return inspect_garments(images, findings)
 
 
 def _check_folder(source: Source, findings: Findings, workers: int, report: OnProgress) -> list[_Part]:
@@ -113,47 +138,52 @@ def _check_folder(source: Source, findings: Findings, workers: int, report: OnPr
     for _, part_findings in found:
         findings.merge(part_findings)
     parts = [part for part, _ in found]
-    shards.note_shared_ids([number for part in parts for number in part.image_ids], source.path.name, findings)
-    _check_names(source, {name for part in parts for name in part.names}, new_ids, findings)
+    check_names(source, {name for part in parts for name in part.names}, new_ids, findings)
     return parts
 
 
 def _check_files(files: Sequence[Path], images_dir: Path | None, new_ids: Mapping[str, int]) -> tuple[_Part, Findings]:
     part, findings = _Part(), Findings()
     for batch in batches(deepfashion2.read_some(files, findings, new_ids, images_dir)):
-        _check_batch(batch, part, findings)
+        inspect_garments(batch, findings)
+        part.add(batch)
     return part, findings
 
 
-def _check_batch(images: Sequence[AnnotatedImage], part: _Part, findings: Findings) -> None:
-    for image, measures in zip(images, measure(images), strict=True):
-        part.names.append(image.file_name)
-        part.image_ids.append(image.image_id)
-        part.garments += len(image.garments)
+def inspect_garments(images: Sequence[AnnotatedImage], findings: Findings) -> list[list[Measured]]:
+    """Add what is wrong with the garments of some pictures; gives what `measure` does."""
+    found = measure(images)
+    outlines = [polygon for image in images for garment in image.garments for polygon in garment.segmentation]
+    crossing, place = geometry.crossing(outlines), 0
+    for image, measures in zip(images, found, strict=True):
         for garment, measured in zip(image.garments, measures, strict=True):
-            check_garment(garment, image, findings, measured.area)
+            count = len(garment.segmentation)
+            crossed = [index for index in range(1, count + 1) if place + index - 1 in crossing] if crossing else ()
+            check_garment(garment, image, findings, measured.area, crossed)
+            place += count
+    return found
 
 
-def _check_picture(image: AnnotatedImage, source: Source, findings: Findings) -> AnnotatedImage:
+def _check_picture(image: AnnotatedImage, images_dir: Path | None, findings: Findings) -> None:
     """Compare a document's picture with the file; DeepFashion2's reader has asked the file already."""
-    if source.images_dir is None:
+    if images_dir is None:
         findings.add("missing_image", image.file_name, message="no folder of pictures was found")
-        return image
+        return
     try:
-        size = geometry.image_size(source.images_dir / image.file_name)
+        size = geometry.image_size(images_dir / image.file_name)
     except ImageRejected as error:
         findings.add("image_unreadable", image.file_name, message=error.detail)
     except (OSError, ValueError):
-        findings.add("missing_image", image.file_name, message=f"expected it in {source.images_dir}")
+        findings.add("missing_image", image.file_name, message=f"expected it in {images_dir}")
     else:
         stated = (image.width, image.height)
         if stated != size and stated != (0, 0):
             message = f"stated {stated[0]} x {stated[1]}, the picture has {size[0]} x {size[1]}"
             findings.add("size_mismatch", image.file_name, message=message)
-    return image
 
 
-def _check_names(source: Source, names: set[str], new_ids: Mapping[str, int], findings: Findings) -> None:
+def check_names(source: Source, names: set[str], new_ids: Mapping[str, int], findings: Findings) -> None:
+    """Pictures without an annotation file, and numbers that stand twice."""
     if source.images_dir is not None and source.images_dir.is_dir() and source.path.is_dir():
         stems = {path.stem for path in source.files}
         for path in list_images(source.images_dir):
@@ -163,8 +193,13 @@ def _check_names(source: Source, names: set[str], new_ids: Mapping[str, int], fi
         findings.add("duplicate_id", name, message="its number is another file's too", action="a new id is made")
 
 
-def check_garment(garment: GarmentAnnotation, image: AnnotatedImage, findings: Findings, area: int) -> None:
-    """What is wrong with one garment of mask ``area`` in its picture (a size of 0 x 0 is not known)."""
+def check_garment(
+    garment: GarmentAnnotation, image: AnnotatedImage, findings: Findings, area: int, crossed: Sequence[int]
+) -> None:
+    """What is wrong with one garment of mask ``area`` in its picture (a size of 0 x 0 is not known).
+
+    ``crossed`` are its polygons, counted from 1, that cross themselves.
+    """
 
     def add(kind: str, message: str) -> None:
         findings.add(kind, image.file_name, garment.item, message)
@@ -182,9 +217,8 @@ def check_garment(garment: GarmentAnnotation, image: AnnotatedImage, findings: F
             add("out_of_bounds", f"polygon: reaches {beyond:g} pixels outside {width} x {height}")
     if area == 0:
         add("zero_area", "polygons: cover no pixel")
-    for index, polygon in enumerate(garment.segmentation, start=1):
-        if geometry.crosses_itself(polygon):
-            add("self_intersection", f"polygon {index}: crosses itself")
+    for index in crossed:
+        add("self_intersection", f"polygon {index}: crosses itself")
     box = geometry.true_box(garment.segmentation, width, height)
     if garment.box_xyxy is not None and box is not None and iou_xyxy(box, garment.box_xyxy) < _BOX_IOU:
         rounded = [round(value, 1) for value in box]

@@ -11,7 +11,7 @@ from fittingroom.sample.person_photos import render_person_photos
 from fittingroom.sample.shop import Listener, ShopFiles, build_shop, open_shop
 from fittingroom.workspace import digest_value, write_json
 
-RENDERER_VERSION = 6
+RENDERER_VERSION = 7
 """Raised with every change that alters a pixel, so that old worlds are rendered again."""
 
 

@@ -197,7 +197,10 @@ def bomb() -> bytes:
         (b"", "this photo cannot be used: the file is empty; choose another"),
         (b"not a picture", "this is a text file: choose a picture"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "this is an SVG drawing: export it as PNG"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "this is a HEIC picture, as iPhones save them: save or export it as JPEG"),
+        (
+            b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+            "this is a HEIC picture, as iPhones save them: save or export it as JPEG",
+        ),
         (encoded()[:400], "this photo cannot be used"),
         (bomb(), "this photo cannot be used"),
     ],

@@ -188,8 +188,7 @@ LEARNT = "the style was learnt from pictures of the category short sleeve top"
             ["trousers"],
             "short sleeve top",
             "trousers",
-            f"changed the only garment found (probably trousers) to X; {LEARNT}, "
-            "and no upper-body garment was found",
+            f"changed the only garment found (probably trousers) to X; {LEARNT}, and no upper-body garment was found",
         ),
         (
             ["short sleeve top", "long sleeve outwear"],
