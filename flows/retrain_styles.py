@@ -8,10 +8,13 @@ from fittingroom.errors import FittingroomError
 from flows.crawl_garments import crawl_garments
 from flows.parameters import CrawlParameters, PrepareParameters, RetrainParameters, TrainStyleParameters
 from flows.prepare_garments import prepare_garments
+from flows.reports import report_retraining
 from flows.timeouts import HOURS
 from flows.train_style import train_style
 from tasks.caching import Record
+from tasks.clock import Clock
 from tasks.registering import StyleCard, pending_styles
+from tasks.reporting import why_pending
 from tasks.turns import alone
 
 
@@ -24,21 +27,26 @@ def retrain_styles(parameters: RetrainParameters) -> dict[str, Record]:
     """
     trained: dict[str, Record] = {}
     failed: dict[str, str] = {}
+    clock = Clock()
     with alone(parameters.place, "retrain-styles"):
         pending = pending_styles(parameters.place, parameters.catalog, parameters.styles)
         failed |= pending.unknown
+        why = {style.name: why_pending(parameters.place, style) for style in pending.styles}
         ready = []
-        for style in pending.styles:
-            try:
-                _fetch_and_prepare(style, parameters)
-                ready.append(style)
-            except FittingroomError as error:
-                failed[style.name] = str(error)
-        for style in ready:
-            try:
-                trained[style.name] = train_style(_training(style, parameters))
-            except FittingroomError as error:
-                failed[style.name] = str(error)
+        with clock.stage("crawl, cut out, prepare"):
+            for style in pending.styles:
+                try:
+                    _fetch_and_prepare(style, parameters)
+                    ready.append(style)
+                except FittingroomError as error:
+                    failed[style.name] = str(error)
+        with clock.stage("train, judge, register"):
+            for style in ready:
+                try:
+                    trained[style.name] = train_style(_training(style, parameters))
+                except FittingroomError as error:
+                    failed[style.name] = str(error)
+        report_retraining(parameters, why, trained, failed, clock)
     if failed:
         reasons = "; ".join(f"{name}: {message}" for name, message in failed.items())
         raise FittingroomError(f"{len(failed)} of {len(failed) + len(trained)} pending styles failed: {reasons}")

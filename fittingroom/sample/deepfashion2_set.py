@@ -171,7 +171,7 @@ def _thinned(contour: MatLike) -> NDArray[np.int64]:
     """A contour's points (N, 2), so many as DeepFashion2's polygons have, and not crossing itself, where possible."""
     outlines = (np.asarray(cv2.approxPolyDP(contour, each, True)[:, 0], np.int64) for each in _TOLERANCES)
     few = [points for points in outlines if len(points) <= _MOST_POINTS]
-    points = next((points for points in few if not crosses_itself(points.reshape(-1).tolist())), few[0])
+    points = next((points for points in few if not crosses_itself(tuple(points.reshape(-1).tolist()))), few[0])
     while len(points) < _FEWEST_POINTS:
         gaps = np.abs(np.roll(points, -1, axis=0) - points).max(axis=1)
         widest = int(np.argmax(gaps))

@@ -117,7 +117,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class _Rule:
+class Rule:
     """One figure: where its floor is, which way is better, and what it is called in a sentence."""
 
     metric: str
@@ -153,24 +153,28 @@ def style_gate(
     """Judge a style model by ``ciede2000_median``, ``luminance_ssim``, ``leak`` and, where they are given,
     ``pattern_recognised``, ``cycle_error`` and KID. ``kid_inception`` has no floor: it is compared with the champion's.
     """
-    floors = floors or StyleFloors()
-    rules = [
-        _Rule("leak", "leak outside the mask", "lower", floors.leak_at_most, hard=True),
-        _Rule(
+    return _judge(style_rules(floors or StyleFloors()), metrics, champion_metrics, champion_version)
+
+
+def style_rules(floors: StyleFloors) -> list[Rule]:
+    """What a style is judged by, the gravest first."""
+    return [
+        Rule("leak", "leak outside the mask", "lower", floors.leak_at_most, hard=True),
+        Rule(
             "ciede2000_median",
             "median colour difference (CIEDE2000)",
             "lower",
             floors.ciede2000_median_at_most,
             smallest_gain=0.25,
         ),
-        _Rule(
+        Rule(
             "luminance_ssim",
             "likeness of folds and shading (SSIM)",
             "higher",
             floors.luminance_ssim_at_least,
             smallest_gain=0.01,
         ),
-        _Rule(
+        Rule(
             "pattern_recognised",
             "share of results with the style's pattern",
             "higher",
@@ -178,7 +182,7 @@ def style_gate(
             optional=True,
             smallest_gain=0.02,
         ),
-        _Rule(
+        Rule(
             "cycle_error",
             "error of the way to the style and back",
             "lower",
@@ -186,7 +190,7 @@ def style_gate(
             optional=True,
             smallest_gain=0.02,
         ),
-        _Rule(
+        Rule(
             "kid_mobilenet_v2",
             "distance to the style's pictures (KID, MobileNetV2)",
             "lower",
@@ -194,7 +198,7 @@ def style_gate(
             optional=True,
             smallest_gain=0.05,
         ),
-        _Rule(
+        Rule(
             "kid_inception",
             "distance to the style's pictures (KID, Inception)",
             "lower",
@@ -203,7 +207,6 @@ def style_gate(
             smallest_gain=0.01,
         ),
     ]
-    return _judge(rules, metrics, champion_metrics, champion_version)
 
 
 def segmenter_gate(
@@ -213,16 +216,20 @@ def segmenter_gate(
     champion_version: int | None = None,
 ) -> Verdict:
     """Judge a segmenter by ``mask_ap50`` and ``largest_iou``."""
-    floors = floors or SegmenterFloors()
-    rules = [
-        _Rule(
+    return _judge(segmenter_rules(floors or SegmenterFloors()), metrics, champion_metrics, champion_version)
+
+
+def segmenter_rules(floors: SegmenterFloors) -> list[Rule]:
+    """What a segmenter is judged by."""
+    return [
+        Rule(
             "mask_ap50",
             "mask AP50 (categories ignored)",
             "higher",
             floors.mask_ap50_at_least,
             smallest_gain=0.005,
         ),
-        _Rule(
+        Rule(
             "largest_iou",
             "mean IoU of the largest garment",
             "higher",
@@ -230,11 +237,10 @@ def segmenter_gate(
             smallest_gain=0.005,
         ),
     ]
-    return _judge(rules, metrics, champion_metrics, champion_version)
 
 
 def _judge(
-    rules: list[_Rule],
+    rules: list[Rule],
     metrics: Mapping[str, float],
     champion_metrics: Mapping[str, float] | None,
     champion_version: int | None,
