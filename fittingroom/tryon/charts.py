@@ -23,6 +23,13 @@ CURVES = {
     "identity": "identity loss",
     "generator": "generator's loss",
     "discriminator": "discriminator's loss",
+    "structure": "structure loss (folds kept)",
+    "adversarial": "adversarial loss",
+    "loss_classifier": "category loss",
+    "loss_box_reg": "box loss",
+    "loss_mask": "mask loss",
+    "loss_objectness": "proposals: loss of what is a garment",
+    "loss_rpn_box_reg": "proposals: box loss",
     "mask_ap50": "mask AP50 on held-out photos",
     "largest_iou": "overlap of the largest garment on held-out photos",
 }
@@ -88,7 +95,7 @@ def svg_chart(curve: Sequence[tuple[float, float]], title: str, across: str = "s
                 f'<text x="8" y="18" class="t">{name}</text>',
                 *(
                     f'<path d="M{_LEFT} {down_at(tick):.1f}H{right}" class="g"/>'
-                    f'<text x="{_LEFT - 6}" y="{down_at(tick) + 3.5:.1f}" class="a">{figure(tick)}</text>'
+                    f'<text x="{_LEFT - 6}" y="{down_at(tick) + 3.5:.1f}" class="a">{tick:.4g}</text>'
                     for tick in ticks
                 ),
                 *(

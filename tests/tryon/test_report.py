@@ -80,7 +80,10 @@ def data(pictures: dict[str, Path], tmp_path: Path) -> ReportData:
         models=[
             ModelRow(
                 "style-red-solid", 3, True, ["8 is at most 12"],
-                [FigureRow("leak", 0.012, "0 is none; at most 0.05 passes", True), FigureRow("folds", 0.7, "1 is perfect")],
+                [
+                    FigureRow("leak", 0.012, "0 is none; at most 0.05 passes", True),
+                    FigureRow("folds", 0.7, "1 is perfect"),
+                ],
                 {"cycle": [(1, 3.0), (9, 1.5)], "val_once": [(9, 0.5)]},
                 [str(pictures["navy"])], "before above, after below",
             ),
@@ -137,8 +140,8 @@ def test_the_report_shows_everything_and_loads_nothing(data: ReportData) -> None
     for words in (
         "sample world", "96 pictures", "12 s", "3 min 05 s", "Cached", "passed, serves", "did not pass, does not serve",
         "not judged", "falls short", "0 is none; at most 0.05 passes", "before above, after below", "What fell short",
-        "style-dull: no", "fittingroom run lifecycle --param train=4", "1,024", "0123456789ab", "photo: ", "garment found",
-        "in all", "3 min 17 s",
+        "style-dull: no", "fittingroom run lifecycle --param train=4", "1,024", "0123456789ab", "photo: ",
+        "garment found", "in all", "3 min 17 s",
         "8 is at most 12", "0.012", "too_small", "the vest", "000297: annotated, predicted", "picture not readable",
         "no result", "navy-striped", "cycle loss",
     ):  # fmt: skip
