@@ -8,7 +8,7 @@ The library's map (each part is usable alone; nothing here knows of Prefect, and
 ``settings``           workspace root, device, tracking URI, network limits (``FITTINGROOM_*``)
 ``workspace``          every path the pipeline writes; atomic writes; content digests
 ``locks``              one at a time, between processes; a killed holder holds nothing
-``boxes masks images`` geometry and safe decoding
+``boxes masks images`` geometry and safe decoding (``signatures`` names what is no picture)
 ``domain``             photo or rendered sample world: what pictures show and models learnt from
 ``categories``         DeepFashion2's 13 categories
 ``garment``            a garment instance found in a picture

@@ -11,7 +11,7 @@ import base64
 import contextlib
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -85,8 +85,16 @@ def create_app(
     shown = models if models is not None else _champions(workspace)
     page = _Page()
     turn = _Turn(MAX_WAITING)
+
+    async def refusal(status: int, error: str) -> HTMLResponse:
+        """The whole page, its styles too, with what was wrong above it."""
+        styles: list[AvailableStyle] = []
+        with contextlib.suppress(Exception):  # what was wrong matters more than a registry that is away, too
+            styles = await asyncio.to_thread(shown.styles)
+        return page.render(styles, status=status, error=error)
+
     app = FastAPI(title="Fittingroom", docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(_LimitBody, limit=MAX_UPLOAD_BYTES + 100_000)
+    app.add_middleware(_LimitBody, limit=MAX_UPLOAD_BYTES + 100_000, refusal=refusal)
     if allowed_hosts is not None:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(allowed_hosts))
 
@@ -107,18 +115,20 @@ def create_app(
             styles = await asyncio.to_thread(shown.styles)
             async with request.form(max_files=1, max_fields=4, max_part_size=4096) as fields:
                 upload, wanted = fields.get("photo"), fields.get("style")
-                if not isinstance(upload, UploadFile) or not upload.size:
+                if not isinstance(upload, UploadFile) or not (upload.filename or upload.size):
                     raise InputError("choose a photo first")
                 if not isinstance(wanted, str) or not wanted:
                     raise InputError("choose a style first")
                 chosen = wanted
                 style = _style_named(wanted, styles)
+                if not upload.size:
+                    raise ImageRejected("empty", str(upload.filename), "the file is empty; choose another")
                 data = await upload.read()
             with turn:
                 answer = await asyncio.to_thread(turn.take, lambda: _dress(data, style, shown))
             return page.render(styles, chosen=style.name, answer=answer)
         except HTTPException as error:
-            return page.render(styles, status=error.status_code, error=str(error.detail), chosen=chosen)
+            return page.render(styles, status=error.status_code, error=_http_words(error), chosen=chosen)
         except FittingroomError as error:
             return page.render(styles, status=_status_of(error), error=_words(error), chosen=chosen)
 
@@ -132,11 +142,11 @@ def create_app(
 
     @app.exception_handler(HTTPException)
     async def refused(_: Request, error: HTTPException) -> Response:
-        return page.render([], status=error.status_code, error=str(error.detail))
+        return await refusal(error.status_code, _http_words(error))
 
     @app.exception_handler(Exception)
     async def broken(_: Request, error: Exception) -> Response:  # noqa: ARG001  nothing of it is shown
-        return page.render([], status=500, error="something went wrong here; the server's log says what")
+        return await refusal(500, "something went wrong here; the server's log says what")
 
     return app
 
@@ -194,7 +204,8 @@ def _small_enough(photo: Photo) -> tuple[Photo, str]:
 
 
 def _sentence(result: TryOnResult, style: AvailableStyle) -> str:
-    return f"Changed {result.message} to {style.words()}."
+    sentence = result.taken.sentence(style.words())
+    return f"{sentence[:1].upper()}{sentence[1:]}."
 
 
 def _uri(media_type: str, data: bytes) -> str:
@@ -216,6 +227,15 @@ def _status_of(error: FittingroomError) -> int:
     if isinstance(error, InputError):
         return 400
     return 503 if isinstance(error, TransientError) else 500
+
+
+def _http_words(error: HTTPException) -> str:
+    """What the framework itself refuses, in words for who sent it."""
+    if error.status_code in (404, 405):
+        return "there is nothing at this address; the form below is all there is"
+    if error.status_code == 400:
+        return f"the form did not arrive whole: {error.detail}"
+    return str(error.detail)
 
 
 def _words(error: FittingroomError) -> str:
@@ -258,8 +278,8 @@ class _Turn:
 class _LimitBody:
     """Answers 413 as soon as a request's body is larger than ``limit`` bytes, whatever its header says."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self.app, self.limit = app, limit
+    def __init__(self, app: ASGIApp, limit: int, refusal: Callable[[int, str], Awaitable[Response]]) -> None:
+        self.app, self.limit, self.refusal = app, limit, refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -294,9 +314,8 @@ class _LimitBody:
             await self._refuse(scope, receive, send)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = _Page().render(
-            [], status=413, error=f"this upload is too large: at most {MAX_UPLOAD_BYTES // 1_000_000} MB are accepted"
-        )
+        most = f"at most {MAX_UPLOAD_BYTES // 1_000_000} MB are accepted"
+        response = await self.refusal(413, f"this upload is too large, {most}; make the photo smaller")
         response.headers["Connection"] = "close"
         await response(scope, receive, send)
 

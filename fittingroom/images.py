@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
+import re
 import struct
 import threading
 import warnings
@@ -25,6 +27,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from fittingroom.errors import ImageRejected, MissingInputError
 from fittingroom.names import NOT_UTF8, is_utf8
+from fittingroom.signatures import HEAD, recognise
 from fittingroom.workspace import write_bytes
 
 RGB = NDArray[np.uint8]
@@ -76,11 +79,13 @@ def opened(
             image = Image.open(stream, formats=ALLOWED_FORMATS)
         except UnidentifiedImageError:
             stream.seek(0)
-            raise _unopened(stream.read(32), name) from None
-        except Image.DecompressionBombError:
-            raise _too_large(name, max_pixels) from None
+            raise _unopened(stream.read(HEAD), name) from None
+        except Image.DecompressionBombError as error:
+            raise _too_large(name, max_pixels, str(error)) from None
         except Exception as error:  # noqa: BLE001  Pillow's parsers raise anything on hostile bytes
-            raise ImageRejected("unreadable", name, f"its header cannot be read: {error}") from None
+            raise ImageRejected(
+                "unreadable", name, f"the file is damaged, its header cannot be read: {error}"
+            ) from None
         with image:
             _refuse_size(image, name, max_pixels)
             try:
@@ -89,13 +94,13 @@ def opened(
                 yield image
             except ImageRejected:
                 raise
-            except Image.DecompressionBombError:
-                raise _too_large(name, max_pixels) from None
+            except Image.DecompressionBombError as error:
+                raise _too_large(name, max_pixels, str(error)) from None
             except OSError as error:
                 reason = "truncated" if "truncated" in str(error) else "unreadable"
-                raise ImageRejected(reason, name, f"cannot be decoded: {error}") from None
+                raise ImageRejected(reason, name, f"the file is damaged, it cannot be decoded: {error}") from None
             except Exception as error:  # noqa: BLE001  as above
-                raise ImageRejected("unreadable", name, f"cannot be decoded: {error}") from None
+                raise ImageRejected("unreadable", name, f"the file is damaged, it cannot be decoded: {error}") from None
 
 
 @contextmanager
@@ -113,11 +118,15 @@ def _stream(source: Path | bytes | BinaryIO, name: str, max_bytes: int) -> Itera
             if not size:
                 raise ImageRejected("empty", name, "expected an image, got an empty file")
             if size > max_bytes:
-                raise ImageRejected("too_many_bytes", name, f"expected at most {max_bytes:,} bytes, got {size:,}")
+                raise ImageRejected(
+                    "too_many_bytes", name, f"expected at most {max_bytes:,} bytes, got {size:,}; make it smaller"
+                )
             stream.seek(0)
             yield stream
     except FileNotFoundError:
         raise MissingInputError("image", name) from None
+    except IsADirectoryError:
+        raise ImageRejected("unreadable", name, "expected a picture, got a folder") from None
     except OSError as error:
         raise ImageRejected("unreadable", name, f"cannot be read: {error.strerror}") from None
 
@@ -132,8 +141,13 @@ def refuse_name(path: Path) -> None:
         raise ImageRejected("name_not_utf8", str(path), NOT_UTF8)
 
 
-def _too_large(name: str, max_pixels: int) -> ImageRejected:
-    return ImageRejected("too_many_pixels", name, f"expected at most {max_pixels:,} pixels, got more")
+def _too_large(name: str, max_pixels: int, pillow: str) -> ImageRejected:
+    """What Pillow itself refuses; its words hold the only number there is."""
+    found = re.search(r"[0-9]+", pillow)
+    got = f"{int(found[0]):,}" if found else "more"
+    return ImageRejected(
+        "too_many_pixels", name, f"expected at most {max_pixels:,} pixels, got {got}; make the picture smaller"
+    )
 
 
 def _refuse_size(image: Image.Image, name: str, max_pixels: int) -> None:
@@ -141,7 +155,14 @@ def _refuse_size(image: Image.Image, name: str, max_pixels: int) -> None:
     if width <= 0 or height <= 0:
         raise ImageRejected("zero_size", name, f"expected a picture, got {width} x {height} pixels")
     if width * height > max_pixels:
-        raise ImageRejected("too_many_pixels", name, f"expected at most {max_pixels:,} pixels, got {width} x {height}")
+        scale = math.sqrt(max_pixels / (width * height))
+        fits = f"{max(int(width * scale), 1):,} x {max(int(height * scale), 1):,}"
+        raise ImageRejected(
+            "too_many_pixels",
+            name,
+            f"expected at most {max_pixels:,} pixels, got {width:,} x {height:,} ({width * height:,}); "
+            f"make the picture smaller, to {fits} or less",
+        )
 
 
 def _unopened(data: bytes, name: str) -> ImageRejected:
@@ -152,10 +173,14 @@ def _unopened(data: bytes, name: str) -> ImageRejected:
             return ImageRejected("zero_size", name, f"expected a picture, got {width} x {height} pixels")
     begins = data.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8"))
     if begins or (data[:4] == b"RIFF" and data[8:12] == b"WEBP") or data[4:12] in (b"ftypavif", b"ftypavis"):
-        return ImageRejected("unreadable", name, "its header cannot be read")
-    return ImageRejected(
-        "format_not_allowed", name, f"expected one of {', '.join(ALLOWED_FORMATS)}; it is none of these"
-    )
+        return ImageRejected("unreadable", name, "the file is damaged, its header cannot be read")
+    expected = f"expected {', '.join(ALLOWED_FORMATS[:-1])} or {ALLOWED_FORMATS[-1]}"
+    kind = recognise(data)
+    if kind is None:
+        return ImageRejected(
+            "format_not_allowed", name, f"{expected}; its first bytes are of no format known here: save it as JPEG"
+        )
+    return ImageRejected("format_not_allowed", name, f"{expected}; this is {kind.name}: {kind.advice}")
 
 
 def probe(source: Path | bytes, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES) -> ImageHeader:

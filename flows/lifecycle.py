@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from prefect.task_runners import ThreadPoolTaskRunner
-from prefect.utilities.annotations import opaque
 
 from flows.convert_annotations import convert_annotations
 from flows.crawl_garments import crawl_garments
 from flows.parameters import ConvertParameters, CrawlParameters, LifecycleParameters, PrepareParameters, TryOnParameters
 from flows.prepare_garments import prepare_garments
+from flows.reports import Done, report_lifecycle
 from flows.stories import named, story
 from flows.timeouts import HOURS
 from flows.trainings import Trainings
 from flows.try_on import try_on
 from tasks import annotating
 from tasks.caching import Content, Summary, records_in
+from tasks.clock import Clock
 from tasks.crawling import chosen_styles
 from tasks.pictures import settle_folder
-from tasks.reporting import Outcome, build_report, outcome_of, stages_of
+from tasks.reporting import Outcome, outcome_of
 from tasks.serving import own_styles
 from tasks.trying_on import find_photos
 from tasks.watching import stage
@@ -40,47 +41,24 @@ def lifecycle(parameters: LifecycleParameters) -> Outcome:
     trainings = Trainings(parameters, styles)  # wrong settings and missing photos are refused now, not after an hour
     find_photos(place, parameters.persons)
 
-    with stage("crawl the shop"):
+    clock = Clock()
+    with clock.stage("crawl the shop"):
         crawled = crawl_garments(_crawling(parameters, names)).content
-    with stage("cut out and prepare"):
+    with clock.stage("cut out and prepare"):
         prepared = prepare_garments(PrepareParameters(workspace=parameters.workspace, styles=names)).content
-    with stage("convert annotations"):
+    with clock.stage("convert annotations"):
         converted = convert_annotations(_converting(parameters))
-    with stage("cut out what people wear"), records_in(place):
+    with clock.stage("cut out what people wear"), records_in(place):
         dataset = annotating.read_dataset(place, DATASET)
         worn = _cut_worn_garments(parameters, dataset)
-    with stage("train, judge, register"), records_in(place):
+    with clock.stage("train, judge, register"), records_in(place):
         trainings.carry_out(dataset)
-    with stage("try on"):
+    with clock.stage("try on"):
         ready = own_styles(place, names)
         tried_on = try_on(_trying(parameters, ready)) if ready else {}
-    with stage("write the report"), records_in(place):
-        report = build_report(
-            workspace=str(place.root),
-            title="Fittingroom: from a shop's pages to a try-on",
-            facts={"preset": trainings.preset, "styles": ", ".join(names)},
-            stages=stages_of(
-                {
-                    "crawl": list(crawled.values()),
-                    "cut out": [summary for result in prepared.values() for summary in result.cut],
-                    "prepare": [summary for result in prepared.values() for summary in result.prepared],
-                    "convert annotations": [converted],
-                    "cut out what people wear": worn,
-                    **{f"train {model}": [record] for model, record in trainings.trained.items()},
-                    "evaluate segmenter": [trainings.evaluated],
-                    "register": list(trainings.registered.values()),
-                    **{f"try on {style}": [record] for style, record in tried_on.items()},
-                }
-            ),
-            models=trainings.registered,
-            trained=trainings.trained,
-            overlays=trainings.evaluated["value"]["overlays"],
-            tried_on=tried_on,
-            rejected=opaque(
-                {f"crawl {name}": [summary] for name, summary in crawled.items()}
-                | {f"cut out {name}": result.cut for name, result in prepared.items()}
-            ),
-        )
+    with stage("write the report"):
+        done = Done(crawled, prepared, converted, dataset, worn, trainings, tried_on)
+        report = report_lifecycle(parameters, done, clock)
     return outcome_of(place, [trainings.registered, tried_on, report], trainings.failed)
 
 

@@ -8,12 +8,15 @@ from fittingroom.errors import FittingroomError
 from flows.crawl_garments import crawl_garments
 from flows.parameters import CrawlParameters, PrepareParameters, RetrainParameters, TrainStyleParameters
 from flows.prepare_garments import prepare_garments
+from flows.reports import report_retraining
 from flows.stories import named, story
 from flows.timeouts import HOURS
 from flows.train_style import train_style
 from tasks.caching import Record
+from tasks.clock import Clock
 from tasks.endings import nothing_to_do
 from tasks.registering import StyleCard, pending_styles, settle_catalog
+from tasks.reporting import why_pending
 from tasks.turns import alone
 
 
@@ -33,22 +36,27 @@ def retrain_styles(parameters: RetrainParameters) -> dict[str, Record] | State[d
         return nothing_to_do(f"there is no catalog at {parameters.catalog}", {})
     trained: dict[str, Record] = {}
     failed: dict[str, str] = {}
+    clock = Clock()
     with alone(parameters.place, "retrain-styles"):
         settle_catalog(parameters.place, parameters.catalog, parameters.left_catalog == "retire")
         pending = pending_styles(parameters.place, parameters.catalog, parameters.styles)
         failed |= pending.unknown
+        why = {style.name: why_pending(parameters.place, style) for style in pending.styles}
         ready = []
-        for style in pending.styles:
-            try:
-                _fetch_and_prepare(style, parameters)
-                ready.append(style)
-            except FittingroomError as error:
-                failed[style.name] = str(error)
-        for style in ready:
-            try:
-                trained[style.name] = train_style(_training(style, parameters))
-            except FittingroomError as error:
-                failed[style.name] = str(error)
+        with clock.stage("crawl, cut out, prepare"):
+            for style in pending.styles:
+                try:
+                    _fetch_and_prepare(style, parameters)
+                    ready.append(style)
+                except FittingroomError as error:
+                    failed[style.name] = str(error)
+        with clock.stage("train, judge, register"):
+            for style in ready:
+                try:
+                    trained[style.name] = train_style(_training(style, parameters))
+                except FittingroomError as error:
+                    failed[style.name] = str(error)
+        report_retraining(parameters, why, trained, failed, clock)
     if failed:
         reasons = "; ".join(f"{name}: {message}" for name, message in failed.items())
         raise FittingroomError(f"{len(failed)} of {len(failed) + len(trained)} pending styles failed: {reasons}")

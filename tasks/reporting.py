@@ -1,14 +1,23 @@
-"""The end of a lifecycle: contact sheet, HTML report, and what a person should know that did not go well."""
+"""The end of a lifecycle or a retraining: contact sheet, HTML report, and what did not go well, in sentences."""
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
+from pydantic import BaseModel
+
+from fittingroom.styles.registry import style_model
 from fittingroom.workspace import Workspace
 from tasks.artifacts import artifact_key, picture_rows, show_markdown
 from tasks.caching import Made, Record, Sealed, Summary, step
+from tasks.clock import Clock
+from tasks.contents import pictures_of
+from tasks.registering import StyleCard
+from tasks.serving fittingroom.cli.champions.py import open_registry
 
 CONTACT_SHEET = "contact-sheet.png"
 REPORT = "report.html"
@@ -32,34 +41,50 @@ class Stage(TypedDict):
     detail: str
 
 
-@step("build report", version=3, run_name="build report", beside=("stages",))
+class PictureSet(TypedDict):
+    """A set of pictures as the report lists it."""
+
+    name: str
+    use: str
+    pictures: int
+    digest: str
+    detail: str
+
+
+SHEET_CAPTION = (
+    "In turn: a row of held-out garments before, and below it the same after; last, pictures of the style itself."
+)
+SEGMENTER_CAPTION = "Validation photos with the garments found on them while it learned."
+MASK_CAPTION = "annotated (left) | found (right)"
+
+
+# `about`: date, command and times are of the run that wrote the report; a run that changes nothing leaves it as it is.
+@step("build report", version=4, run_name="build report", beside=("about", "stages"))
 def build_report(
     workspace: str,
+    folder: str,  # within the workspace's reports; empty for these themselves
     title: str,
     facts: dict[str, str],
+    about: dict[str, str],  # date and command
     stages: list[Stage],
+    data: list[PictureSet],
+    preset: str,
     models: dict[str, Record],  # by model: what registering it gave
-    trained: dict[str, Record],
-    overlays: list[str],
-    tried_on: dict[str, Record],
-    rejected: dict[str, list[Summary]],  # by stage
+    pending: list[str],
+    problems: list[str],
+    subtitle: str = "",
+    overlays: list[str] = [],  # noqa: B006  never changed
+    tried_on: dict[str, Record] = {},  # noqa: B006
+    rejected: dict[str, list[Summary]] = {},  # noqa: B006  by stage
 ) -> Made:
-    """Write the contact sheet and the report into the workspace's ``reports``."""
-    from fittingroom.tryon.report import (
-        ModelRow,
-        PictureRow,
-        RejectedRow,
-        ReportData,
-        StageRow,
-        curves_of,
-        write_report,
-    )
+    """Write the report, and a contact sheet where photos were tried on, into the workspace's ``reports``."""
+    from fittingroom.tryon.report import DataRow, PictureRow, ReportData, StageRow, write_report
     from fittingroom.tryon.sheet import SheetRow, write_contact_sheet
 
     place = Workspace(Path(workspace))
+    target = place.reports / folder if folder else place.reports
     persons = _by_person(place, tried_on)
     files = []
-    sheet = place.reports / CONTACT_SHEET
     shown = [row for row in persons if row.results]
     if shown:
         rows = [
@@ -71,38 +96,22 @@ def build_report(
             )
             for row in shown
         ]
-        files.append(write_contact_sheet(sheet, rows))
-    data = ReportData(
+        files.append(write_contact_sheet(target / CONTACT_SHEET, rows))
+    report = ReportData(
         title=title,
-        facts=facts,
+        subtitle=subtitle,
+        facts={"date": about["date"], **facts},
+        command=about["command"],
+        problems=problems,
+        pending=pending,
+        data=[DataRow(**row) for row in data],
         stages=[StageRow(stage["name"], stage["seconds"], detail=stage["detail"]) for stage in stages],
         tryons=persons,
-        models=[
-            ModelRow(
-                name=name,
-                version=record["value"]["version"],
-                passed=record["value"]["passed"],
-                reasons=record["value"]["reasons"],
-                metrics=record["value"]["metrics"],
-                curves=curves_of(place.root / trained[name]["value"]["folder"] / "progress.jsonl"),
-                samples=[str(path) for path in _samples(place.root / trained[name]["value"]["folder"])],
-            )
-            for name, record in models.items()
-        ],
-        masks=[PictureRow(str(place.root / path), "") for path in overlays],
-        rejected=[
-            RejectedRow(
-                stage,
-                reason,
-                len(rows),
-                [row["picture"] for row in rows[:5]],
-                [str(place.root / row["shown"]) for row in rows[:8] if row.get("shown")],
-            )
-            for stage, done in rejected.items()
-            for reason, rows in _by_reason(done).items()
-        ],
+        models=[_model_row(place, name, record["value"], preset) for name, record in models.items()],
+        masks=[PictureRow(str(place.root / path), MASK_CAPTION) for path in overlays],
+        rejected=_rejected_rows(place, rejected),
     )
-    files.append(write_report(place.reports / REPORT, data))
+    files.append(write_report(target / REPORT, report))
     pictures = [[Path(row.photo), *(Path(path) for path in row.results.values())] for row in shown]
     styles = list(shown[0].results) if shown else []
     if pictures:
@@ -111,8 +120,44 @@ def build_report(
     return Made({"files": {path.name: place.relative(path) for path in files}}, files)
 
 
+def _model_row(place: Workspace, name: str, value: dict[str, Any], preset: str) -> Any:
+    from fittingroom.styles.figures import explain
+    from fittingroom.styles.registry import SEGMENTER
+    from fittingroom.tryon.report import FigureRow, ModelRow, curves_of
+
+    folder = place.training(name)
+    return ModelRow(
+        name=name,
+        version=value["version"],
+        passed=value["passed"],
+        reasons=value["reasons"],
+        figures=[FigureRow(f.name, f.value, f.good(), f.held) for f in explain(name, value["metrics"], preset)],
+        curves=curves_of(folder / "progress.jsonl"),
+        samples=[str(path) for path in _samples(folder)],
+        caption=SEGMENTER_CAPTION if name == SEGMENTER else SHEET_CAPTION,
+    )
+
+
+def _rejected_rows(place: Workspace, rejected: Mapping[str, list[Summary]]) -> list[Any]:
+    from fittingroom.crawl.candidates import REASONS
+    from fittingroom.tryon.report import RejectedRow
+
+    return [
+        RejectedRow(
+            stage,
+            f"{reason.replace('_', ' ')}: {REASONS[reason]}" if reason in REASONS else reason.replace("_", " "),
+            len(rows),
+            [row["picture"] for row in rows[:5]],
+            [str(place.root / row["shown"]) for row in rows[:8] if row.get("shown")],
+        )
+        for stage, done in rejected.items()
+        for reason, rows in _by_reason(done).items()
+    ]
+
+
 def _samples(folder: Path) -> list[Path]:
-    return sorted((folder / "samples").glob("*.png"))[-1:]
+    """The last sheet of a style's training, or a segmenter's."""
+    return sorted((folder / "samples").glob("*.png"))[-1:] or list(folder.glob("samples.png"))
 
 
 def _by_person(place: Workspace, tried_on: Mapping[str, Record]) -> list[Any]:
@@ -143,14 +188,60 @@ def _by_reason(done: Iterable[Summary]) -> dict[str, list[dict[str, Any]]]:
     return dict(sorted(found.items(), key=lambda entry: -len(entry[1])))
 
 
-def stages_of(groups: Mapping[str, Iterable[Record | Summary]]) -> list[Stage]:
-    """The stages of a report: seconds of the work itself, also where a run took it from the cache."""
-    stages = []
-    for name, records in groups.items():
+Work = Mapping[str, Iterable["Record | Summary"]]
+"""The work of a stage by what it was: records of its tasks."""
+
+
+def stages_of(clock: Clock, work: Mapping[str, Work]) -> list[Stage]:
+    """The stages of a report by the wall clock, which add up to the whole, each with the work that went on in it."""
+    found = [Stage(name=name, seconds=s, detail=_in_words(work.get(name, {}), s)) for name, s in clock.stages]
+    rest = clock.elapsed() - sum(stage["seconds"] for stage in found)
+    return [*found, Stage(name="between the stages", seconds=max(rest, 0.0), detail="")]
+
+
+def _in_words(work: Work, wall: float) -> str:
+    from fittingroom.tryon.report import duration
+
+    parts, total = [], 0.0
+    for name, records in work.items():
         seconds = [each.seconds if isinstance(each, Summary) else each["seconds"] for each in records]
-        tasks = f"{len(seconds)} tasks" if len(seconds) != 1 else ""
-        stages.append(Stage(name=name, seconds=round(sum(seconds), 2), detail=tasks))
-    return stages
+        if not seconds:
+            continue
+        total += sum(seconds)
+        parts.append(f"{name} {duration(sum(seconds))}" + (f" in {len(seconds)} tasks" if len(seconds) > 1 else ""))
+    more = "; more than the stage took: at once, or done in an earlier run" if total > 1.1 * wall + 0.5 else ""
+    return ", ".join(parts) + more
+
+
+def command_of(flow: str, parameters: BaseModel) -> str:
+    """The command that starts a flow like this one: parameters that have another value than their default."""
+    words = ["fittingroom", "run", flow]
+    for name, value in parameters.model_dump(mode="json").items():
+        default = type(parameters).model_fields[name].get_default(call_default_factory=True)
+        if value != default and value != (str(default) if isinstance(default, Path) else default):
+            words += ["--param", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
+    return shlex.join(words)
+
+
+def prepared_set(workspace: Workspace, name: str, use: str) -> PictureSet:
+    """A folder of prepared pictures, as a training sees it."""
+    from tasks.pictures import prepared_pictures
+
+    content = prepared_pictures(workspace, name)
+    names = [picture for picture in pictures_of(workspace.prepared(name)) if not picture.endswith("_flip.png")]
+    twins = " and their mirrored twins" if len(names) < len(pictures_of(workspace.prepared(name))) else ""
+    return PictureSet(
+        name=name, use=use, pictures=len(names), digest=content.digest, detail=f"prepared garments{twins}"
+    )
+
+
+def why_pending(workspace: Workspace, card: StyleCard) -> str:
+    """Why a style is to be trained, in a sentence."""
+    versions = open_registry(workspace).versions(style_model(card.name))
+    if not versions:
+        return f"{card.name} is new: there is no version of it yet"
+    newest = max(version.version for version in versions)
+    return f"{card.name} has changed since version {newest}: its entry in the catalog, or the pictures in its folders"
 
 
 def outcome_of(workspace: Workspace, result: object, failed: Mapping[str, str] | None = None) -> Outcome:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from fittingroom.annotations import deepfashion2, geometry, jsonfile, shards, sources
 from fittingroom.annotations.findings import Findings
-from fittingroom.annotations.measure import BATCH, batches, measure
+from fittingroom.annotations.measure import BATCH, Measured, batches, measure
 from fittingroom.annotations.model import AnnotatedImage, BoxFloats, GarmentAnnotation, extents
 from fittingroom.annotations.processes import OnProgress, run_jobs
 from fittingroom.annotations.sources import Format, Source
@@ -85,6 +85,7 @@ def check(
         parts = _check_folder(source, findings, workers, report)
     else:
         parts = [_check_document(source, findings, report)]
+    shards.note_shared_ids([number for part in parts for number in part.image_ids], source.path.name, findings)
     images, garments = sum(len(part.names) for part in parts), sum(part.garments for part in parts)
     return CheckReport(Path(src), source.format, images, garments, findings)
 
@@ -97,13 +98,21 @@ class _Part:
     image_ids: list[int] = field(default_factory=list)
     garments: int = 0
 
+    def add(self, images: Sequence[AnnotatedImage]) -> None:
+        """Count them."""
+        for image in images:
+            self.names.append(image.file_name)
+            self.image_ids.append(image.image_id)
+            self.garments += len(image.garments)
+
 
 def _check_document(source: Source, findings: Findings, report: OnProgress) -> _Part:
     part = _Part()
     total = sources.count(source)
     try:
         for done, batch in enumerate(batches(sources.read(source, findings, verify_area=True)), start=1):
-            _check_batch(batch, part, findings)
+            inspect_garments(batch, findings)
+            part.add(batch)
             report(min(done * BATCH, total), total)
     except jsonfile.UnreadableAnnotation as error:
         findings.add(error.kind, error.file, message=error.detail, action="the rest of the document is not read")
@@ -117,28 +126,34 @@ def _check_folder(source: Source, findings: Findings, workers: int, report: OnPr
     for _, part_findings in found:
         findings.merge(part_findings)
     parts = [part for part, _ in found]
-    shards.note_shared_ids([number for part in parts for number in part.image_ids], source.path.name, findings)
-    _check_names(source, {name for part in parts for name in part.names}, new_ids, findings)
+    check_names(source, {name for part in parts for name in part.names}, new_ids, findings)
     return parts
 
 
 def _check_files(files: Sequence[Path], images_dir: Path | None, new_ids: Mapping[str, int]) -> tuple[_Part, Findings]:
     part, findings = _Part(), Findings()
     for batch in batches(deepfashion2.read_some(files, findings, new_ids, images_dir)):
-        _check_batch(batch, part, findings)
+        inspect_garments(batch, findings)
+        part.add(batch)
     return part, findings
 
 
-def _check_batch(images: Sequence[AnnotatedImage], part: _Part, findings: Findings) -> None:
-    for image, measures in zip(images, measure(images), strict=True):
-        part.names.append(image.file_name)
-        part.image_ids.append(image.image_id)
-        part.garments += len(image.garments)
+def inspect_garments(images: Sequence[AnnotatedImage], findings: Findings) -> list[list[Measured]]:
+    """Add what is wrong with the garments of some pictures; gives what `measure` does."""
+    found = measure(images)
+    outlines = [polygon for image in images for garment in image.garments for polygon in garment.segmentation]
+    crossing, place = geometry.crossing(outlines), 0
+    for image, measures in zip(images, found, strict=True):
         for garment, measured in zip(image.garments, measures, strict=True):
-            check_garment(garment, image, findings, measured.area)
+            count = len(garment.segmentation)
+            crossed = [index for index in range(1, count + 1) if place + index - 1 in crossing] if crossing else ()
+            check_garment(garment, image, findings, measured.area, crossed)
+            place += count
+    return found
 
 
-def _check_names(source: Source, names: set[str], new_ids: Mapping[str, int], findings: Findings) -> None:
+def check_names(source: Source, names: set[str], new_ids: Mapping[str, int], findings: Findings) -> None:
+    """Pictures without an annotation file, and numbers that stand twice."""
     if source.images_dir is not None and source.images_dir.is_dir() and source.path.is_dir():
         stems = {path.stem for path in source.files}
         for path in list_images(source.images_dir):
@@ -148,8 +163,13 @@ def _check_names(source: Source, names: set[str], new_ids: Mapping[str, int], fi
         findings.add("duplicate_id", name, message="its number is another file's too", action="a new id is made")
 
 
-def check_garment(garment: GarmentAnnotation, image: AnnotatedImage, findings: Findings, area: int) -> None:
-    """What is wrong with one garment of mask ``area`` in its picture (a size of 0 x 0 is not known)."""
+def check_garment(
+    garment: GarmentAnnotation, image: AnnotatedImage, findings: Findings, area: int, crossed: Sequence[int]
+) -> None:
+    """What is wrong with one garment of mask ``area`` in its picture (a size of 0 x 0 is not known).
+
+    ``crossed`` are its polygons, counted from 1, that cross themselves.
+    """
 
     def add(kind: str, message: str) -> None:
         findings.add(kind, image.file_name, garment.item, message)
@@ -167,9 +187,8 @@ def check_garment(garment: GarmentAnnotation, image: AnnotatedImage, findings: F
             add("out_of_bounds", f"polygon: reaches {beyond:g} pixels outside {width} x {height}")
     if area == 0:
         add("zero_area", "polygons: cover no pixel")
-    for index, polygon in enumerate(garment.segmentation, start=1):
-        if geometry.crosses_itself(polygon):
-            add("self_intersection", f"polygon {index}: crosses itself")
+    for index in crossed:
+        add("self_intersection", f"polygon {index}: crosses itself")
     stated = garment.box_xyxy
     if stated is None or _same_box(geometry.true_box(garment.segmentation, width, height), stated):
         return

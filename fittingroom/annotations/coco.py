@@ -75,14 +75,16 @@ def image_record(image: AnnotatedImage) -> dict[str, Any]:
     return _with_extra(record, image.extra, _IMAGE_FIELDS)
 
 
-def annotation_records(images: Sequence[AnnotatedImage]) -> list[list[dict[str, Any]]]:
+def annotation_records(
+    images: Sequence[AnnotatedImage], measured_before: list[list[Measured]] | None = None
+) -> list[list[dict[str, Any]]]:
     """The entries of ``annotations`` for each picture, in the order of its garments; see `measure.batches` for many."""
     return [
         [
             _annotation(image, garment, number, measured)
             for garment, number, measured in zip(image.garments, _ids(image), measures, strict=True)
         ]
-        for image, measures in zip(images, measure(images), strict=True)
+        for image, measures in zip(images, measured_before or measure(images), strict=True)
     ]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from rich.table import Table
 
 from fittingroom.annotations import deepfashion2, shards, sources
+from fittingroom.annotations.check import check_names, inspect_garments
 from fittingroom.annotations.findings import Findings
 from fittingroom.annotations.processes import OnProgress, run_jobs
 from fittingroom.annotations.shards import ConvertSettings, ShardResult
@@ -82,7 +83,8 @@ def convert(
 
     A ``dst`` without a suffix, or an existing folder, is a folder that gets ``instances.json`` or
     ``via_project.json``. Pictures stay where they are. Files that cannot be read are findings; the rest is converted.
-    Every finding is written, one JSON line each, beside the output.
+    Every finding is written, one JSON line each, beside the output: all that `fittingroom.annotations.check` finds in
+    ``src``, and what the settings changed.
 
     Args:
         images_dir: where the pictures are, when they are not beside the annotations.
@@ -154,7 +156,14 @@ def _run(
         images = _counted(source, findings, report, total)
         return [
             shards.write_parts(
-                images, to, work, "shard-00000", findings, settings=settings, images_dir=source.images_dir
+                images,
+                to,
+                work,
+                "shard-00000",
+                findings,
+                settings=settings,
+                images_dir=source.images_dir,
+                inspect=inspect_garments,
             )
         ]
     pieces = shards.split(source.files, shard_size)
@@ -169,14 +178,17 @@ def _run(
             settings=settings,
             images_dir=source.images_dir,
             new_ids={path.name: new_ids[path.name] for path in piece if path.name in new_ids} if new_ids else {},
+            inspect=inspect_garments,
         )
         for index, piece in enumerate(pieces)
     ]
-    return run_jobs(jobs, workers, lambda done: report(min(done * shard_size, total), total))
+    results = run_jobs(jobs, workers, lambda done: report(min(done * shard_size, total), total))
+    check_names(source, {name for result in results for name in result.names}, new_ids, findings)
+    return [*results, shards.write_parts([], to, work, "whole-set", findings)]
 
 
 def _counted(source: Source, findings: Findings, report: OnProgress, total: int) -> Iterator[Any]:
-    for done, image in enumerate(sources.read(source, findings), start=1):
+    for done, image in enumerate(sources.read(source, findings, verify_area=True), start=1):
         yield image
         if done % 500 == 0 or done == total:
             report(done, total)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import chain
 from types import ModuleType
 
 import numpy as np
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 
 from fittingroom.annotations.model import BoxFloats, Polygon, extents
 
+_PAIRS_AT_ONCE = 500_000
+"""Pairs of edges compared at once, to bound the memory."""
 MAX_CROSSING_POINTS = 5_000
 """Polygons of more points are not searched for crossings (the search is quadratic)."""
 
@@ -112,19 +115,46 @@ def overshoot(polygons: Sequence[Polygon], width: int, height: int) -> float:
 
 def crosses_itself(polygon: Polygon) -> bool:
     """Whether two edges cross at an inner point of both; edges that only touch do not count."""
-    points: NDArray[np.float64] = np.asarray(polygon, np.float64).reshape(-1, 2)
-    count = len(points)
-    if count < 4 or count > MAX_CROSSING_POINTS:
-        return False
-    ends = np.roll(points, -1, axis=0)
-    step = max(1, 2_000_000 // count)  # rows at once, to bound the memory of the quadratic search
-    for first in range(0, count, step):
-        a, b = points[first : first + step, None], ends[first : first + step, None]
-        sides_of_ab = _side(a, b, points[None]) * _side(a, b, ends[None])
-        sides_of_cd = _side(points[None], ends[None], a) * _side(points[None], ends[None], b)
-        if bool(((sides_of_ab < 0) & (sides_of_cd < 0)).any()):
-            return True
-    return False
+    return bool(crossing([polygon]))
+
+
+def crossing(polygons: Sequence[Polygon]) -> set[int]:
+    """The places in ``polygons`` of those that cross themselves (see `crosses_itself`): many together, at once.
+
+    Only edges of one polygon whose boxes meet are compared, found by sorting along x.
+    """
+    places = [i for i, polygon in enumerate(polygons) if 4 <= len(polygon) // 2 <= MAX_CROSSING_POINTS]
+    if not places:
+        return set()
+    counts = np.array([len(polygons[i]) // 2 for i in places])
+    flat = np.fromiter(chain.from_iterable(polygons[i] for i in places), np.float64, 2 * int(counts.sum()))
+    begin, total = flat.reshape(-1, 2), int(counts.sum())
+    following = np.arange(1, total + 1)
+    following[np.cumsum(counts) - 1] = np.cumsum(counts) - counts
+    end, owner = begin[following], np.repeat(np.arange(len(places)), counts)
+    low, high = np.minimum(begin, end), np.maximum(begin, end)
+    # Ranks, not coordinates: whole numbers keep the polygons apart exactly, whatever the coordinates are.
+    ranks = np.unique(np.concatenate((low[:, 0], high[:, 0])), return_inverse=True)[1].reshape(2, total)
+    left, right = ranks + owner * (2 * total + 1)
+    order = np.argsort(left, kind="stable")
+    meeting = np.searchsorted(left[order], right[order], "right") - np.arange(1, total + 1)
+    found: set[int] = set()
+    upto = np.cumsum(meeting)
+    start = 0
+    while start < total:
+        stop = max(int(np.searchsorted(upto, upto[start] - meeting[start] + _PAIRS_AT_ONCE)), start + 1)
+        first = np.repeat(np.arange(start, stop), meeting[start:stop])
+        within = np.arange(len(first)) - np.repeat(
+            np.cumsum(meeting[start:stop]) - meeting[start:stop], meeting[start:stop]
+        )
+        one, other = order[first], order[first + 1 + within]
+        near = (low[one, 1] <= high[other, 1]) & (low[other, 1] <= high[one, 1])
+        one, other = one[near], other[near]
+        a, b, c, d = begin[one], end[one], begin[other], end[other]
+        crossed = (_side(a, b, c) * _side(a, b, d) < 0) & (_side(c, d, a) * _side(c, d, b) < 0)
+        found.update(owner[one[crossed]].tolist())
+        start = stop
+    return {places[i] for i in found}
 
 
 def _side(a: NDArray[np.float64], b: NDArray[np.float64], c: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,11 +8,12 @@ memory.
 from __future__ import annotations
 
 import io
+import operator
 import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain, count
@@ -24,7 +25,7 @@ import orjson
 
 from fittingroom.annotations import coco, deepfashion2, geometry, via
 from fittingroom.annotations.findings import Finding, Findings
-from fittingroom.annotations.measure import batches
+from fittingroom.annotations.measure import Measured, batches
 from fittingroom.annotations.model import AnnotatedImage, GarmentAnnotation
 from fittingroom.annotations.sources import FORMATS, Format
 from fittingroom.errors import SettingError
@@ -40,6 +41,10 @@ PARTS: dict[Format, tuple[str, ...]] = {
     "deepfashion2": ("files",),
 }
 """What a shard writes for each target, besides its findings."""
+
+Inspect = Callable[[Sequence[AnnotatedImage], Findings], list[list[Measured]]]
+"""Looks at pictures as they were read, before any setting changes them, adds what it finds, and gives their `measure`,
+so that nobody measures them again."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,7 @@ class ShardResult:
     garments: int = 0
     polygons: int = 0
     image_ids: Sequence[int] = ()
+    names: Sequence[str] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     examples: Sequence[Finding] = ()
 
@@ -97,6 +103,7 @@ def convert_files(
     settings: ConvertSettings = ConvertSettings(),
     images_dir: Path | None = None,
     new_ids: Mapping[str, int] | None = None,
+    inspect: Inspect | None = None,
 ) -> ShardResult:
     """Convert DeepFashion2 annotation files into parts under ``work``, named after ``name``; see `write_parts`.
 
@@ -105,7 +112,7 @@ def convert_files(
     findings = Findings(per_kind=None)
 
     images = deepfashion2.read_some(files, findings, new_ids or {}, images_dir)
-    return write_parts(images, to, work, name, findings, settings=settings, images_dir=images_dir)
+    return write_parts(images, to, work, name, findings, settings=settings, images_dir=images_dir, inspect=inspect)
 
 
 def write_parts(
@@ -117,6 +124,7 @@ def write_parts(
     *,
     settings: ConvertSettings = ConvertSettings(),
     images_dir: Path | None = None,
+    inspect: Inspect | None = None,
 ) -> ShardResult:
     """Write the parts of ``images``, and all findings, into the folder ``work``."""
     if to not in FORMATS:
@@ -125,15 +133,21 @@ def write_parts(
     paths = {kind: work / f"{name}.{kind}" for kind in (*PARTS[to], "findings")}
     totals: Counter[str] = Counter()
     image_ids: list[int] = []
+    names: list[str] = []
     few = Findings(per_kind=20)
     with ExitStack() as stack:
         files = {kind: stack.enter_context(path.open("wb")) for kind, path in paths.items()}
-        for batch in batches(_apply(image, settings, findings) for image in images):
+        for read in batches(images):
+            measured = inspect(read, findings) if inspect is not None else None
+            batch = [_apply(image, settings, findings) for image in read]
+            if not all(map(operator.is_, batch, read)):
+                measured = None  # a setting changed them
             garments = [garment for image in batch for garment in image.garments]
             image_ids += [image.image_id for image in batch]
+            names += [image.file_name for image in batch]
             totals["garments"] += len(garments)
             totals["polygons"] += sum([len(garment.segmentation) for garment in garments])
-            for kind, row in _encode(batch, to, images_dir):
+            for kind, row in _encode(batch, to, images_dir, measured):
                 files[kind].write(row)
                 files[kind].write(b",\n")
             _flush(findings, files["findings"], few)
@@ -144,6 +158,7 @@ def write_parts(
         garments=totals["garments"],
         polygons=totals["polygons"],
         image_ids=image_ids,
+        names=names,
         counts=dict(findings.counts),
         examples=few.examples,
     )
@@ -157,10 +172,12 @@ def _flush(findings: Findings, file: BinaryIO, few: Findings) -> None:
     findings.examples.clear()
 
 
-def _encode(images: Sequence[AnnotatedImage], to: Format, images_dir: Path | None) -> Iterator[tuple[str, bytes]]:
+def _encode(
+    images: Sequence[AnnotatedImage], to: Format, images_dir: Path | None, measured: list[list[Measured]] | None
+) -> Iterator[tuple[str, bytes]]:
     if to == "coco":
         yield "images", b",\n".join([orjson.dumps(coco.image_record(image)) for image in images])
-        records = chain.from_iterable(coco.annotation_records(images))
+        records = chain.from_iterable(coco.annotation_records(images, measured))
         if rows := b",\n".join(map(orjson.dumps, records)):
             yield "annotations", rows
         return

@@ -11,7 +11,10 @@ from fittingroom.cli.output import JsonOption, console, pictures_bar, print_json
 
 WorkersOption = Annotated[int, typer.Option(min=0, help="Processes that read; 0 for one a core.")]
 ImagesOption = Annotated[
-    Path | None, typer.Option("--images", metavar="DIR", help="Where the pictures are, if not beside the annotations.")
+    Path | None,
+    typer.Option(
+        "--images", metavar="DIR", help="Where the pictures are, when they are not in image/ or images/ beside SRC."
+    ),
 ]
 
 app = typer.Typer(help="DeepFashion2, COCO and VIA annotations.", no_args_is_help=True)
@@ -23,16 +26,33 @@ def convert(
     target: Annotated[Path, typer.Argument(metavar="DST", help="Where to write.")],
     to: Annotated[Literal["coco", "via", "deepfashion2"], typer.Option(help="The format to write.")],
     images: ImagesOption = None,
+    clip: Annotated[bool, typer.Option("--clip", help="Cut polygons at the edges of their picture.")] = False,
+    without_polygons: Annotated[
+        Literal["keep", "skip"], typer.Option(help="What becomes of garments that have no polygon.")
+    ] = "keep",
+    via_plain: Annotated[
+        bool, typer.Option("--via-plain", help="With --to via: the plain region list that Mask R-CNN loaders read.")
+    ] = False,
     workers: WorkersOption = 0,
     as_json: JsonOption = False,
 ) -> int:
-    """Convert annotations; nothing is dropped in silence, and exit 1 says that something had to be."""
+    """Convert annotations; nothing is dropped in silence. Exit 1 when something in SRC is broken, as in check."""
     from fittingroom.annotations.convert import convert as convert_annotations
     from fittingroom.annotations.processes import available_cores
+    from fittingroom.annotations.shards import ConvertSettings
+    from fittingroom.errors import InputError
 
+    if via_plain and to != "via":
+        raise InputError(f"--via-plain: expected --to via beside it, got --to {to}")
     with pictures_bar("convert", quiet=as_json) as listener:
         report = convert_annotations(
-            source, target, to=to, images_dir=images, workers=workers or available_cores(), on_progress=listener
+            source,
+            target,
+            to=to,
+            settings=ConvertSettings(clip=clip, without_polygons=without_polygons, via_plain=via_plain),
+            images_dir=images,
+            workers=workers or available_cores(),
+            on_progress=listener,
         )
     if as_json:
         print_json(report.to_json())

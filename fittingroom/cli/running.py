@@ -53,7 +53,7 @@ def try_on(
     if as_json:
         print_json(outcome.to_json())
     else:
-        print(f"{outcome.garment} -> {outcome.style}: {output}")
+        print(f"{outcome.sentence}: {output}")
     return 0
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.cli.champions import load_segmenter, open_serving
+from fittingroom.errors import InputError, MissingInputError, NoGarmentFound
 
 if TYPE_CHECKING:
     from fittingroom.segmentation.predict import Segmenter
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TryOnOutcome:
-    """What a try-on did, for a person and for a program."""
+    """What a try-on did, for a person and for a program.
+
+    ``sentence`` says which garment was changed to what; ``messages`` are remarks beside it.
+    """
 
     output: str
     style: str
@@ -24,6 +28,7 @@ class TryOnOutcome:
     score: float
     box_xyxy: tuple[int, int, int, int]
     changed_pixels: int
+    sentence: str
     messages: list[str]
     seconds: dict[str, float]
 
@@ -42,7 +47,7 @@ def try_on_files(
         NoGarmentFound: nothing to change; no picture is written.
     """
     from fittingroom.domain import warn_of_photo
-    from fittingroom.images import read_rgb
+    from fittingroom.images import IMAGE_SUFFIXES, REFUSED_SUFFIXES, read_rgb
     from fittingroom.settings import get_settings
     from fittingroom.starter import MESSAGE
     from fittingroom.styles.weights_card import read_card
@@ -50,15 +55,27 @@ def try_on_files(
     from fittingroom.tryon.photo import check_output, read_photo, try_on_photo, write_result
     from fittingroom.tryon.pipeline import find_style
 
+    if person.is_dir():
+        raise InputError(
+            f"expected a photo, got a folder: {person}; for many photos use: "
+            f"fittingroom run try-on-batch --param persons={person}"
+        )
     check_output(output)
     photo = read_photo(person)
     champions = Champions(open_serving(), device=get_settings().device)
     available = champions.styles()
     messages = []
+    if Path(wanted).is_dir():
+        raise InputError(f"style: expected a style's name or a picture, got a folder: {wanted}")
+    if Path(wanted).suffix.lower() in IMAGE_SUFFIXES + REFUSED_SUFFIXES and not Path(wanted).exists():
+        raise MissingInputError("picture of the style", wanted)
     if Path(wanted).is_file():
         style_image = read_rgb(Path(wanted))
         finder = _finder(segmenter, champions)
-        choice = find_style(style_image, available, finder, exact)
+        try:
+            choice = find_style(style_image, available, finder, exact)
+        except NoGarmentFound as error:
+            raise NoGarmentFound(f"{wanted}: {error}") from None
         messages.append(choice.message)
     else:
         choice = find_style(wanted, available)  # a wrong name is said before a model is loaded
@@ -71,8 +88,11 @@ def try_on_files(
     if warning := warn_of_photo(photo.rendered, domains):
         messages.append(f"warning: {warning}")
     translator = champions.translator(choice.style.name)
-    result = try_on_photo(photo, finder, translator, target_category=choice.style.category or None)
-    messages.append(result.message)
+    try:
+        result = try_on_photo(photo, finder, translator, target_category=choice.style.category or None)
+    except NoGarmentFound as error:
+        raise NoGarmentFound(f"{person}: {error}") from None
+    sentence = result.taken.sentence(choice.style.words())
     if loss := write_result(output, result, photo):
         messages.append(loss)
     return TryOnOutcome(
@@ -83,6 +103,7 @@ def try_on_files(
         score=round(result.garment.score, 4),
         box_xyxy=(result.box.x1, result.box.y1, result.box.x2, result.box.y2),
         changed_pixels=int((result.alpha > 0).sum()),
+        sentence=sentence,
         messages=messages,
         seconds=result.seconds,
     )

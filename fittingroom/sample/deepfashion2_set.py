@@ -11,11 +11,12 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
+from fittingroom.annotations.geometry import crosses_itself
 from fittingroom.categories import CATEGORY_NAMES
 from fittingroom.domain import MARK
 from fittingroom.errors import SettingError
 from fittingroom.images import encode_jpeg
-from fittingroom.masks import Mask, bounding_box, from_polygons
+from fittingroom.masks import Mask, from_polygons
 from fittingroom.sample.scenes import Scene, SceneGarment, Viewpoint, render_scene
 from fittingroom.sample.shop import Listener
 from fittingroom.workspace import write_bytes, write_json
@@ -113,8 +114,8 @@ def annotation(scene: Scene, number: int, seed: int) -> dict[str, Any]:
 
 def _garment_fields(garment: SceneGarment, polygons: list[list[int]], scene: Scene) -> dict[str, Any]:
     rows, columns = garment.mask.shape
-    box = bounding_box(garment.mask)
-    assert box is not None
+    points = np.concatenate(polygons).reshape(-1, 2)
+    (x1, y1), (x2, y2) = points.min(axis=0).tolist(), (points.max(axis=0) + 1).tolist()
     seen = int(np.count_nonzero(garment.mask))
     whole = full_area(garment)
     hidden = 1 - min(seen / max(whole, 1), 1.0)
@@ -126,7 +127,7 @@ def _garment_fields(garment: SceneGarment, polygons: list[list[int]], scene: Sce
         "zoom_in": scene.zoom_in,
         "landmarks": landmark_triples(garment),
         "style": garment.style,
-        "bounding_box": [box.x1, box.y1, box.x2, box.y2],
+        "bounding_box": [x1, y1, x2, y2],
         "category_id": garment.category_id,
         "occlusion": 1 if hidden < 0.15 else 2 if hidden < 0.45 else 3,
         "category_name": CATEGORY_NAMES[garment.category_id],
@@ -163,13 +164,15 @@ def polygons_of(mask: Mask) -> list[list[int]]:
     return polygons
 
 
+_TOLERANCES = (0.55, 0.4, 0.25, 0.0, 0.8, 1.1, 1.5, 2.0, 2.7, 3.6, 5.0)
+"""Pixels that an outline may be off its contour, in the order they are tried."""
+
+
 def _thinned(contour: MatLike) -> NDArray[np.int64]:
-    """A contour's points (N, 2), so many as DeepFashion2's polygons have, where that is possible."""
-    tolerance = 0.55
-    points = np.asarray(cv2.approxPolyDP(contour, tolerance, True)[:, 0], np.int64)
-    while len(points) > _MOST_POINTS:
-        tolerance *= 1.3
-        points = np.asarray(cv2.approxPolyDP(contour, tolerance, True)[:, 0], np.int64)
+    """A contour's points (N, 2), so many as DeepFashion2's polygons have, and not crossing itself, where possible."""
+    outlines = (np.asarray(cv2.approxPolyDP(contour, each, True)[:, 0], np.int64) for each in _TOLERANCES)
+    few = [points for points in outlines if len(points) <= _MOST_POINTS]
+    points = next((points for points in few if not crosses_itself(tuple(points.reshape(-1).tolist()))), few[0])
     while len(points) < _FEWEST_POINTS:
         gaps = np.abs(np.roll(points, -1, axis=0) - points).max(axis=1)
         widest = int(np.argmax(gaps))

@@ -11,8 +11,8 @@ from fittingroom.sample.person_photos import render_person_photos
 from fittingroom.sample.shop import Listener, ShopFiles, build_shop, open_shop
 from fittingroom.workspace import digest_value, write_json
 
-RENDERER_VERSION = 7
-"""Raised with every change that alters a byte, so that old worlds are rendered again."""
+RENDERER_VERSION = 8
+"""Raised with every change that alters a pixel, so that old worlds are rendered again."""
 
 
 @dataclass(frozen=True)

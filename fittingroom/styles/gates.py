@@ -136,7 +136,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class _Rule:
+class Rule:
     """One figure: where its floor is, which way is better, and what it is called in a sentence."""
 
     metric: str
@@ -172,10 +172,14 @@ def style_gate(metrics: Mapping[str, float], trial: Trial | None = None, floors:
     ``colour_moved``, ``best_step``, ``pattern_recognised``, ``cycle_error`` and KID. ``trial`` sets it beside what
     serves; ``kid_inception`` has no floor and counts there alone.
     """
-    floors = floors or StyleFloors()
-    rules = [
-        _Rule("leak", "leak outside the mask", "lower", floors.leak_at_most, hard=True, smallest_gain=0.005),
-        _Rule(
+    return _judge(style_rules(floors or StyleFloors()), metrics, trial)
+
+
+def style_rules(floors: StyleFloors) -> list[Rule]:
+    """What a style is judged by, the gravest first."""
+    return [
+        Rule("leak", "leak outside the mask", "lower", floors.leak_at_most, hard=True, smallest_gain=0.005),
+        Rule(
             "colour_moved",
             "share of the garments' colour difference that is gone",
             "higher",
@@ -184,7 +188,7 @@ def style_gate(metrics: Mapping[str, float], trial: Trial | None = None, floors:
             optional=True,
             compared=False,  # ciede2000_median in other words
         ),
-        _Rule(
+        Rule(
             "best_step",
             "steps it learnt from",
             "higher",
@@ -193,21 +197,21 @@ def style_gate(metrics: Mapping[str, float], trial: Trial | None = None, floors:
             optional=True,
             compared=False,
         ),
-        _Rule(
+        Rule(
             "ciede2000_median",
             "median colour difference (CIEDE2000)",
             "lower",
             floors.ciede2000_median_at_most,
             smallest_gain=0.25,
         ),
-        _Rule(
+        Rule(
             "luminance_ssim",
             "likeness of folds and shading (SSIM)",
             "higher",
             floors.luminance_ssim_at_least,
             smallest_gain=0.01,
         ),
-        _Rule(
+        Rule(
             "pattern_recognised",
             "share of results with the style's pattern",
             "higher",
@@ -215,7 +219,7 @@ def style_gate(metrics: Mapping[str, float], trial: Trial | None = None, floors:
             optional=True,
             smallest_gain=0.02,
         ),
-        _Rule(
+        Rule(
             "cycle_error",
             "error of the way to the style and back",
             "lower",
@@ -223,7 +227,7 @@ def style_gate(metrics: Mapping[str, float], trial: Trial | None = None, floors:
             optional=True,
             smallest_gain=0.02,
         ),
-        _Rule(
+        Rule(
             "kid_mobilenet_v2",
             "distance to the style's pictures (KID, MobileNetV2)",
             "lower",
@@ -231,7 +235,7 @@ def style_gate(metrics: Mapping[str, float], trial: Trial | None = None, floors:
             optional=True,
             smallest_gain=0.05,
         ),
-        _Rule(
+        Rule(
             "kid_inception",
             "distance to the style's pictures (KID, Inception)",
             "lower",
@@ -240,23 +244,26 @@ def style_gate(metrics: Mapping[str, float], trial: Trial | None = None, floors:
             smallest_gain=0.01,
         ),
     ]
-    return _judge(rules, metrics, trial)
 
 
 def segmenter_gate(
     metrics: Mapping[str, float], trial: Trial | None = None, floors: SegmenterFloors | None = None
 ) -> Verdict:
     """Judge a segmenter by ``mask_ap50`` and ``largest_iou``; ``trial`` sets it beside what serves."""
-    floors = floors or SegmenterFloors()
-    rules = [
-        _Rule(
+    return _judge(segmenter_rules(floors or SegmenterFloors()), metrics, trial)
+
+
+def segmenter_rules(floors: SegmenterFloors) -> list[Rule]:
+    """What a segmenter is judged by."""
+    return [
+        Rule(
             "mask_ap50",
             "mask AP50 (categories ignored)",
             "higher",
             floors.mask_ap50_at_least,
             smallest_gain=0.005,
         ),
-        _Rule(
+        Rule(
             "largest_iou",
             "mean IoU of the largest garment",
             "higher",
@@ -264,10 +271,9 @@ def segmenter_gate(
             smallest_gain=0.005,
         ),
     ]
-    return _judge(rules, metrics, trial)
 
 
-def _judge(rules: list[_Rule], metrics: Mapping[str, float], trial: Trial | None) -> Verdict:
+def _judge(rules: list[Rule], metrics: Mapping[str, float], trial: Trial | None) -> Verdict:
     """See the module's own words; it never passes on a figure that is missing or not a number."""
     missing = [r for r in rules if not r.optional and not math.isfinite(metrics.get(r.metric, math.nan))]
     if missing:
@@ -294,7 +300,7 @@ def _in_both(metric: str, trial: Trial) -> bool:
     return all(math.isfinite(side.get(metric, math.nan)) for side in (trial.challenger, trial.defended))
 
 
-def _comparison(rule: _Rule, gain: float, trial: Trial) -> str:
+def _comparison(rule: Rule, gain: float, trial: Trial) -> str:
     word = "as good as" if gain == 0 else ("better than" if gain > 0 else "worse than")
     noise = max(trial.noise.get(rule.metric, 0.0), rule.smallest_gain)
     chance = (

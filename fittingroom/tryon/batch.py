@@ -91,7 +91,7 @@ def _try_on_one(
     write_png(written["translated"], result.translated)
     return TriedOn(
         path,
-        message=result.message,
+        message=result.taken.sentence(),
         warning=warn_of_photo(photo.rendered, domains),
         category=result.garment.category,
         score=result.garment.score,

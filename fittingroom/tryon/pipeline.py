@@ -35,6 +35,7 @@ from fittingroom.prepare import prepare_image
 from fittingroom.styles.choose import AvailableStyle, Choice, Description, choose_by_name, choose_style
 from fittingroom.tryon import compose
 from fittingroom.tryon.compose import Alpha, SquareFit
+from fittingroom.tryon.wording import Taken, describe_taken
 
 
 class GarmentTranslator(Protocol):
@@ -99,7 +100,7 @@ class TryOnResult:
         alpha: float (H, W), 0 to 1: how much of the new garment shows. Where it is 0, ``image`` is the input.
         garment: the one that was changed.
         box: its box in the photo.
-        message: which garment was taken and why: "the trousers, as the photo shows no skirt".
+        taken: which garment that is, in words, and why it was taken.
         garment_image: (S, S, 3), the old garment as the generator saw it.
         garment_mask: bool (S, S).
         translated: (S, S, 3), the new garment as the generator painted it.
@@ -111,7 +112,7 @@ class TryOnResult:
     alpha: Alpha
     garment: Garment
     box: Box
-    message: str
+    taken: Taken
     garment_image: RGB
     garment_mask: Mask
     translated: RGB
@@ -192,7 +193,7 @@ def find_style(
 
 def segment_person(
     image: RGB, finder: GarmentFinder, target_category: str | None = None, score_threshold: float | None = None
-) -> tuple[Garment, str]:
+) -> tuple[Garment, Taken]:
     """Step 3: the garment to change (its mask and box), and the words for it.
 
     Of the garments found, the largest of the style's category; else the largest that covers the same part of the body
@@ -211,16 +212,18 @@ def segment_person(
         raise NoGarmentFound(
             "no garment was found on the person photo; try one that shows the garment larger, from the front"
         )
+    taken = _largest_that_suits(found, target_category)
+    return taken, describe_taken(taken, found, target_category)
+
+
+def _largest_that_suits(found: Sequence[Garment], target_category: str | None) -> Garment:
+    """Of garments sorted by size."""
     if not target_category:
-        return found[0], f"the {found[0].category}, the largest garment"
+        return found[0]
     group = group_of(CATEGORY_IDS[target_category])
-    for garment in found:
-        if garment.category == target_category:
-            return garment, f"the {garment.category}"
-    for garment in found:
-        if garment.group == group:
-            return garment, f"the {garment.category}, as the photo shows no {target_category}"
-    return found[0], f"the {found[0].category}, the largest garment, as the photo shows no {target_category}"
+    of_category = (garment for garment in found if garment.category == target_category)
+    of_group = (garment for garment in found if garment.group == group)
+    return next(of_category, None) or next(of_group, None) or found[0]
 
 
 def make_square(image: RGB, mask: Mask, size: int, settings: TryOnSettings) -> tuple[SquareFit, RGB, Mask, RGB, Mask]:
@@ -303,7 +306,7 @@ def try_on(
     clock = _Clock()
     photo = np.ascontiguousarray(person[..., :3])
     seen = photo if person.shape[2] == 3 else np.where(person[..., 3:] > 0, photo, compose.WHITE).astype(np.uint8)
-    garment, message = segment_person(seen, finder, target_category, settings.score_threshold)
+    garment, taken = segment_person(seen, finder, target_category, settings.score_threshold)
     clock("segment_person")
     fit, square, square_mask, small, small_mask = make_square(seen, garment.mask, size, settings)
     clock("make_square")
@@ -322,7 +325,7 @@ def try_on(
         alpha=alpha,
         garment=garment,
         box=garment.box_xyxy,
-        message=message,
+        taken=taken,
         garment_image=small,
         garment_mask=small_mask,
         translated=translated,

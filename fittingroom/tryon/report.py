@@ -1,4 +1,4 @@
-"""The report of a lifecycle: one HTML file that needs nothing else, not even a network, to be read.
+"""The report of a lifecycle or a retraining: one HTML file that needs nothing else, not even a network, to be read.
 
 Everything in it that came from outside (names, reasons, file names) is escaped; pictures are put in as data URIs and
 curves as inline SVG; it runs no script and loads nothing.
@@ -7,7 +7,6 @@ curves as inline SVG; it runs no script and loads nothing.
 from __future__ import annotations
 
 import base64
-import html
 import io
 import math
 from collections.abc import Mapping, Sequence
@@ -21,21 +20,46 @@ from PIL import Image
 from fittingroom.errors import FittingroomError
 from fittingroom.images import read_rgb, resize
 from fittingroom.training.progress import history
+from fittingroom.tryon.charts import Curve, figure, svg_chart
 from fittingroom.workspace import write_text
-
-Curve = list[tuple[float, float]]
-"""(step, value), by step."""
 
 _MAX_POINTS = 300
 
 
 @dataclass(frozen=True)
 class StageRow:
-    """One stage: what it was, how long it took, how it ended (``Completed``, ``Cached``, ``Failed``)."""
+    """One stage of the run, one after the other: the wall clock it took, how it ended, and the work done in it.
+
+    Work that went on at once, or was found done, adds up to another time than the wall clock's; ``detail`` says it.
+    """
 
     name: str
     seconds: float
     state: str = "Completed"
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class FigureRow:
+    """One figure in plain words; ``good`` says what is ("1 is perfect; at least 0.5 passes"), ``held`` whether it is.
+
+    ``held`` is None for a figure that no gate looks at.
+    """
+
+    name: str
+    value: float
+    good: str = ""
+    held: bool | None = None
+
+
+@dataclass(frozen=True)
+class DataRow:
+    """A set of pictures that was used: what it is for, how many there are, the digest of their content, and details."""
+
+    name: str
+    use: str
+    pictures: int
+    digest: str = ""
     detail: str = ""
 
 
@@ -47,9 +71,10 @@ class ModelRow:
     version: int | None = None
     passed: bool | None = None
     reasons: list[str] = field(default_factory=list)
-    metrics: dict[str, float] = field(default_factory=dict)
+    figures: list[FigureRow] = field(default_factory=list)
     curves: dict[str, Curve] = field(default_factory=dict)
     samples: list[str] = field(default_factory=list)
+    caption: str = ""
     note: str = ""
 
 
@@ -90,6 +115,10 @@ class ReportData:
     title: str
     subtitle: str = ""
     facts: dict[str, str] = field(default_factory=dict)
+    command: str = ""
+    problems: list[str] = field(default_factory=list)
+    pending: list[str] = field(default_factory=list)
+    data: list[DataRow] = field(default_factory=list)
     stages: list[StageRow] = field(default_factory=list)
     tryons: list[TryOnRow] = field(default_factory=list)
     models: list[ModelRow] = field(default_factory=list)
@@ -103,10 +132,11 @@ class ReportData:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> ReportData:
         """From `to_json`'s value."""
-        rows = {
+        rows: dict[str, Any] = {
+            "data": DataRow,
             "stages": StageRow,
             "tryons": TryOnRow,
-            "models": ModelRow,
+            "models": _model,
             "masks": PictureRow,
             "rejected": RejectedRow,
         }
@@ -115,6 +145,10 @@ class ReportData:
             k: [rows[k](**row) for row in v] if k in rows else v for k, v in values.items() if k in known
         }
         return cls(**own)
+
+
+def _model(figures: Sequence[Mapping[str, Any]] = (), **values: Any) -> ModelRow:
+    return ModelRow(figures=[FigureRow(**row) for row in figures], **values)
 
 
 def curves_of(progress_file: Path, prefixes: Sequence[str] = ()) -> dict[str, Curve]:
@@ -156,13 +190,17 @@ def render_report(data: ReportData) -> str:
         "picture": picture_uri,
         "duration": duration,
         "figure": figure,
-        "chart": svg_chart,
     }
     longest = max((stage.seconds for stage in data.stages), default=0.0)
     styles = list(dict.fromkeys(style for row in data.tryons for style in row.results))
     total = sum(stage.seconds for stage in data.stages)
     template = environment.get_template("report.html")
-    return template.render(data=data, longest=longest, styles=styles, total=total)
+    return template.render(data=data, longest=longest, styles=styles, total=total, charts_of=_charts_of)
+
+
+def _charts_of(model: ModelRow) -> list[Any]:
+    """Its curves as SVG, without those of which there is nothing to draw."""
+    return [chart for name, curve in model.curves.items() if (chart := svg_chart(curve, name))]
 
 
 def picture_uri(path: str | Path, side: int = 640) -> str:
@@ -190,60 +228,3 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-
-
-def figure(value: float) -> str:
-    """A number with three digits that matter."""
-    if not math.isfinite(value):
-        return "–"
-    if value and (abs(value) >= 1000 or abs(value) < 0.001):
-        return f"{value:.2e}" if abs(value) < 0.001 else f"{value:,.0f}"
-    return f"{value:.3g}"
-
-
-def svg_chart(curve: Sequence[tuple[float, float]], title: str, width: int = 260, height: int = 130) -> Any:
-    """One curve as inline SVG (safe markup): the values faint, their running mean strong, first and last step named."""
-    from markupsafe import Markup
-
-    points = np.asarray(curve, np.float64).reshape(-1, 2)
-    points = points[np.isfinite(points).all(axis=1)]
-    if not len(points):
-        return Markup("")
-    steps, values = points[:, 0], points[:, 1]
-    low, high = float(values.min()), float(values.max())
-    if high == low:
-        low, high = low - 0.5, high + 0.5
-    left, right, top, bottom = 44, width - 8, 24, height - 18
-    x = left + (steps - steps[0]) / max(steps[-1] - steps[0], 1e-9) * (right - left)
-
-    def line(series: np.ndarray[Any, np.dtype[np.float64]]) -> str:
-        y = bottom - (series - low) / (high - low) * (bottom - top)
-        return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
-
-    name = html.escape(title, quote=True)
-    parts = [
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{name}">',
-        f'<text x="{left}" y="14" class="t">{name}</text>',
-        f'<text x="{right}" y="14" class="v">{figure(float(values[-1]))}</text>',
-        f'<path d="M{left} {top}H{right}M{left} {(top + bottom) / 2}H{right}M{left} {bottom}H{right}" class="g"/>',
-        f'<text x="{left - 5}" y="{top + 4}" class="a">{figure(high)}</text>',
-        f'<text x="{left - 5}" y="{bottom + 3}" class="a">{figure(low)}</text>',
-        f'<text x="{left}" y="{height - 4}" class="s">{steps[0]:.0f}</text>',
-        f'<text x="{right}" y="{height - 4}" class="a">{steps[-1]:.0f}</text>',
-    ]
-    if len(points) == 1:
-        parts.append(f'<circle cx="{left}" cy="{(top + bottom) / 2}" r="3" class="d"/>')
-    else:
-        parts.append(f'<polyline points="{line(values)}" class="r"/>')
-        parts.append(f'<polyline points="{line(_running_mean(values))}" class="m"/>')
-    return Markup("".join(parts) + "</svg>")  # every text in it is escaped above
-
-
-def _running_mean(values: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    if len(values) < 12:
-        return values
-    weight, mean, result = 1 - 2 / (len(values) / 12 + 1), float(values[0]), np.empty_like(values)
-    for index, value in enumerate(values):
-        mean = weight * mean + (1 - weight) * float(value)
-        result[index] = mean
-    return result

@@ -16,12 +16,11 @@ from hypothesis import strategies as st
 from PIL import Image
 from rich.console import Console
 
-from fittingroom.annotations import KINDS, check, coco, convert, deepfashion2, jsonfile, via
-from fittingroom.annotations.check import check_garment
+from fittingroom.annotations import KINDS, check, coco, convert, deepfashion2, geometry, jsonfile, via
+from fittingroom.annotations.check import inspect_garments
 from fittingroom.annotations.findings import Findings
-from fittingroom.annotations.geometry import clip_polygon, crosses_itself, mask_area
+from fittingroom.annotations.geometry import clip_polygon, crosses_itself, crossing, mask_area
 from fittingroom.annotations.headers import image_size, jpeg_header
-from fittingroom.annotations.measure import measure
 from fittingroom.errors import AnnotationError, FittingroomError, MissingInputError
 
 Spoil = Callable[[dict[str, Any]], object]
@@ -256,9 +255,7 @@ def read_all(data: bytes) -> None:
             images = [deepfashion2.from_json(value, "000001", place)]
     except FittingroomError:
         return
-    for image, measures in zip(images, measure(images), strict=True):
-        for garment, measured in zip(image.garments, measures, strict=True):
-            check_garment(garment, image, findings, measured.area)
+    inspect_garments(images, findings)
     coco.document(images)
     via.document([(image, -1) for image in images])
     for image in images:
@@ -328,6 +325,23 @@ def slow_crossing(polygon: list[float]) -> bool:
 @given(st.lists(st.integers(0, 9), min_size=6, max_size=24).filter(lambda values: len(values) % 2 == 0))
 def test_crossings_are_those_of_the_slow_search(values: list[int]) -> None:
     assert crosses_itself(tuple(values)) == slow_crossing(list(values))
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 9), min_size=4, max_size=16).filter(lambda v: len(v) % 2 == 0), max_size=6),
+    st.sampled_from([1, 3, 500_000]),
+)
+def test_many_outlines_are_searched_at_once_as_one_by_one(outlines: list[list[int]], at_once: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(geometry, "_PAIRS_AT_ONCE", at_once)
+        assert crossing([tuple(map(float, outline)) for outline in outlines]) == {
+            place for place, outline in enumerate(outlines) if len(outline) >= 8 and slow_crossing(outline)
+        }
+
+
+def test_an_outline_that_goes_to_and_fro_is_searched_in_bounded_memory() -> None:
+    zigzag = tuple(value for index in range(4_000) for value in (float(index % 2) * 100, index / 50))
+    assert crossing([zigzag, (0.0, 0.0, 9.0, 9.0, 9.0, 0.0, 0.0, 9.0)]) == {0, 1}
 
 
 @given(st.lists(st.tuples(st.integers(-20, 60), st.integers(-20, 60)), min_size=3, max_size=3))

@@ -115,6 +115,13 @@ def error_of(response) -> str:
     return found.group(1)
 
 
+def assert_whole(response) -> None:
+    """All styles on the page, and a button that can be pressed."""
+    tags = Tags(response.text)
+    assert [i["value"] for i in tags.named("input") if i.get("type") == "radio"] == [style.name for style in STYLES]
+    assert "disabled" not in tags.named("button")[0]
+
+
 def picture(uri: str | None) -> np.ndarray:
     assert uri is not None
     return np.array(Image.open(io.BytesIO(base64.b64decode(uri.split(",", 1)[1]))))
@@ -160,7 +167,7 @@ def test_before_after_and_a_download(client: TestClient, models: Models) -> None
     (download,) = [a for a in tags.named("a") if "download" in a]
     assert download["download"] == "try-on-red-solid.png"
     assert download["href"] == after
-    assert "Changed the vest to red-solid" in response.text
+    assert "Changed what is probably a vest to red-solid (red, solid)." in response.text
     checked = [i["value"] for i in tags.named("input") if "checked" in i]
     assert checked == ["red-solid"]
 
@@ -192,9 +199,13 @@ def bomb() -> bytes:
 @pytest.mark.parametrize(
     ("photo", "words"),
     [
-        (b"", "choose a photo first"),
-        (b"not a picture", "this photo cannot be used: expected one of"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "this photo cannot be used: expected one of"),
+        (b"", "this photo cannot be used: the file is empty; choose another"),
+        (b"not a picture", "this is a text file: choose a picture"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "this is an SVG drawing: export it as PNG"),
+        (
+            b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+            "this is a HEIC picture, as iPhones save them: save or export it as JPEG",
+        ),
         (encoded()[:400], "this photo cannot be used"),
         (bomb(), "this photo cannot be used"),
     ],
@@ -203,6 +214,21 @@ def test_bad_photos_get_a_sentence(client: TestClient, photo: bytes, words: str)
     response = send(client, photo)
     assert response.status_code == 400
     assert words.lower() in error_of(response).lower()
+    assert_whole(response)
+
+
+def test_no_file_chosen_is_not_an_empty_file(client: TestClient) -> None:
+    boundary = "----b"
+    body = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="photo"; filename=""\r\n'
+        f"Content-Type: application/octet-stream\r\n\r\n\r\n--{boundary}\r\n"
+        f'Content-Disposition: form-data; name="style"\r\n\r\nred-solid\r\n--{boundary}--\r\n'
+    )
+    response = client.post(
+        "/try-on", content=body, headers={"content-type": f"multipart/form-data; boundary={boundary}"}
+    )
+    assert error_of(response) == "Choose a photo first"
+    assert_whole(response)
 
 
 def test_missing_parts_and_unknown_styles(client: TestClient) -> None:
@@ -216,7 +242,13 @@ def test_missing_parts_and_unknown_styles(client: TestClient) -> None:
     broken = client.post("/try-on", content=b"xx", headers={"content-type": "multipart/form-data; boundary=a"})
     assert broken.status_code == 400
     assert client.post("/try-on", content=b"{}", headers={"content-type": "application/json"}).status_code == 400
-    assert client.get("/try-on").status_code == 405
+    for address, status in (("/try-on", 405), ("/elsewhere", 404)):
+        response = client.get(address)
+        assert response.status_code == status
+        assert error_of(response) == "There is nothing at this address; the form below is all there is"
+        assert_whole(response)
+    assert error_of(broken).startswith("The form did not arrive whole: ")
+    assert_whole(broken)
 
 
 def test_too_many_files_and_fields_are_refused(client: TestClient) -> None:
@@ -231,7 +263,8 @@ def test_too_many_files_and_fields_are_refused(client: TestClient) -> None:
 def test_uploads_over_the_limit_are_cut_off(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     response = send(client, b"x" * (page.MAX_UPLOAD_BYTES + 200_000))
     assert response.status_code == 413
-    assert "too large" in error_of(response)
+    assert error_of(response) == "This upload is too large, at most 15 MB are accepted; make the photo smaller"
+    assert_whole(response)
     sent = 0
 
     def endless() -> Iterator[bytes]:
@@ -246,7 +279,7 @@ def test_uploads_over_the_limit_are_cut_off(client: TestClient, monkeypatch: pyt
     lying = client.post("/try-on", content=b"", headers={"content-length": "many"})
     assert lying.status_code == 413
     monkeypatch.setattr(page, "MAX_UPLOAD_PIXELS", 1000)
-    assert "at most 1,000 pixels" in error_of(send(client, encoded()))
+    assert "at most 1,000 pixels, got 60 x 80 (4,800); make the picture smaller" in error_of(send(client, encoded()))
 
 
 def test_no_garment(client: TestClient, models: Models) -> None:
@@ -254,6 +287,7 @@ def test_no_garment(client: TestClient, models: Models) -> None:
     response = send(client, encoded())
     assert response.status_code == 422
     assert "No garment was found on the person photo" in error_of(response)
+    assert_whole(response)
 
 
 def test_the_servers_own_troubles_are_not_shown(client: TestClient, models: Models) -> None:
@@ -266,6 +300,7 @@ def test_the_servers_own_troubles_are_not_shown(client: TestClient, models: Mode
     assert response.status_code == 500
     assert "NoneType" not in response.text
     assert "something went wrong" in error_of(response).lower()
+    assert_whole(response)
     assert "default-src 'none'" in response.headers["content-security-policy"]
 
 

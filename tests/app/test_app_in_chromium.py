@@ -17,7 +17,16 @@ from fittingroom.categories import CATEGORY_IDS
 from fittingroom.garment import Garment
 from fittingroom.images import read_rgb, write_png
 from fittingroom.styles.choose import AvailableStyle
-from fittingroom.tryon.report import ModelRow, ReportData, StageRow, TryOnRow, write_report
+from fittingroom.tryon.report import (
+    DataRow,
+    FigureRow,
+    ModelRow,
+    RejectedRow,
+    ReportData,
+    StageRow,
+    TryOnRow,
+    write_report,
+)
 
 CHROMIUM = Path("/usr/bin/chromium")
 pytestmark = [
@@ -107,10 +116,23 @@ def test_the_report_stands_alone(page, tmp_path: Path) -> None:
         "A lifecycle",
         stages=[StageRow("train", 3.0)],
         tryons=[TryOnRow("a", picture, picture, {"red": picture})],
-        models=[ModelRow("style-red", 1, True, ["good"], {"leak": 0.1}, {"loss": [(1, 2.0), (2, 1.0)]})],
-    )
+        models=[
+            ModelRow(
+                "style-red", 1, True, ["good"], [FigureRow("leak", 0.1, "0 is none", True)],
+                {"loss": [(1, 2.0), (2, 1.0)]},
+            )
+        ],
+        command="fittingroom run lifecycle --param 'persons=" + "/a/very/long/folder" * 20 + "'",
+        data=[DataRow("x" * 90, "learnt", 9, "0" * 64, "from " + "/folder" * 30)],
+        rejected=[RejectedRow("crawl", "too small", 2, ["https-shop-example/" + "a" * 200])],
+    )  # fmt: skip
     page.goto(write_report(tmp_path / "report.html", data).as_uri())
     assert page.eval_on_selector_all("img", "all => all.every(i => i.naturalWidth == 60)")
     assert page.eval_on_selector("section", "s => getComputedStyle(s).borderTopLeftRadius") == "12px"
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        outside = "all => all.filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML)"
+        assert page.eval_on_selector_all("table, td, code, figure, svg, dd", outside) == []
     assert page.troubles == []
     assert [url for url in page.requests if not url.startswith(("file:", "data:"))] == []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from fittingroom import __version__
 from fittingroom.errors import FittingroomError, MissingInputError, SettingError, TrainingDiverged
 from fittingroom.garment import Garment
 from fittingroom.images import RGB, write_png
@@ -169,6 +172,12 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return render_deepfashion2_set(tmp_path_factory.mktemp("df2"), 6, 0, height=172, width=128)
 
 
+def report_text(path: Path) -> str:
+    """The words of a report as a browser shows them."""
+    text = re.sub(r"<style>.*?</style>", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
+
+
 def parameters_for(root: Path, dataset: Path, names: list[str], **changes: Any) -> LifecycleParameters:
     photo = root / "person.png"
     if not photo.exists():
@@ -204,6 +213,13 @@ def test_from_catalog_and_photos_to_pictures_and_a_report_then_all_of_it_cached(
     pictures = {name: Path(path) for name, path in outcome["files"].items()}
     assert set(pictures) == {"contact-sheet.png", "report.html", "person.png in navy"}
     assert all(path.is_file() for path in pictures.values())
+    said = report_text(pictures["report.html"])
+    for words in (
+        "fittingroom run lifecycle --param", "catalog.yaml", __version__, "annotated photos, train", "people-garments",
+        "median (CIEDE2000)", "0 is the same colour, 2 is just noticeable; at most 14 passes", "falls short",
+        "photo: person.png", "style-diverges: the loss stopped being finite", "between the stages",
+    ):  # fmt: skip
+        assert words in said, words
     registry = Registry(Workspace(tmp_path / "w"))
     champion = registry.champion("style-navy")
     assert champion is not None
@@ -246,9 +262,15 @@ def test_pending_styles_are_trained_once_per_content(tmp_path: Path, dataset: Pa
         )
         return sorted(found)
 
+    report = tmp_path / "w" / "reports" / "retraining" / "report.html"
     assert retrain(["navy"]) == [], "the lifecycle trained it"
+    assert "Nothing was pending: the registry has a version of every style of the catalog" in report_text(report)
     assert retrain(["navy", "teal"]) == ["teal"]
     assert JOBS == ["teal"]
+    said = report_text(report)
+    for words in ("teal is new: there is no version of it yet", "style-teal", "passed, serves", "retrain-styles"):
+        assert words in said, words
+    assert "style-navy" not in said
     assert retrain(["navy", "teal"]) == []
     METRICS["dull"] = {**GOOD, "ciede2000_median": 60.0}
     assert retrain(["navy", "teal", "dull"]) == ["dull"]
@@ -265,6 +287,8 @@ def test_new_pictures_in_a_styles_folder_make_it_pending_once_more(tmp_path: Pat
     assert retrain_styles(parameters) == {}
     write_png(tmp_path / "navy" / "new.png", packshot(99))
     assert sorted(retrain_styles(parameters)) == ["navy"]
+    report = tmp_path / "w" / "reports" / "retraining" / "report.html"
+    assert "navy has changed since version 1" in report_text(report)
     prepared = Workspace(tmp_path / "w").prepared("navy")
     assert len(list(prepared.glob("*.png"))) == 12, "six pictures and their mirrored twins"
     assert retrain_styles(parameters) == {}
@@ -277,6 +301,7 @@ def test_new_pictures_in_a_styles_folder_make_it_pending_once_more(tmp_path: Pat
     with pytest.raises(FittingroomError, match=r"1 of 2 pending styles failed: teal: folder not found: .*sources\[0\]"):
         retrain_styles(parameters)
     assert JOBS[2:] == ["navy"], "a folder that is gone does not keep the others from being trained"
+    assert "teal: folder not found" in report_text(report)
 
 
 @pytest.mark.usefixtures("fakes")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fittingroom.annotations.check import check
 from fittingroom.categories import CATEGORY_NAMES, LANDMARK_COUNTS
 from fittingroom.errors import SettingError
 from fittingroom.images import read_rgb
@@ -74,6 +75,11 @@ def test_layout_and_every_field(rendered: Path) -> None:
             points = np.concatenate([np.array(p).reshape(-1, 2) for p in garment["segmentation"]])
             assert (points.min(axis=0) >= (x1, y1)).all()
             assert (points.max(axis=0) <= (x2, y2)).all()
+
+
+def test_our_own_check_has_nothing_against_it(rendered: Path) -> None:
+    findings = check(rendered).findings
+    assert (findings.total("error"), findings.total("warning")) == (0, 0), findings.counts
 
 
 def test_polygons_agree_with_the_rendered_masks() -> None:

@@ -147,21 +147,64 @@ TOP, LONG_TOP = rectangle(100, 80, 10, 40, 10, 70), rectangle(100, 80, 10, 50, 5
 TROUSERS, DRESS = rectangle(100, 80, 50, 99, 20, 60), rectangle(100, 80, 5, 95, 10, 70)
 
 
+LEARNT = "the style was learnt from pictures of the category short sleeve top"
+
+
 @pytest.mark.parametrize(
-    ("wanted", "expected", "words"),
+    ("found", "wanted", "expected", "words"),
     [
-        (None, "trousers", "the trousers, the largest garment"),
-        ("trousers", "trousers", "the trousers"),
-        ("short sleeve top", "short sleeve top", "the short sleeve top"),
-        ("sling", "short sleeve top", "the short sleeve top, as the photo shows no sling"),
-        ("skirt", "trousers", "the trousers, as the photo shows no skirt"),
-        ("vest dress", "trousers", "the trousers, the largest garment, as the photo shows no vest dress"),
+        # Nothing wanted.
+        (["trousers"], None, "trousers", "changed the only garment found (probably trousers) to X"),
+        (
+            ["short sleeve top", "trousers"],
+            None,
+            "trousers",
+            "changed the largest of 2 garments found (probably trousers) to X",
+        ),
+        # The category that is wanted.
+        (["trousers", "short sleeve top"], "trousers", "trousers", "changed what is probably trousers to X"),
+        (["vest"], "vest", "vest", "changed what is probably a vest to X"),
+        (
+            ["vest", "vest", "skirt"],
+            "vest",
+            "vest",
+            "changed the largest of 2 garments, each probably a vest to X",
+        ),
+        # Another that covers the same part of the body: a man in a T-shirt, taken for a long sleeve top.
+        (
+            ["long sleeve top", "trousers"],
+            "short sleeve top",
+            "long sleeve top",
+            f"changed the only upper-body garment found (probably a long sleeve top) to X; {LEARNT}",
+        ),
+        (
+            ["long sleeve outwear", "vest"],
+            "short sleeve top",
+            "vest",
+            f"changed the largest of 2 upper-body garments found (probably a vest) to X; {LEARNT}",
+        ),
+        # Nothing there.
+        (
+            ["trousers"],
+            "short sleeve top",
+            "trousers",
+            f"changed the only garment found (probably trousers) to X; {LEARNT}, and no upper-body garment was found",
+        ),
+        (
+            ["short sleeve top", "long sleeve outwear"],
+            "vest dress",
+            "long sleeve outwear",
+            "changed the largest of 2 garments found (probably long sleeve outwear) to X; the style was learnt from "
+            "pictures of the category vest dress, and no full-body garment was found",
+        ),
     ],
 )
-def test_which_garment(wanted: str | None, expected: str, words: str) -> None:
-    finder = Found(garment("short sleeve top", TOP, 0.99), garment("trousers", TROUSERS, 0.5))
-    taken, message = segment_person(noise(100, 80), finder, wanted)
-    assert (taken.category, message) == (expected, words)
+def test_which_garment_in_words(found: list[str], wanted: str | None, expected: str, words: str) -> None:
+    """Found in the order of their sizes, the largest last; a category is always said as a guess."""
+    garments = [garment(name, rectangle(100, 80, 10, 30 + 10 * n, 10, 60)) for n, name in enumerate(found)]
+    taken, which = segment_person(noise(100, 80), Found(*garments), wanted)
+    assert (taken.category, which.sentence("X")) == (expected, words)
+    assert which.sentence() == words.replace(" to X", "")
 
 
 def test_of_two_of_a_category_the_larger() -> None:

@@ -16,7 +16,10 @@ from fittingroom.garment import Garment
 from fittingroom.images import read_rgb, write_png
 from fittingroom.segmentation.overlay import garment_overlay, mask_overlay
 from fittingroom.training.progress import Progress, ProgressFile
+from fittingroom.tryon.charts import figure, round_ticks, svg_chart
 from fittingroom.tryon.report import (
+    DataRow,
+    FigureRow,
     ModelRow,
     PictureRow,
     RejectedRow,
@@ -25,10 +28,8 @@ from fittingroom.tryon.report import (
     TryOnRow,
     curves_of,
     duration,
-    figure,
     picture_uri,
     render_report,
-    svg_chart,
     write_report,
 )
 from fittingroom.tryon.sheet import (
@@ -58,6 +59,9 @@ def data(pictures: dict[str, Path], tmp_path: Path) -> ReportData:
         title="Lifecycle " + HOSTILE,
         subtitle="sample world",
         facts={"machine": HOSTILE, "commit": "abc"},
+        command="fittingroom run lifecycle --param train=4",
+        problems=["style-dull: no"],
+        data=[DataRow("red-solid", "what the style looks like", 1024, "0123456789abcdef", "prepared garments")],
         stages=[
             StageRow("crawl", 12.4, "Completed", "96 pictures"),
             StageRow("train style", 185.0, "Cached", HOSTILE),
@@ -75,10 +79,15 @@ def data(pictures: dict[str, Path], tmp_path: Path) -> ReportData:
         ],
         models=[
             ModelRow(
-                "style-red-solid", 3, True, ["8 is at most 12"], {"leak": 0.012}, {"cycle": [(1, 3.0), (9, 1.5)]},
-                [str(pictures["navy"])],
+                "style-red-solid", 3, True, ["8 is at most 12"],
+                [
+                    FigureRow("leak", 0.012, "0 is none; at most 0.05 passes", True),
+                    FigureRow("folds", 0.7, "1 is perfect"),
+                ],
+                {"cycle": [(1, 3.0), (9, 1.5)], "val_once": [(9, 0.5)]},
+                [str(pictures["navy"])], "before above, after below",
             ),
-            ModelRow("segmenter", 1, False, [HOSTILE], {"largest_iou": 0.61, "leak": float("nan")}),
+            ModelRow("segmenter", 1, False, [HOSTILE], [FigureRow("IoU", 0.61, "at least 0.7 passes", False)]),
             ModelRow("style-new"),
         ],
         masks=[PictureRow(str(pictures["overlay"]), "000297: annotated, predicted")],
@@ -129,9 +138,12 @@ def test_the_report_shows_everything_and_loads_nothing(data: ReportData) -> None
             assert (attributes.get(name) or "#").startswith(("data:image/webp;base64,", "#"))
     assert not re.search(r"https?://|url\(|@import", document)
     for words in (
-        "sample world", "96 pictures", "12 s", "3 min 05 s", "Cached", "passed, serves", "not promoted", "not judged",
+        "sample world", "96 pictures", "12 s", "3 min 05 s", "Cached", "passed, serves", "did not pass, does not serve",
+        "not judged", "falls short", "0 is none; at most 0.05 passes", "before above, after below", "What fell short",
+        "style-dull: no", "fittingroom run lifecycle --param train=4", "1,024", "0123456789ab", "photo: ",
+        "garment found", "in all", "3 min 17 s",
         "8 is at most 12", "0.012", "too_small", "the vest", "000297: annotated, predicted", "picture not readable",
-        "no result", "navy-striped", "cycle",
+        "no result", "navy-striped", "cycle loss",
     ):  # fmt: skip
         assert words in reader.text, words
     assert sum(tag == "img" for tag, _ in reader.tags) == 8
@@ -179,13 +191,40 @@ def test_curves_of_a_training_are_thinned_by_means(tmp_path: Path) -> None:
 
 
 def test_a_chart_draws_its_points_where_they_belong() -> None:
-    chart = str(svg_chart([(0, 0.0), (50, 10.0), (100, 5.0)], HOSTILE, width=260, height=130))
+    chart = str(svg_chart([(0, 0.0), (50, 10.0), (100, 5.0)], HOSTILE))
     assert "<script" not in chart
-    assert 'points="44.0,112.0 148.0,24.0 252.0,68.0"' in chart
-    assert str(svg_chart([], "none")) == ""
-    assert "<circle" in svg_chart([(3, 1.0)], "one")
+    assert 'points="46.0,152.0 186.0,30.0 326.0,91.0"' in chart
     assert "polyline" in svg_chart([(1, 2.0), (2, 2.0)], "flat")
-    assert str(svg_chart([(1, float("nan"))], "nan")) == ""
+
+
+@pytest.mark.parametrize("curve", [[], [(3, 1.0)], [(1, float("nan")), (2, 1.0)], [(5, 1.0), (5, 2.0)]])
+def test_what_is_no_line_is_not_drawn(curve: list[tuple[float, float]]) -> None:
+    assert str(svg_chart(curve, "one")) == ""
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0, 10, [0, 5, 10]),
+        (0, 1.7, [0, 0.5, 1, 1.5, 2]),
+        (0.83, 0.91, [0.8, 0.85, 0.9, 0.95]),
+        (3, 3, [1, 2, 3, 4, 5]),
+        (-2e-4, 3e-4, [-2e-4, 0, 2e-4, 4e-4]),
+    ],
+)
+def test_axes_have_round_numbers_that_enclose_the_values(low: float, high: float, ticks: list[float]) -> None:
+    found = round_ticks(low, high)
+    assert found == pytest.approx(ticks)
+    assert found[0] <= low
+    assert found[-1] >= high
+
+
+def test_a_chart_names_its_ends_and_what_it_counts() -> None:
+    chart = str(svg_chart([(10, 0.9), (200, 0.4), (437, 0.3)], "mask_ap50"))
+    words = re.findall(r">([^<]+)</text>", chart)
+    assert words[0] == "mask AP50 on held-out photos"
+    assert words[-1] == "step"
+    assert {"0", "437", "200"} <= set(words)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,134 @@
+"""What a lifecycle and a retraining tell their reports: the same report, made by the same task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from prefect.utilities.annotations import opaque
+
+from fittingroom import __version__
+from fittingroom.styles.registry import style_model
+from flows.parameters import LifecycleParameters, RetrainParameters
+from flows.trainings import Trainings
+from tasks.annotating import PEOPLE
+from tasks.caching import Content, Record, Summary, records_in
+from tasks.clock import Clock
+from tasks.pictures import PreparedStyle
+from tasks.reporting import PictureSet, Work, build_report, command_of, prepared_set, stages_of
+from tasks.training import chosen_preset
+
+RETRAINING = "retraining"
+"""The folder of a retraining's report, under the workspace's reports."""
+
+
+class Done(NamedTuple):
+    """What the stages of a lifecycle gave."""
+
+    crawled: Mapping[str, Summary]
+    prepared: Mapping[str, PreparedStyle]
+    converted: Record
+    dataset: Content
+    worn: list[Summary]
+    trainings: Trainings
+    tried_on: Mapping[str, Record]
+
+
+def report_lifecycle(parameters: LifecycleParameters, done: Done, clock: Clock) -> Record:
+    """Write the report of a lifecycle."""
+    place, trainings = parameters.place, done.trainings
+    names = list(done.prepared)
+    work: dict[str, Work] = {
+        "crawl the shop": {"crawl": done.crawled.values()},
+        "cut out and prepare": {
+            "cut out": [summary for result in done.prepared.values() for summary in result.cut],
+            "prepare": [summary for result in done.prepared.values() for summary in result.prepared],
+        },
+        "convert annotations": {"write the dataset": [done.converted]},
+        "cut out what people wear": {"cut out": done.worn},
+        "train, judge, register": {
+            **{f"train {model}": [record] for model, record in trainings.trained.items()},
+            "evaluate the segmenter": [trainings.evaluated],
+            "register": list(trainings.registered.values()),
+        },
+        "try on": {f"try on {style}": [record] for style, record in done.tried_on.items()},
+    }
+    with records_in(place):
+        return build_report(
+            workspace=str(place.root),
+            folder="",
+            title="Fittingroom: from a shop's pages to a try-on",
+            facts={
+                "fittingroom": __version__,
+                "flow": "lifecycle",
+                "preset": trainings.preset,
+                "styles": ", ".join(names),
+            },
+            about={"date": clock.date, "command": command_of("lifecycle", parameters)},
+            stages=stages_of(clock, work),
+            data=[*_annotated(parameters, done), *_prepared(parameters, names)],
+            preset=trainings.preset,
+            models=trainings.registered,
+            pending=[],
+            problems=[f"{model}: {message}" for model, message in trainings.failed.items()],
+            overlays=trainings.evaluated["value"]["overlays"],
+            tried_on=dict(done.tried_on),
+            rejected=opaque(
+                {f"crawl {name}": [summary] for name, summary in done.crawled.items()}
+                | {f"cut out {name}": result.cut for name, result in done.prepared.items()}
+            ),
+        )
+
+
+def _annotated(parameters: LifecycleParameters, done: Done) -> list[PictureSet]:
+    counts = done.converted["value"]["counts"]
+    detail = f"from {parameters.dataset}, drawn with seed {parameters.seed}"
+    uses = {"train": "the segmenter learnt from them", "validation": "the segmenter was judged on them"}
+    return [
+        PictureSet(
+            name=f"annotated photos, {side}",
+            use=use,
+            pictures=int(counts[side]),
+            digest=done.dataset.digest,
+            detail=detail,
+        )
+        for side, use in uses.items()
+    ]
+
+
+def _prepared(parameters: LifecycleParameters, names: list[str]) -> list[PictureSet]:
+    place = parameters.place
+    return [
+        *(prepared_set(place, name, "what the style looks like") for name in names),
+        prepared_set(place, PEOPLE, "garments people wear, which every style learnt to change"),
+    ]
+
+
+def report_retraining(
+    parameters: RetrainParameters,
+    why: Mapping[str, str],
+    trained: Mapping[str, Record],
+    failed: Mapping[str, str],
+    clock: Clock,
+) -> Record:
+    """Write the report of a retraining: ``why`` says by style why it was pending."""
+    place, preset = parameters.place, chosen_preset(parameters.preset, parameters.device)
+    nothing = (
+        "Nothing was pending: the registry has a version of every style of the catalog, trained with what its sources "
+        "hold now."
+    )
+    with records_in(place):
+        return build_report(
+            workspace=str(place.root),
+            folder=RETRAINING,
+            title="Fittingroom: styles trained anew",
+            subtitle="" if why or failed else nothing,
+            facts={"fittingroom": __version__, "flow": "retrain-styles", "preset": preset},
+            about={"date": clock.date, "command": command_of("retrain-styles", parameters)},
+            stages=stages_of(clock, {"register": {}}),
+            data=[prepared_set(place, name, "what the style looks like") for name in trained],
+            preset=preset,
+            models={style_model(name): record for name, record in trained.items()},
+            pending=list(why.values()),
+            problems=[f"{name}: {message}" for name, message in failed.items()],
+        )

@@ -1,0 +1,65 @@
+"""What a report is told: times that add up, and the command that would start the run again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fittingroom.styles.figures import explain
+from flows.parameters import RetrainParameters
+from tasks import clock as clocks
+from tasks.caching import Record
+from tasks.clock import Clock
+from tasks.reporting import command_of, stages_of
+
+
+def record(seconds: float) -> Record:
+    return Record(value={}, outputs={}, seconds=seconds)
+
+
+def test_times_add_up_to_the_wall_clock_and_overlapping_work_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(clocks.time, "monotonic", lambda: now[0])
+    clock = Clock()
+    with clock.stage("crawl"):
+        now[0] += 5
+    now[0] += 1
+    with clock.stage("train"):
+        now[0] += 60
+    stages = stages_of(
+        clock,
+        {"crawl": {"crawl": [record(2), record(2.5)]}, "train": {"train a": [record(58)], "train b": [record(50)]}},
+    )
+    assert [(stage["name"], stage["seconds"]) for stage in stages] == [
+        ("crawl", 5),
+        ("train", 60),
+        ("between the stages", 1),
+    ]
+    assert sum(stage["seconds"] for stage in stages) == clock.elapsed() == 66
+    assert stages[0]["detail"] == "crawl 4.5 s in 2 tasks"
+    assert stages[1]["detail"] == (
+        "train a 58 s, train b 50 s; more than the stage took: at once, or done in an earlier run"
+    )
+
+
+def test_the_command_names_what_differs_from_the_defaults(tmp_path: Path) -> None:
+    parameters = RetrainParameters(
+        catalog=tmp_path / "my catalog.yaml", styles=["navy", "red"], preset="cpu", settings={"epochs": 2}
+    )
+    assert command_of("retrain-styles", parameters) == (
+        f"fittingroom run retrain-styles --param 'catalog={tmp_path}/my catalog.yaml' "
+        """--param 'styles=["navy", "red"]' --param preset=cpu --param 'settings={"epochs": 2}'"""
+    )
+
+
+def test_figures_say_what_is_good_and_what_passes() -> None:
+    found = explain("segmenter", {"box_ap": 0.4, "mask_ap50": 0.78, "largest_iou": 0.5, "odd_one": 1.0}, "standard")
+    assert [figure.metric for figure in found] == ["mask_ap50", "largest_iou", "box_ap", "odd_one"]
+    assert found[0].good() == "1 is perfect; at least 0.5 passes"
+    assert [figure.held for figure in found] == [True, False, None, None]
+    assert (found[3].name, found[3].good()) == ("odd one", "")
+    style = {figure.metric: figure for figure in explain("style-red", {"leak": 0.2, "kid_inception": 0.1}, "demo")}
+    assert style["leak"].good() == "0 is none, 1 is all; at most 0.05 passes"
+    assert style["leak"].held is False
+    assert style["kid_inception"].held is None
