@@ -6,6 +6,8 @@ The library's map (each part is usable alone; nothing here knows of Prefect, and
 ``errors``             the error tree and its exit codes
 ``settings``           workspace root, device, tracking URI, network limits (``FITTINGROOM_*``)
 ``workspace``          every path the pipeline writes; atomic writes; content digests
+``outputs``            where a command is told to write, looked at before any work is done
+``ports``              a port to listen on
 ``locks``              one at a time, between processes; a killed holder holds nothing
 ``boxes masks images`` geometry and safe decoding
 ``categories``         DeepFashion2's 13 categories

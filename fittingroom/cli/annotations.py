@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 
 import typer
 
+from fittingroom.cli.helping import Group
 from fittingroom.cli.output import JsonOption, console, pictures_bar, print_json
 
 WorkersOption = Annotated[int, typer.Option(min=0, help="Processes that read; 0 for one a core.")]
 
-app = typer.Typer(help="DeepFashion2, COCO and VIA annotations.", no_args_is_help=True)
+app = typer.Typer(help="DeepFashion2, COCO and VIA annotations.", cls=Group)
 
 
 @app.command()
@@ -25,7 +26,12 @@ def convert(
     """Convert annotations; nothing is dropped in silence, and exit 1 says that something had to be."""
     from fittingroom.annotations.convert import convert as convert_annotations
     from fittingroom.annotations.processes import available_cores
+    from fittingroom.outputs import check_output_file, check_output_folder
 
+    if to == "deepfashion2" or target.is_dir() or not target.suffix:
+        check_output_folder(target, "DST")
+    else:
+        check_output_file(target, "DST", (".json",))
     with pictures_bar("convert", quiet=as_json) as listener:
         report = convert_annotations(source, target, to=to, workers=workers or available_cores(), on_progress=listener)
     if as_json:

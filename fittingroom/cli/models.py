@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fittingroom.cli.champions import open_registry, segmenter_weights
-from fittingroom.cli.output import JsonOption, console, parse_settings, print_json, progress_bar, remark
+from fittingroom.cli.figures import figure, figures_table
+from fittingroom.cli.helping import Group
+from fittingroom.cli.output import JsonOption, console, parse_settings, pictures_bar, print_json, progress_bar, remark
+from fittingroom.outputs import PICTURE_SUFFIXES, check_output_file, check_output_folder
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from fittingroom.styles.admission import Admission
     from fittingroom.training.progress import Listener, Progress
 
-train_app = typer.Typer(
-    help="Train the segmenter or a style; a killed training goes on where it was.", no_args_is_help=True
-)
-evaluate_app = typer.Typer(help="Figures of a segmenter or a style.", no_args_is_help=True)
+train_app = typer.Typer(help="Train the segmenter or a style; a killed training goes on where it was.", cls=Group)
+evaluate_app = typer.Typer(help="Figures of a segmenter or a style.", cls=Group)
 
 PresetOption = Annotated[str, typer.Option(help="demo, cpu or standard (styles also: recipe).")]
 SetOption = Annotated[
@@ -60,6 +59,7 @@ def train_segmenter_command(
     installation = get_settings()
     chosen = segmenter_preset(preset).with_overrides(parse_settings(settings or []))
     folder = out or Workspace(installation.workspace).training("segmenter")
+    check_output_folder(folder, "--out")
     ready = dataset_folder(dataset)
     with own_folder(folder, remark), _followed("segmenter", folder, chosen.to_json(), as_json) as listener:
         training = train_segmenter(
@@ -108,6 +108,7 @@ def train_style_command(
     check_name(name, "style")
     chosen = style_preset(preset).with_overrides(**parse_settings(settings or []))
     folder = out or Workspace(installation.workspace).training(f"style-{name}")
+    check_output_folder(folder, "--out")
     with own_folder(folder, remark), _followed(f"style-{name}", folder, chosen.to_json(), as_json) as listener:
         training = train_style(
             name,
@@ -151,29 +152,33 @@ def evaluate_segmenter_command(
     dataset: Annotated[Path, typer.Option(help="A DeepFashion2 folder, or a dataset made from one.")],
     weights: Annotated[Path | None, typer.Option(help="Segmenter weights instead of the champion.")] = None,
     sheet: Annotated[
-        Path | None, typer.Option(help="Write the 20 worst photos and what is found on them (PNG).")
+        Path | None, typer.Option(help="Write the 20 worst photos and what is found on them (PNG or JPEG).")
     ] = None,
     as_json: JsonOption = False,
 ) -> int:
     """COCO AP, AP50 and AP75, IoU of the largest garment, DeepFashion2's difficulty table."""
     from fittingroom.errors import MissingInputError
-    from fittingroom.images import write_png
+    from fittingroom.images import write_picture
     from fittingroom.segmentation.evaluate import evaluate_segmenter, worst_sheet
     from fittingroom.settings import get_settings
 
     path = segmenter_weights(weights)
     if path is None:
         raise MissingInputError("segmenter", "no champion in the registry", "name a file with --weights")
-    report = evaluate_segmenter(path, dataset_folder(dataset), device=get_settings().device)
     if sheet is not None:
-        write_png(sheet, worst_sheet(report, get_settings().device))
+        check_output_file(sheet, "--sheet", PICTURE_SUFFIXES)
+    ready = dataset_folder(dataset)
+    with pictures_bar("evaluate segmenter", as_json) as bar:
+        report = evaluate_segmenter(path, ready, device=get_settings().device, listener=bar)
+    if sheet is not None:
+        write_picture(sheet, worst_sheet(report, get_settings().device))
     if as_json:
         print_json(report.to_json())
         return 0
     _print_figures(report.metrics())
     print(f"photos: {report.photos}, without a garment found: {report.photos_without_garment}")
     for title, rows in (("category", report.categories), *report.difficulty.items()):
-        console().print(_figures_table(title, rows))
+        console().print(figures_table(title, rows))
     return 0
 
 
@@ -183,7 +188,7 @@ def evaluate_style_command(
     images: Annotated[Path, typer.Option(help="Prepared pictures of garments to change.")],
     target: Annotated[Path | None, typer.Option(help="Prepared pictures of the style, to compare with.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Style weights instead of the champion.")] = None,
-    sheet: Annotated[Path | None, typer.Option(help="Write a before/after sheet (PNG).")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="Write a before/after sheet (PNG or JPEG).")] = None,
     kid_weights: Annotated[
         Path | None,
         typer.Option(help="For KID to --target: MobileNetV2's ImageNet weights (safetensors) or Inception's (.pth)."),
@@ -194,11 +199,13 @@ def evaluate_style_command(
     from fittingroom.errors import InputError, MissingInputError
     from fittingroom.images import list_images
     from fittingroom.settings import get_settings
-    from fittingroom.translation.dataset import original_pictures
+    from fittingroom.translation.dataset import original_pictures, without_twins
     from fittingroom.translation.evaluate import StyleTarget, evaluate_style
     from fittingroom.translation.kid import kernel_distance
 
-    files = list_images(images)
+    if sheet is not None:
+        check_output_file(sheet, "--sheet", PICTURE_SUFFIXES)
+    files = without_twins(list_images(images))
     if not files:
         raise InputError(f"{images}: expected prepared pictures, the folder has none")
     if weights is None:
@@ -211,10 +218,11 @@ def evaluate_style_command(
         raise InputError("--kid-weights: expected --target as well, the pictures that KID is to, got none")
     style_target, distance, said = None, None, "KID is left out: it wants the style's pictures, --target"
     if target is not None:
-        own = list_images(target)
+        own = without_twins(list_images(target))
         style_target = StyleTarget.of_pictures(own)
         distance, said = kernel_distance(original_pictures(own), kid_weights, get_settings().backbone_weights)
-    report = evaluate_style(weights, files, style_target, sheet, get_settings().device, distance)
+    with pictures_bar(f"evaluate {name}", as_json) as bar:
+        report = evaluate_style(weights, files, style_target, sheet, get_settings().device, distance, bar)
     report.notes.append(said)
     if as_json:
         print_json(report.to_json())
@@ -265,16 +273,4 @@ def _finish(weights: Path, metrics: dict[str, float], admission: Admission | Non
 
 def _print_figures(metrics: Mapping[str, float]) -> None:
     for name, value in sorted(metrics.items()):
-        print(f"{name}: {value:.3f}")
-
-
-def _figures_table(title: str, rows: Mapping[str, Mapping[str, float]]) -> Table:
-    """One row a category or degree: how many garments, AP, AP50 and AP75 of their masks."""
-    from rich.table import Table
-
-    columns = list(dict.fromkeys(name for figures in rows.values() for name in figures))
-    table = Table(title, *columns, box=None)
-    for name, figures in rows.items():
-        cells = (figures.get(column) for column in columns)
-        table.add_row(name, *("" if v is None else f"{v:.0f}" if v == int(v) and v > 1 else f"{v:.3f}" for v in cells))
-    return table
+        print(f"{name}: {figure(name, value)}")

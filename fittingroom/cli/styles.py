@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
 from fittingroom.cli.champions import find_segmenter_if_any, open_registry
+from fittingroom.cli.figures import versions_table
+from fittingroom.cli.helping import Group
 from fittingroom.cli.output import JsonOption, console, print_json
 
-if TYPE_CHECKING:
-    from fittingroom.styles.registry import ModelVersion
-
-app = typer.Typer(help="Registered styles and the garments they come from.", no_args_is_help=True)
+app = typer.Typer(help="Registered styles and the garments they come from.", cls=Group)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A style's name, or: segmenter.")]
 
@@ -52,12 +52,11 @@ def show(name: NameArgument, as_json: JsonOption = False) -> int:
     if not versions:
         raise MissingInputError("style", name, "registered: " + (", ".join(_names(registry.models())) or "none"))
     champion = registry.champion(_model(name))
+    document = {"champion": champion.version if champion else None, "versions": [v.to_json() for v in versions]}
     if as_json:
-        print_json({"champion": champion.version if champion else None, "versions": [v.to_json() for v in versions]})
+        print_json(document)
         return 0
-    for version in versions:
-        mark = " (champion)" if champion and champion.version == version.version else ""
-        print(f"version {version.version}{mark}: {_figures(version)}")
+    _print_versions(name, document)
     return 0
 
 
@@ -78,8 +77,8 @@ def describe(
     if as_json:
         print_json(description.to_json())
     else:
-        shares = ", ".join(f"{name} {share:.0%}" for name, share in description.colours)
-        console().print(f"{description.colour} {description.pattern} ({shares})", highlight=False)
+        shown = [f"{name} {share:.0%}" for name, share in description.colours if round(share * 100) > 0]
+        print(f"{description.colour} {description.pattern} ({', '.join(shown)})")
     return 0
 
 
@@ -103,5 +102,13 @@ def _names(models: list[str]) -> list[str]:
     return [model.removeprefix("style-") for model in models]
 
 
-def _figures(version: ModelVersion) -> str:
-    return ", ".join(f"{name} {value:.3g}" for name, value in sorted(version.metrics.items())) or "no figures"
+def _print_versions(name: str, document: Mapping[str, Any]) -> None:
+    """What `show` found, for a person: whatever is said of the model as a whole, then its versions side by side."""
+    screen, champion = console(), document.get("champion")
+    versions = document.get("versions") or []
+    print(f"{name}: " + (f"version {champion} serves" if champion is not None else "no version serves"))
+    for key, value in document.items():
+        if key not in ("champion", "versions") and isinstance(value, str | int | float):
+            print(f"{key}: {value}")
+    if versions:
+        screen.print(versions_table(versions, champion, screen.width), highlight=False)
