@@ -124,5 +124,5 @@ async def _until_stopped(runner: Runner) -> None:
     """Serve. SIGTERM takes the way of Ctrl-C: Prefect's own handler leaves at once, with the schedules still on."""
     loop, serving = asyncio.get_running_loop(), asyncio.current_task()
     assert serving is not None
-    runner.handle_sigterm = lambda *_: loop.call_soon_threadsafe(serving.cancel)  # type: ignore[method-assign]
+    runner.handle_sigterm = lambda *_: loop.call_soon_threadsafe(serving.cancel)  # type: ignore[assignment, method-assign]
     await runner.start()
