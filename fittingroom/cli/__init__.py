@@ -63,7 +63,8 @@ def run(arguments: list[str]) -> int:
         result = app(args=arguments, prog_name="fittingroom", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except typer.Exit as ending:
-        return ending.exit_code
+        # Typer makes a silent exit of Ctrl-C.
+        return _fail("stopped", debug, 130) if ending.exit_code == 130 else ending.exit_code
     except (typer.Abort, KeyboardInterrupt):
         return _fail("stopped", debug, 130)
     except FittingroomError as error:
