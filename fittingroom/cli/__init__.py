@@ -21,6 +21,8 @@ from fittingroom.cli.helping import Group
 from fittingroom.cli.styles import app as styles_app
 from fittingroom.errors import FittingroomError
 
+INTERRUPTED = 130
+
 app = typer.Typer(
     name="fittingroom",
     cls=Group,
@@ -61,12 +63,13 @@ def run(arguments: list[str]) -> int:
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
         result = app(args=arguments, prog_name="fittingroom", standalone_mode=False)
+        if result == INTERRUPTED:  # what typer makes of Ctrl-C, in silence
+            return _fail("stopped", debug, INTERRUPTED)
         return result if isinstance(result, int) else 0
     except typer.Exit as ending:
-        # Typer makes a silent exit of Ctrl-C.
-        return _fail("stopped", debug, 130) if ending.exit_code == 130 else ending.exit_code
+        return ending.exit_code
     except (typer.Abort, KeyboardInterrupt):
-        return _fail("stopped", debug, 130)
+        return _fail("stopped", debug, INTERRUPTED)
     except FittingroomError as error:
         return _fail(str(error), debug, error.exit_code)
     except BrokenPipeError:
