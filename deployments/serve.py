@@ -3,37 +3,79 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-from typing import Any
-
-from rich.console import Console
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from deployments.definitions import DEFINITIONS, trigger_of
-from deployments.environment import answers, set_defaults, use_server
-from deployments.server import LocalServer
+from deployments.environment import answers, running_server, set_defaults, use_server
+from deployments.server import DEFAULT_PORT, LocalServer
+from fittingroom.errors import InputError
+from fittingroom.ports import listening_socket
 from fittingroom.settings import get_settings
 from fittingroom.workspace import Workspace
 
+if TYPE_CHECKING:
+    from prefect.runner import Runner
 
-def serve() -> int:
-    """Serve until stopped, with the configured Prefect server or, where none answers, with one of our own."""
-    set_defaults()
+
+def serve(port: int | None = None) -> int:
+    """Serve until stopped, with the configured Prefect server or, where none answers, with one of our own.
+
+    Ctrl-C and SIGTERM end it alike: schedules are paused, and what it started ends with it.
+
+    Args:
+        port: of our own server's UI; None is `DEFAULT_PORT`, or any free one where that is taken.
+
+    Raises:
+        InputError: the port is taken, or a server runs already, elsewhere.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
     place = Workspace(get_settings().workspace)
-    console = Console(stderr=True)
+    place.check_writable()
+    set_defaults()
+    try:
+        _serve(place, port)
+    except KeyboardInterrupt:
+        print("stopped; nothing is scheduled until fittingroom serve runs again", file=sys.stderr)
+    return 0
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _serve(place: Workspace, port: int | None) -> None:
     configured = os.environ.get("PREFECT_API_URL", "")
     if configured and answers(configured):
-        console.print(f"Prefect server: {configured.removesuffix('/api')}", highlight=False)
-        _serve_here(place, console, configured.removesuffix("/api"))
-        return 0
+        if port is not None:
+            raise InputError(f"--port {port}: the Prefect server of PREFECT_API_URL is used, {configured}")
+        _say(f"Prefect server: {configured.removesuffix('/api')} (stop with Ctrl-C)")
+        _serve_here(place, configured.removesuffix("/api"))
+        return
     if configured:
-        console.print(f"[yellow]![/] no Prefect server answers at {configured}; starting one", highlight=False)
-    with LocalServer(place, schedules=True) as server:
+        _say(f"no Prefect server answers at {configured}; starting one")
+    running = running_server(place)
+    if running is None:
+        with listening_socket("127.0.0.1", port, DEFAULT_PORT) as probe:
+            number = int(probe.getsockname()[1])
+        if port is None and number != DEFAULT_PORT:
+            _say(f"port {DEFAULT_PORT} is taken by another program: taking {number}")
+    elif port is not None and urlsplit(running).port != port:
+        raise InputError(f"--port {port}: this workspace has a Prefect server already, {running.removesuffix('/api')}")
+    else:
+        number = DEFAULT_PORT
+    with LocalServer(place, schedules=True, port=number) as server:
         server.wait()
         use_server(server.api_url, place.prefect_home)
-        console.print(f"Prefect UI: {server.ui_url} (stop with Ctrl-C)", highlight=False)
-        _serve_here(place, console, server.ui_url)
-    return 0
+        _say(f"Prefect UI: {server.ui_url} (stop with Ctrl-C)")
+        _serve_here(place, server.ui_url)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _waiting_in_line(limit: int | None) -> Any:
@@ -43,7 +85,7 @@ def _waiting_in_line(limit: int | None) -> Any:
     return ConcurrencyLimitConfig(limit=limit, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE) if limit else None
 
 
-def _serve_here(place: Workspace, console: Console, ui_url: str) -> None:
+def _serve_here(place: Workspace, ui_url: str) -> None:
     # Only now: Prefect reads its settings when it is imported.
     from prefect.events import DeploymentEventTrigger
     from prefect.exceptions import TerminationSignal
@@ -72,7 +114,17 @@ def _serve_here(place: Workspace, console: Console, ui_url: str) -> None:
             entrypoint_type=EntrypointType.MODULE_PATH,
         )
         made = runner.add_deployment(deployment)
-    console.print(f"Try on: {ui_url}/deployments/deployment/{made}/run", highlight=False, soft_wrap=True)
+    _say(f"Try on: {ui_url}/deployments/deployment/{made}/run")
     set_up()
-    with contextlib.suppress(KeyboardInterrupt, TerminationSignal):
-        asyncio.run(runner.start())
+    try:
+        asyncio.run(_until_stopped(runner))
+    except (asyncio.CancelledError, TerminationSignal):
+        raise KeyboardInterrupt from None
+
+
+async def _until_stopped(runner: Runner) -> None:
+    """Serve. SIGTERM takes the way of Ctrl-C: Prefect's own handler leaves at once, with the schedules still on."""
+    loop, serving = asyncio.get_running_loop(), asyncio.current_task()
+    assert serving is not None
+    runner.handle_sigterm = lambda *_: loop.call_soon_threadsafe(serving.cancel)  # type: ignore[assignment, method-assign]
+    await runner.start()

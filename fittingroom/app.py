@@ -36,6 +36,7 @@ from fittingroom.errors import (
 )
 from fittingroom.garment import GarmentFinder
 from fittingroom.images import encode_jpeg, encode_png, flatten_on_white, resize
+from fittingroom.ports import address_of, listening_socket
 from fittingroom.settings import get_settings
 from fittingroom.styles.choose import AvailableStyle
 from fittingroom.styles.colours import lab_to_srgb
@@ -49,6 +50,7 @@ LONGEST_SIDE = 1600
 """Larger photos are made smaller for the page; the command line works at full size."""
 MAX_WAITING = 4
 """Requests that may wait while one is worked on; further ones are told to come back."""
+USUAL_PORT = 7860
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -151,12 +153,31 @@ def create_app(
     return app
 
 
-def serve_app(workspace: Workspace | Path | str, host: str = "127.0.0.1", port: int = 7860) -> None:
-    """Serve the page until interrupted. On a loopback address it answers to this machine's own names only."""
+def serve_app(
+    workspace: Workspace | Path | str,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Serve the page until interrupted. On a loopback address it answers to this machine's own names only.
+
+    Args:
+        workspace: whose registry serves.
+        host: the address to listen on.
+        port: None is `USUAL_PORT`, or any free one where that is taken.
+        say: told the page's address and how to stop it.
+
+    Raises:
+        InputError: the port is taken, or this machine has no such address.
+    """
     import uvicorn
 
     hosts = LOOPBACK if host in LOOPBACK else None
-    uvicorn.run(create_app(workspace, allowed_hosts=hosts), host=host, port=port, log_level="warning")
+    with listening_socket(host, port, USUAL_PORT) as listener:
+        server = uvicorn.Server(uvicorn.Config(create_app(workspace, allowed_hosts=hosts), log_level="warning"))
+        say(f"try-on page: {address_of(listener)} (stop with Ctrl-C)")
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
 
 
 def _champions(workspace: Workspace | Path | str) -> Models:

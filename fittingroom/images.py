@@ -379,6 +379,11 @@ def write_png(path: Path, image: RGB, compress_level: int = 4) -> None:
     write_bytes(path, encode_png(image, compress_level))
 
 
+def write_picture(path: Path, image: RGB) -> None:
+    """Write (H, W, 3) atomically, as JPEG where the name says so, else as PNG."""
+    write_bytes(path, encode_jpeg(image) if path.suffix.lower() in (".jpg", ".jpeg") else encode_png(image))
+
+
 def resize(image: RGB, width: int, height: int) -> RGB:
     """Resize (H, W, C) to (height, width, C): area averaging when shrinking, cubic when growing."""
     if image.shape[:2] == (height, width):

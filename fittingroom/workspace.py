@@ -177,7 +177,7 @@ def temporary_beside(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary: Path | None = None
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.", suffix=".tmp")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path), suffix=".tmp")
         os.close(handle)
         temporary = Path(name)
         umask = os.umask(0)
@@ -187,10 +187,20 @@ def temporary_beside(path: Path) -> Iterator[Path]:
     except OSError as error:
         if error.errno in FULL:
             raise StorageUnavailable(no_space(path)) from error
+        if _is_temporary(error.filename, path):
+            error.filename, error.filename2 = str(path), None  # nobody knows the temporary name
         raise
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name[:80]}."
+
+
+def _is_temporary(name: object, path: Path) -> bool:
+    return isinstance(name, str) and Path(name).name.startswith(_prefix(path))
 
 
 @contextlib.contextmanager

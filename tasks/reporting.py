@@ -17,7 +17,7 @@ from tasks.caching import Made, Record, Sealed, Summary, step
 from tasks.clock import Clock
 from tasks.contents import pictures_of
 from tasks.registering import StyleCard
-from tasks.serving fittingroom.cli.champions.py import open_registry
+from tasks.serving import open_registry
 
 CONTACT_SHEET = "contact-sheet.png"
 REPORT = "report.html"

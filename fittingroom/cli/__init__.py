@@ -10,18 +10,23 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from typing import Annotated
 
 import typer
 
+from fittingroom import __version__
 from fittingroom.cli import data, models, running
 from fittingroom.cli.annotations import app as annotations_app
+from fittingroom.cli.helping import Group
 from fittingroom.cli.styles import app as styles_app
 from fittingroom.errors import FittingroomError
 
+INTERRUPTED = 130
+
 app = typer.Typer(
     name="fittingroom",
-    help="Virtual try-on as a pipeline: crawl, cut out, prepare, train, register, try on.",
-    no_args_is_help=True,
+    cls=Group,
+    context_settings={"max_content_width": 120},
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -30,6 +35,21 @@ for part in (data, models, running):
     part.register(app)
 app.add_typer(annotations_app, name="annotations")
 app.add_typer(styles_app, name="styles")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"fittingroom {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Virtual try-on as a pipeline: crawl, cut out, prepare, train, register, try on."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -43,11 +63,13 @@ def run(arguments: list[str]) -> int:
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
         result = app(args=arguments, prog_name="fittingroom", standalone_mode=False)
+        if result == INTERRUPTED:  # what typer makes of Ctrl-C, in silence
+            return _fail("stopped", debug, INTERRUPTED)
         return result if isinstance(result, int) else 0
     except typer.Exit as ending:
         return ending.exit_code
     except (typer.Abort, KeyboardInterrupt):
-        return _fail("stopped", debug, 130)
+        return _fail("stopped", debug, INTERRUPTED)
     except FittingroomError as error:
         return _fail(str(error), debug, error.exit_code)
     except BrokenPipeError:
@@ -58,7 +80,9 @@ def run(arguments: list[str]) -> int:
         return _fail(f"{error.strerror or error}{where}", debug, 1)
     except Exception as error:  # noqa: BLE001  the last line of defence: one readable line, never a wall of text
         if hasattr(error, "format_message"):  # wrong usage, found by typer
-            return _fail(f"{error.format_message()} (see fittingroom --help)", debug, 2)
+            context = getattr(error, "ctx", None)
+            command = context.command_path if context else "fittingroom"
+            return _fail(f"{error.format_message()} (see {command} --help)", debug, 2)
         return _fail(f"unexpected {type(error).__name__}: {error} (--debug shows where)", debug, 1)
 
 

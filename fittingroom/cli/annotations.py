@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from fittingroom.cli.helping import Group
 from fittingroom.cli.output import JsonOption, console, pictures_bar, print_json
 
 WorkersOption = Annotated[int, typer.Option(min=0, help="Processes that read; 0 for one a core.")]
@@ -17,7 +18,7 @@ ImagesOption = Annotated[
     ),
 ]
 
-app = typer.Typer(help="DeepFashion2, COCO and VIA annotations.", no_args_is_help=True)
+app = typer.Typer(help="DeepFashion2, COCO and VIA annotations.", cls=Group)
 
 
 @app.command()
@@ -41,9 +42,14 @@ def convert(
     from fittingroom.annotations.processes import available_cores
     from fittingroom.annotations.shards import ConvertSettings
     from fittingroom.errors import InputError
+    from fittingroom.outputs import check_output_file, check_output_folder
 
     if via_plain and to != "via":
         raise InputError(f"--via-plain: expected --to via beside it, got --to {to}")
+    if to == "deepfashion2" or target.is_dir() or not target.suffix:
+        check_output_folder(target, "DST")
+    else:
+        check_output_file(target, "DST", (".json",))
     with pictures_bar("convert", quiet=as_json) as listener:
         report = convert_annotations(
             source,

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fittingroom.cli.output import JsonOption, counter, print_counts, print_json, progress_bar, remark
+from fittingroom.cli.output import (
+    JsonOption,
+    counter,
+    pictures_bar,
+    print_counts,
+    print_json,
+    print_named,
+    progress_bar,
+    remark,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fittingroom.crawl.run import CrawlProgress
     from fittingroom.manifest import ImageRow, Manifest
 
 
@@ -49,11 +61,13 @@ def crawl(
         raise InputError(f"--style: expected one of {', '.join(s.name for s in catalog.styles)}, got {style!r}")
     retry = [reason for given in retry_failed or () for reason in given.split(",")]
     crawl_settings = CrawlSettings.from_installation(settings, retry=tuple(retry), refresh=refresh)
+    place = Workspace(settings.workspace)
+    place.check_writable()
     found: dict[str, Manifest] = {}
     for each in wanted:
-        with progress_bar(f"crawl {each.name}", quiet=as_json) as listener:
-            folder = Workspace(settings.workspace).crawl(each.name)
-            found[each.name] = crawl_style(each, folder, crawl_settings, counter(listener, 0))
+        with pictures_bar(f"crawl {each.name}", quiet=as_json) as tell:
+            folder = place.crawl(each.name)
+            found[each.name] = crawl_style(each, folder, crawl_settings, _told(tell))
         if not as_json:
             print(f"{each.name}: ", end="")
             print_counts(found[each.name].counts())
@@ -80,7 +94,9 @@ def cutout(
     overrides: Annotated[
         Path | None, typer.Option(help="YAML file with keep: and drop: lists of digests, which overrule every test.")
     ] = None,
-    sheet: Annotated[Path | None, typer.Option(help="Write a contact sheet of kept and refused pictures.")] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Write a contact sheet of kept and refused pictures (PNG or JPEG).")
+    ] = None,
     as_json: JsonOption = False,
 ) -> int:
     """Cut the garment out of every photo, on white, or say why not."""
@@ -88,6 +104,7 @@ def cutout(
     from fittingroom.cutout import CutoutSettings, Overrides, cut_out_files, load_overrides
     from fittingroom.cutout.sheet import cells_of, write_sheet
     from fittingroom.errors import InputError
+    from fittingroom.outputs import PICTURE_SUFFIXES, check_output_file, check_output_folder
     from fittingroom.styles.patterns import PATTERN_NAMES
     from fittingroom.styles.suits import colour_test, style_test
     from fittingroom.workspace import digest_file
@@ -99,6 +116,9 @@ def cutout(
         raise InputError(f"--pattern: expected one of {', '.join(PATTERN_NAMES)}, got {pattern!r}")
     said = load_overrides(overrides) if overrides else Overrides()
     files = _pictures(source)
+    check_output_folder(target, "DST_DIR")
+    if sheet is not None:
+        check_output_file(sheet, "--sheet", PICTURE_SUFFIXES)
     finder = None
     recipe = [f"{name}={word}" for name, word in (("colour", colour), ("pattern", pattern)) if word]
     if method != "plain":
@@ -129,13 +149,19 @@ def prepare(
     as_json: JsonOption = False,
 ) -> int:
     """Make square pictures of one size, and their mirrored twins."""
+    from fittingroom.outputs import check_output_folder
     from fittingroom.prepare import PrepareSettings, prepare_files
 
     settings = PrepareSettings(size=size, flip=flip)
     files = _pictures(source)
+    check_output_folder(target, "DST_DIR")
     with progress_bar("prepare", quiet=as_json) as listener:
-        rows = prepare_files(files, target, settings, counter(listener, len(files)))
+        rows = prepare_files(files, target, settings, counter(listener, len(files) * (2 if flip else 1)))
     return _finish(rows, target, as_json)
+
+
+def _told(tell: Callable[[int, int], None]) -> Callable[[CrawlProgress], None]:
+    return lambda at: tell(at.done, at.total)
 
 
 def _pictures(folder: Path) -> list[Path]:
@@ -149,21 +175,31 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def _finish(rows: list[ImageRow], target: Path, as_json: bool) -> int:
-    """Print what happened; exit 1 when a picture failed or none is left."""
+    """Print what happened, with the name of every file that gave nothing; exit 1 when one failed or none is left."""
     from dataclasses import asdict
 
     from fittingroom.manifest import Manifest
 
     manifest = Manifest(rows)
+    where = f"{target / 'manifest.jsonl'} names them all"
     if as_json:
         print_json({"counts": manifest.counts(), "rows": [asdict(row) for row in rows]})
     else:
         print_counts(manifest.counts())
+        print_named((_fate(row) for row in rows if row.status not in ("kept", "failed")), where)
         print(f"written to {target}")
     failed = [row for row in rows if row.status == "failed"]
-    for row in failed:
-        remark(f"error: {row.key}: {row.reason}: {row.detail}")
+    print_named((f"error: {row.key}: {row.reason}: {row.detail}" for row in failed), where, stderr=True)
     if not manifest.kept():
         remark(f"error: none of {len(rows)} pictures could be used")
         return 1
     return 1 if failed else 0
+
+
+def _fate(row: ImageRow) -> str:
+    """Why a picture was not kept; a manifest's row ends with its settings, which say nothing to a person."""
+    name = PurePath(row.key).name
+    if row.duplicate_of:
+        return f"{row.status} {name}: the same picture as {PurePath(row.duplicate_of).name}"
+    detail = row.detail.partition("settings=")[0].strip()
+    return f"{row.status} {name}: {row.reason}" + (f" ({detail})" if detail else "")

@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from fittingroom.cli.champions import open_registry, open_serving, segmenter_weights
-from fittingroom.cli.output import JsonOption, console, parse_settings, print_json, progress_bar, remark
+from fittingroom.cli.figures import figure, figures_table
+from fittingroom.cli.helping import Group
+from fittingroom.cli.output import JsonOption, console, parse_settings, pictures_bar, print_json, progress_bar, remark
+from fittingroom.outputs import PICTURE_SUFFIXES, check_output_file, check_output_folder
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from fittingroom.styles.admission import Admission
     from fittingroom.training.progress import Listener, Progress
 
-train_app = typer.Typer(
-    help="Train the segmenter or a style; a killed training goes on where it was.", no_args_is_help=True
-)
-evaluate_app = typer.Typer(help="Figures of a segmenter or a style.", no_args_is_help=True)
+train_app = typer.Typer(help="Train the segmenter or a style; a killed training goes on where it was.", cls=Group)
+evaluate_app = typer.Typer(help="Figures of a segmenter or a style.", cls=Group)
 
 PresetOption = Annotated[
     str,
@@ -67,6 +66,7 @@ def train_segmenter_command(
     asked, preset = preset, choose_preset(preset, installation.device)
     chosen = segmenter_preset(preset).with_overrides(parse_settings(settings or []))
     folder = out or Workspace(installation.workspace).training("segmenter")
+    check_output_folder(folder, "--out")
     ready = dataset_folder(dataset)
     with (
         own_folder(folder, remark),
@@ -123,6 +123,7 @@ def train_style_command(
     asked, preset = preset, choose_preset(preset, installation.device)
     chosen = style_preset(preset).with_overrides(**parse_settings(settings or []))
     folder = out or Workspace(installation.workspace).training(f"style-{name}")
+    check_output_folder(folder, "--out")
     with (
         own_folder(folder, remark),
         _followed(f"style-{name}", folder, chosen.to_json(), as_json, _said(asked, preset)) as listener,
@@ -194,30 +195,33 @@ def evaluate_segmenter_command(
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="Segmenter weights instead of those that serve.")] = None,
     sheet: Annotated[
-        Path | None, typer.Option(help="Write the 20 worst photos and what is found on them (PNG).")
+        Path | None, typer.Option(help="Write the 20 worst photos and what is found on them (PNG or JPEG).")
     ] = None,
     as_json: JsonOption = False,
 ) -> int:
     """COCO AP, AP50 and AP75, IoU of the largest garment, DeepFashion2's difficulty table."""
     from fittingroom.annotations.judging import said
-    from fittingroom.images import write_png
+    from fittingroom.images import write_picture
     from fittingroom.segmentation.evaluate import evaluate_segmenter, worst_sheet
     from fittingroom.settings import get_settings
 
     path = segmenter_weights(weights)
     folder, which, left_out = _photos_to_judge(dataset, split)
-    report = evaluate_segmenter(path, folder, which, device=get_settings().device)
     if left_out:
         remark(f"left out {sum(left_out.values()):,} photos of {dataset}: {said(left_out)}")
     if sheet is not None:
-        write_png(sheet, worst_sheet(report, get_settings().device))
+        check_output_file(sheet, "--sheet", PICTURE_SUFFIXES)
+    with pictures_bar("evaluate segmenter", as_json) as bar:
+        report = evaluate_segmenter(path, folder, which, device=get_settings().device, listener=bar)
+    if sheet is not None:
+        write_picture(sheet, worst_sheet(report, get_settings().device))
     if as_json:
         print_json(report.to_json() | {"source": str(dataset), "left_out": left_out})
         return 0
     _print_figures(report.metrics())
     print(f"split: {report.split}, photos: {report.photos}, without a garment found: {report.photos_without_garment}")
     for title, rows in (("category", report.categories), *report.difficulty.items()):
-        console().print(_figures_table(title, rows))
+        console().print(figures_table(title, rows))
     return 0
 
 
@@ -227,7 +231,7 @@ def evaluate_style_command(
     images: Annotated[Path, typer.Option(help="Prepared pictures of garments to change.")],
     target: Annotated[Path | None, typer.Option(help="Prepared pictures of the style, to compare with.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Style weights instead of those that serve.")] = None,
-    sheet: Annotated[Path | None, typer.Option(help="Write a before/after sheet (PNG).")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="Write a before/after sheet (PNG or JPEG).")] = None,
     kid_weights: Annotated[
         Path | None,
         typer.Option(help="For KID to --target: MobileNetV2's ImageNet weights (safetensors) or Inception's (.pth)."),
@@ -238,11 +242,13 @@ def evaluate_style_command(
     from fittingroom.errors import InputError
     from fittingroom.images import list_images
     from fittingroom.settings import get_settings
-    from fittingroom.translation.dataset import original_pictures
+    from fittingroom.translation.dataset import original_pictures, without_twins
     from fittingroom.translation.evaluate import StyleTarget, evaluate_style
     from fittingroom.translation.kid import kernel_distance
 
-    files = list_images(images)
+    if sheet is not None:
+        check_output_file(sheet, "--sheet", PICTURE_SUFFIXES)
+    files = without_twins(list_images(images))
     if not files:
         raise InputError(f"{images}: expected prepared pictures, the folder has none")
     if weights is None:
@@ -252,10 +258,11 @@ def evaluate_style_command(
         raise InputError("--kid-weights: expected --target as well, the pictures that KID is to, got none")
     style_target, distance, said = None, None, "KID is left out: it wants the style's pictures, --target"
     if target is not None:
-        own = list_images(target)
+        own = without_twins(list_images(target))
         style_target = StyleTarget.of_pictures(own)
         distance, said = kernel_distance(original_pictures(own), kid_weights, get_settings().backbone_weights)
-    report = evaluate_style(weights, files, style_target, sheet, get_settings().device, distance)
+    with pictures_bar(f"evaluate {name}", as_json) as bar:
+        report = evaluate_style(weights, files, style_target, sheet, get_settings().device, distance, bar)
     report.notes.append(said)
     if as_json:
         print_json(report.to_json())
@@ -326,16 +333,4 @@ def _finish(weights: Path, metrics: dict[str, float], admission: Admission | Non
 
 def _print_figures(metrics: Mapping[str, float]) -> None:
     for name, value in sorted(metrics.items()):
-        print(f"{name}: {value:.3f}")
-
-
-def _figures_table(title: str, rows: Mapping[str, Mapping[str, float]]) -> Table:
-    """One row a category or degree: how many garments, AP, AP50 and AP75 of their masks."""
-    from rich.table import Table
-
-    columns = list(dict.fromkeys(name for figures in rows.values() for name in figures))
-    table = Table(title, *columns, box=None)
-    for name, figures in rows.items():
-        cells = (figures.get(column) for column in columns)
-        table.add_row(name, *("" if v is None else f"{v:.0f}" if v == int(v) and v > 1 else f"{v:.3f}" for v in cells))
-    return table
+        print(f"{name}: {figure(name, value)}")

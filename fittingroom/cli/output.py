@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,40 +45,90 @@ def print_counts(counts: Mapping[str, int]) -> None:
     print(", ".join(parts) or "nothing")
 
 
+def print_named(lines: Iterable[str], more: str, most: int = 20, stderr: bool = False) -> None:
+    """At most so many lines; of the rest their number, and where they stand (``more``)."""
+    several, stream = list(lines), sys.stderr if stderr else sys.stdout
+    shown = several if len(several) <= most + 1 else several[:most]
+    for line in shown:
+        print(line, file=stream)
+    if len(several) > len(shown):
+        print(f"... and {len(several) - len(shown)} more: {more}", file=stream)
+
+
 @contextmanager
 def progress_bar(title: str, quiet: bool = False) -> Iterator[Listener]:
-    """A `training.progress.Listener` that draws a bar on stderr; silent when ``quiet`` or when nobody watches."""
+    """A `training.progress.Listener` that draws a bar on stderr; silent when ``quiet`` or when nobody watches.
+
+    The total need not be known. A terminal that cannot move its cursor gets a line now and then.
+    """
     if quiet or not sys.stderr.isatty():
         yield _silent
         return
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    screen = console(stderr=True)
+    if not screen.is_interactive:
+        yield _lines(title)
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
+    from rich.table import Column
 
+    wide = screen.width >= _WIDE
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24 if wide else 10),
+        MofNCompleteColumn(),
+        *((TimeElapsedColumn(),) if wide else ()),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[values]}"),
+        TextColumn("{task.fields[values]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
     )
-    with Bars(*columns, console=console(stderr=True), transient=True) as bars:
+    with Bars(*columns, console=screen, transient=True) as bars:
         task = bars.add_task(title, total=None, values="")
 
         def listen(progress: Progress) -> None:
-            values = " ".join(f"{name} {value:.3g}" for name, value in list(progress.values.items())[:4])
-            bars.update(task, completed=progress.step, total=progress.total_steps, values=progress.message or values)
+            bars.update(
+                task,
+                completed=progress.step,
+                total=progress.total_steps or None,
+                values=_values(progress, 4 if wide else 1),
+            )
 
         yield listen
+
+
+_WIDE = 100
+"""Columns from which a bar has room for all it can say."""
+_LINE_SECONDS = 20.0
+
+
+def _values(progress: Progress, most: int) -> str:
+    return progress.message or " ".join(f"{name} {value:.3g}" for name, value in list(progress.values.items())[:most])
+
+
+def _lines(title: str) -> Listener:
+    said = time.monotonic()
+
+    def listen(progress: Progress) -> None:
+        nonlocal said
+        if time.monotonic() - said >= _LINE_SECONDS:
+            said = time.monotonic()
+            of = f"/{progress.total_steps}" if progress.total_steps else ""
+            remark(f"{title}: {progress.step}{of} {_values(progress, 4)}".rstrip())
+
+    return listen
 
 
 @contextmanager
 def pictures_bar(title: str, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
     """`progress_bar` for work that says how many pictures are done and how many there are."""
+    with progress_bar(title, quiet) as listener:
+        yield lambda done, total: listener(bar_at(done, total))
+
+
+def bar_at(done: int, total: int = 0) -> Progress:
+    """So many are done; a ``total`` of 0 is not known."""
     from fittingroom.training.progress import Progress
 
-    with progress_bar(title, quiet) as listener:
-        yield lambda done, total: listener(Progress(done, total, 0, 1))
+    return Progress(done, total, 0, 1)
 
 
 def _silent(_: Progress) -> None:
@@ -86,14 +137,12 @@ def _silent(_: Progress) -> None:
 
 def counter(listener: Listener, total: int) -> Callable[[object], None]:
     """A listener for stages that say each row: it counts them up to ``total`` (0: not known)."""
-    from fittingroom.training.progress import Progress
-
     done = 0
 
     def count(_: object) -> None:
         nonlocal done
         done += 1
-        listener(Progress(done, max(total, done), 0, 1))
+        listener(bar_at(done, max(total, done) if total else 0))
 
     return count
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from fittingroom.cli.helping import FlowCommand
+from fittingroom.cli.layers import command_above
 from fittingroom.cli.output import JsonOption, console, print_json, remark
 
 
@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
     """Put this module's commands on the command line."""
     app.command("demo")(demo)
     app.command("try-on")(try_on)
-    app.command("run")(run)
+    app.command("run", cls=FlowCommand)(run)
     app.command("serve")(serve)
     app.command("app")(page)
     app.command("doctor")(doctor)
@@ -31,7 +31,7 @@ def demo(
     from fittingroom.settings import get_settings
     from fittingroom.workspace import Workspace
 
-    return int(_command("demo")(workspace or Workspace(get_settings().workspace).demo))
+    return int(command_above("demo")(workspace or Workspace(get_settings().workspace).demo))
 
 
 def try_on(
@@ -69,24 +69,31 @@ def run(
     """Run one flow now, with or without a server."""
     from fittingroom.cli.output import parse_settings
 
-    return int(_command("run-flow")(flow, parse_settings(param or []), explain_cache))
+    return int(command_above("run-flow")(flow, parse_settings(param or []), explain_cache))
 
 
-def serve() -> int:
+def serve(
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Port of the Prefect UI; 4200, or any free one, if left out."),
+    ] = None,
+) -> int:
     """Serve the deployments, with schedules and triggers, until stopped."""
-    return int(_command("serve")() or 0)
+    return int(command_above("serve")(port) or 0)
 
 
 def page(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 7860,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port to listen on; 7860, or any free one, if left out.")
+    ] = None,
 ) -> int:
-    """Open the try-on page."""
+    """Serve the try-on page for a browser, until stopped."""
     from fittingroom.app import serve_app
     from fittingroom.settings import get_settings
     from fittingroom.workspace import Workspace
 
-    serve_app(Workspace(get_settings().workspace), host=host, port=port)
+    serve_app(Workspace(get_settings().workspace), host=host, port=port, say=remark)
     return 0
 
 
@@ -109,16 +116,3 @@ def doctor(as_json: JsonOption = False) -> int:
             table.add_row(marks[finding.state], finding.name, finding.detail)
         console().print(table)
     return 1 if any(finding.state == "broken" for finding in findings) else 0
-
-
-def _command(name: str) -> Callable[..., Any]:
-    """A command of the layers above, found by its entry point: the library never imports them."""
-    from fittingroom.errors import FittingroomError
-
-    found: list[EntryPoint] = [e for e in entry_points(group="fittingroom.commands") if e.name == name]
-    if not found:
-        raise FittingroomError(
-            f"{name}: the pipeline is not installed; install the whole package: pip install fittingroom"
-        )
-    command: Callable[..., Any] = found[0].load()
-    return command

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fittingroom.cli.champions import load_segmenter, open_registry, open_serving
+from fittingroom.cli.figures import versions_table
+from fittingroom.cli.helping import Group
 from fittingroom.cli.output import JsonOption, console, print_json
-from fittingroom.domain import WORDS
 
 if TYPE_CHECKING:
-    from fittingroom.styles.registry import ModelVersion
     from fittingroom.styles.serving import Served
 
-app = typer.Typer(help="Registered styles and the garments they come from.", no_args_is_help=True)
+app = typer.Typer(help="Registered styles and the garments they come from.", cls=Group)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A style's name, or: segmenter.")]
 
@@ -46,22 +47,15 @@ def show(name: NameArgument, as_json: JsonOption = False) -> int:
     versions, served = serving.registry.versions(_model(name)), serving.find(_model(name))
     if not versions and served is None:
         serving.style(name)  # which says what there is
+    document = {
+        "champion": served.version if served else None,
+        "versions": [v.to_json() | {"domain": serving.domain_of(v)} for v in versions],
+        "serves": served.to_json() if served else None,
+    }
     if as_json:
-        print_json(
-            {
-                "champion": served.version if served else None,
-                "versions": [v.to_json() | {"domain": serving.domain_of(v)} for v in versions],
-                "serves": served.to_json() if served else None,
-            }
-        )
+        print_json(document)
         return 0
-    if served and served.starter:
-        print(f"{served.words()}, until one of your own serves: {_figures(served)}")
-    for version in versions:
-        notes = ["champion"] if served and served.version == version.version else []
-        notes += [words for domain, words in WORDS.items() if domain == serving.domain_of(version)]
-        noted = f" ({', '.join(notes)})" if notes else ""
-        print(f"version {version.version}{noted}: {_figures(version)}")
+    _print_versions(name, served, document)
     return 0
 
 
@@ -82,8 +76,8 @@ def describe(
     if as_json:
         print_json(description.to_json())
     else:
-        shares = ", ".join(f"{name} {share:.0%}" for name, share in description.colours)
-        console().print(f"{description.colour} {description.pattern} ({shares})", highlight=False)
+        shown = [f"{name} {share:.0%}" for name, share in description.colours if round(share * 100) > 0]
+        print(f"{description.colour} {description.pattern} ({', '.join(shown)})")
     return 0
 
 
@@ -132,5 +126,16 @@ def retire(
     return 0
 
 
-def _figures(version: ModelVersion | Served) -> str:
-    return ", ".join(f"{name} {value:.3g}" for name, value in sorted(version.metrics.items())) or "no figures"
+def _print_versions(name: str, served: Served | None, document: Mapping[str, Any]) -> None:
+    """What `show` found, for a person: what serves, then its versions side by side."""
+    screen = console()
+    if served is None:
+        print(f"{name}: no version serves")
+    elif served.starter:
+        print(f"{name}: {served.words()}, until one of your own serves")
+        starter = {"version": "starter", "metrics": served.metrics, "domain": served.domain}
+        screen.print(versions_table([starter], width=screen.width), highlight=False)
+    else:
+        print(f"{name}: version {served.version} serves")
+    if document["versions"]:
+        screen.print(versions_table(document["versions"], document["champion"], screen.width), highlight=False)

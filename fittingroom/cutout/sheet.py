@@ -13,7 +13,6 @@ from PIL import Image, ImageDraw, ImageFont
 from fittingroom import images
 from fittingroom.errors import ImageRejected, MissingInputError
 from fittingroom.manifest import ImageRow
-from fittingroom.workspace import write_bytes
 
 CELL, _LABEL, _GAP, _HEADING = 132, 30, 8, 30
 MOST = 48
@@ -74,8 +73,8 @@ def cells_of(folder: Path, rows: Iterable[ImageRow], root: Path | None = None) -
 
 
 def write_sheet(path: Path, title: str, cells: Sequence[SheetCell]) -> Path:
-    """Write `contact_sheet` as a JPEG and return its path."""
-    write_bytes(path, images.encode_jpeg(contact_sheet(title, cells), quality=85))
+    """Write `contact_sheet`, as JPEG or PNG by its name, and return its path."""
+    images.write_picture(path, contact_sheet(title, cells))
     return path
 
 

@@ -49,11 +49,16 @@ def read_prepared(path: Path, size: int) -> tuple[RGB, Mask]:
 def original_pictures(paths: Sequence[Path], size: int = 256) -> list[RGB]:
     """Those of ``paths`` that can be read, RGB on white, without mirrored twins."""
     pictures = []
-    for path in paths:
-        if original_name(path) == path.stem:
-            with contextlib.suppress(ImageRejected):
-                pictures.append(read_prepared(path, size)[0])
+    for path in without_twins(paths):
+        with contextlib.suppress(ImageRejected):
+            pictures.append(read_prepared(path, size)[0])
     return pictures
+
+
+def without_twins(paths: Sequence[Path]) -> list[Path]:
+    """``paths`` without the mirrored twins of others among them: a picture counts once."""
+    there = {(path.parent, path.stem) for path in paths}
+    return [p for p in paths if original_name(p) == p.stem or (p.parent, original_name(p)) not in there]
 
 
 def list_pictures(folders: Path | str | Sequence[Path | str], what: str, at_least: int) -> list[Path]:

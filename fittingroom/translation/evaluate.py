@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from fittingroom.translation.kid import KernelDistance
 from fittingroom.translation.predict import Translator
 from fittingroom.translation.sheets import write_sheet
 
+Listener = Callable[[int, int], None]
 QUANTILES = 32
 FAR_COLOUR = 20.0
 """CIEDE2000 from which a colour counts as missed altogether."""
@@ -113,6 +114,7 @@ def evaluate_style(
     sheet: Path | None = None,
     device: str = "auto",
     distance: KernelDistance | None = None,
+    listener: Listener | None = None,
 ) -> StyleReport:
     """Measure a weights file on prepared pictures of garments.
 
@@ -125,6 +127,7 @@ def evaluate_style(
         sheet: where to write a before/after PNG; None for none.
         device: auto, cpu, cuda or mps.
         distance: KID to the style's pictures; None leaves it out.
+        listener: called before each picture with those done and those in all.
 
     Raises:
         MissingInputError, WeightsRejected: no usable weights. InputError: no usable picture.
@@ -132,7 +135,7 @@ def evaluate_style(
     translator = Translator.load(weights, device)
     if style_target is None and "target" in translator.info:
         style_target = StyleTarget.from_json(translator.info["target"])
-    report = evaluate_translator(translator, images, style_target, sheet, distance=distance)
+    report = evaluate_translator(translator, images, style_target, sheet, distance=distance, listener=listener)
     trained = translator.info.get("metrics", {})
     if "cycle_error" not in trained:
         return report
@@ -147,13 +150,16 @@ def evaluate_translator(
     sheet: Path | None = None,
     reverse: Translator | None = None,
     distance: KernelDistance | None = None,
+    listener: Listener | None = None,
 ) -> StyleReport:
     """`evaluate_style` for a translator that is loaded already; ``reverse`` goes back (`cycle_error`)."""
     rows: list[dict[str, Any]] = []
     before: list[RGB] = []
     after: list[RGB] = []
     notes: list[str] = []
-    for path in images:
+    for number, path in enumerate(images):
+        if listener is not None:
+            listener(number, len(images))
         try:
             image, mask = read_prepared(path, translator.size)
         except ImageRejected as error:

@@ -1,4 +1,4 @@
-"""Before/after sheets: one PNG in which a person sees at a glance what a translator does."""
+"""Before/after sheets: one picture in which a person sees at a glance what a translator does."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fittingroom.images import RGB, write_png
+from fittingroom.images import RGB, write_picture
 
 GAP = 6
 
@@ -38,5 +38,5 @@ def write_sheet(
     path: Path, before: Sequence[RGB], after: Sequence[RGB], targets: Sequence[RGB] = (), columns: int = 6
 ) -> Path:
     """Write `before_after` atomically and return its path."""
-    write_png(path, before_after(before, after, targets, columns))
+    write_picture(path, before_after(before, after, targets, columns))
     return path

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from fittingroom.domain import MARK, is_rendered
-from fittingroom.errors import InputError
 from fittingroom.garment import GarmentFinder
 from fittingroom.images import RGB, encode_jpeg, encode_png, flatten_on_white, probe, read_as_stored, to_srgb
+from fittingroom.outputs import check_output_file, check_suffix
 from fittingroom.tryon import compose
 from fittingroom.tryon.pipeline import GarmentTranslator, TryOnResult, TryOnSettings, try_on
 from fittingroom.workspace import write_bytes
@@ -80,13 +80,12 @@ def try_on_photo(
 
 
 def check_output(path: Path) -> None:
-    """Refuse a result's name before any work is done.
+    """Refuse a result's place before any work is done.
 
     Raises:
-        InputError: a suffix that is neither PNG nor JPEG.
+        InputError: a suffix that is neither PNG nor JPEG, or a file cannot be written there.
     """
-    if path.suffix.lower() not in LOSSLESS + LOSSY:
-        raise InputError(f"output {path}: expected a name that ends in .png, .jpg or .jpeg")
+    check_output_file(path, "output", LOSSLESS + LOSSY)
 
 
 def write_result(path: Path, result: TryOnResult, photo: Photo) -> str:
@@ -98,7 +97,7 @@ def write_result(path: Path, result: TryOnResult, photo: Photo) -> str:
     Raises:
         InputError: another suffix. StorageUnavailable: the disk is full.
     """
-    check_output(path)
+    check_suffix(path, "output", LOSSLESS + LOSSY)
     mark = MARK if photo.rendered else ""
     if path.suffix.lower() in LOSSLESS:
         write_bytes(path, encode_png(result.image, profile=photo.profile, comment=mark))

@@ -1,0 +1,146 @@
+"""Every command in a real terminal, wide, narrow, without colour and dumb: what a person sees there."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+
+from fittingroom import images
+from fittingroom.cli import app
+from tests.cli.terminal import SETTINGS, Seen, run_in_terminal
+from tests.translation.style_builders import GREYS, REDS, TINY, write_garments
+
+COLOUR = re.compile(rb"\x1b\[(?:\d+;)*(?:3|4|9|10)[0-7][\d;]*m")
+QUICK = TINY | {"epochs": 1, "steps_per_epoch": 2, "sample_steps": 2}
+SETS = [part for name, value in QUICK.items() for part in ("--set", f"{name}={json.dumps(value)}")]
+TRAIN = ["--source", "{t}/greys", "--target", "{t}/reds", "--preset", "demo", "--no-register"]
+
+COMMANDS: dict[str, tuple[list[str], int, str]] = {
+    "crawl": (["{t}/catalog.yaml"], 0, "kept"),
+    "cutout": (["{t}/shirts", "{t}/out/{n}/cut"], 0, "refused plain.png: "),
+    "prepare": (["{t}/shirts", "{t}/out/{n}/prepared"], 0, "written to"),
+    "annotations convert": (["{t}/via.json", "{t}/out/{n}/coco", "--to", "coco"], 0, "1 garments"),
+    "annotations check": (["{t}/via.json"], 0, "via"),
+    "train style": (["navy", *TRAIN, "--out", "{t}/out/{n}/style", *SETS], 0, "weights:"),
+    "train segmenter": (["--dataset", "{t}/nowhere"], 2, "dataset not found"),
+    "evaluate style": (["red", "--images", "{t}/twins", "--weights", "{w}"], 0, "pictures: 2"),
+    "evaluate segmenter": (["--dataset", "{t}/nowhere"], 2, "not found"),
+    "styles list": ([], 0, "red"),
+    "styles show": (["nosuch"], 2, "style not found"),
+    "styles describe": (["{t}/shirts/0.png"], 0, "red solid"),
+    "styles promote": (["red", "7"], 2, "error:"),
+    "styles rollback": (["red"], 2, "error:"),
+    "try-on": (["{t}/nobody.jpg", "--style", "red-solid", "-o", "{t}/x.png"], 2, "not found"),
+    "run": (["try-on", "--help"], 0, "default: 0.8"),
+    "serve": (["--port", "{taken}"], 2, "is taken by another program"),
+    "app": (["--port", "{taken}"], 2, "is taken by another program"),
+    "demo": (["--help"], 0, "sample world"),
+    "doctor": ([], 0, "torch"),
+}
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, object]]:
+    """Small inputs of every kind, the starter's weights, and a port that is taken."""
+    from fittingroom.starter import StarterModels
+
+    root = tmp_path_factory.mktemp("terminal")
+    shirt = np.full((360, 300, 3), 255, np.uint8)
+    shirt[60:300, 90:210] = shirt[60:135, 36:264] = (200, 30, 40)
+    images.write_png(root / "shirts" / "0.png", shirt)
+    images.write_png(root / "shirts" / "plain.png", np.full((360, 300, 3), 255, np.uint8))
+    write_garments(root / "greys", 20, GREYS)
+    write_garments(root / "reds", 20, REDS)
+    for path in write_garments(root / "twins", 2, GREYS):
+        images.write_png(path.with_name(f"{path.stem}_flip.png"), images.read_rgba(path)[:, ::-1])
+    (root / "catalog.yaml").write_text(
+        "styles:\n  - name: red\n    category: vest\n    colour: red\n    pattern: solid\n"
+        f"    sources:\n      - kind: folder\n        path: {root / 'shirts'}\n"
+    )
+    corners = {"name": "polygon", "all_points_x": [36, 264, 210, 90], "all_points_y": [60, 60, 300, 300]}
+    region = {"shape_attributes": corners, "region_attributes": {"category": "vest"}}
+    entry = {"filename": "0.png", "size": 0, "regions": [region], "file_attributes": {}}
+    (root / "via.json").write_text(json.dumps({"0.png0": entry}))
+    (root / "0.png").write_bytes((root / "shirts" / "0.png").read_bytes())
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        yield {"t": root, "taken": taken.getsockname()[1], "w": StarterModels().style("red-solid")}
+
+
+def walk(group: typer.Typer) -> Iterator[str]:
+    """Every command's words."""
+
+    def below(command: object, words: str) -> Iterator[str]:
+        inner = getattr(command, "commands", None)
+        if inner is None:
+            yield words
+            return
+        for name, each in inner.items():
+            yield from below(each, f"{words} {name}".strip())
+
+    yield from below(typer.main.get_command(group), "")
+
+
+def test_every_command_has_a_screen() -> None:
+    assert set(walk(app)) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_on_every_screen(command: str, inputs: dict[str, object]) -> None:
+    arguments, code, words = COMMANDS[command]
+
+    def look(number: int, columns: int, more: dict[str, str]) -> Seen:
+        given = [argument.format(n=number, **inputs) if "{" in argument else argument for argument in arguments]
+        return run_in_terminal([*command.split(), *given], Path(str(inputs["t"])) / f"w{number}", columns, more)
+
+    with ThreadPoolExecutor(3) as pool:
+        seen = list(pool.map(look, range(3), *zip(*SETTINGS.values(), strict=True)))
+    for name, screen in zip(SETTINGS, seen, strict=True):
+        shown = " ".join(screen.text.split())
+        assert screen.code == code, f"{name}: {screen.text}"
+        assert words in shown or words.replace(" ", "") in screen.text.replace("\n", "").replace(" ", ""), name
+        assert "Traceback" not in shown
+        assert "unexpected" not in shown
+        if code == 2:
+            assert screen.raw.count(b"\n") == 1, screen.text
+            assert screen.lines[0].startswith("error: ")
+        if "120" not in name:
+            assert not COLOUR.search(screen.raw), "no colours"
+
+
+def help_is_whole(seen: Seen) -> bool:
+    return not any(line.endswith(("...", "…")) for line in seen.lines[1:]) and seen.lines[0].startswith("Usage: ")
+
+
+@pytest.mark.parametrize("words", ["", "styles", "train", "evaluate", "annotations", "--help"])
+def test_help_is_help_and_not_cut_off(words: str, tmp_path: Path) -> None:
+    seen = run_in_terminal(words.split(), tmp_path, 60)
+    assert seen.code == (0 if words == "--help" else 2)
+    assert help_is_whole(seen), seen.text
+
+
+def test_ctrl_c_in_a_training_is_one_line(inputs: dict[str, object], tmp_path: Path) -> None:
+    long = [*SETS, "--set", "epochs=2000"]
+    given = ["train", "style", "navy", *TRAIN, "--out", str(tmp_path / "out"), *long]
+    given = [argument.format(**inputs) if argument.startswith("{t}") else argument for argument in given]
+    seen = run_in_terminal(given, tmp_path / "w", interrupt=lambda raw: b"/4000" in raw)
+    assert seen.code == 130
+    assert [line for line in seen.lines if "error" in line] == ["error: stopped"], seen.text
+    assert "Traceback" not in seen.text
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+@pytest.mark.parametrize("by", [None, signal.SIGTERM])
+def test_the_page_says_its_address_and_stops(by: int | None, tmp_path: Path) -> None:
+    seen = run_in_terminal(["app"], tmp_path, interrupt=lambda raw: b"Ctrl-C)" in raw, by=by)
+    assert seen.code in (0, 130, -signal.SIGTERM)
+    assert seen.lines[0].startswith("try-on page: http://127.0.0.1:")
+    assert set(seen.lines[1:]) <= {"^C", "error: stopped"}, seen.text
