@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
+from fittingroom.cores import threads_each
 from flows.parameters import TrainSegmenterParameters
 from flows.timeouts import HOURS
 from tasks import training
@@ -27,7 +28,7 @@ def train_segmenter(parameters: TrainSegmenterParameters) -> Record:
             settings=settings,
             backbone=file_content(place, backbone) if backbone else None,
             device=parameters.device,
-            threads=training.threads_each(1),
+            threads=threads_each(1),
         )
         judged = judge_segmenter(place, trained, dataset, parameters.device)
         return register_segmenter(place, trained, judged, dataset, settings, parameters.preset)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
+from fittingroom.cores import threads_each
 from flows.parameters import TrainStyleParameters
 from flows.timeouts import HOURS
 from tasks import training
@@ -32,7 +33,7 @@ def train_style(parameters: TrainStyleParameters) -> Record:
             target=target,
             settings=settings,
             device=parameters.device,
-            threads=training.threads_each(1),
+            threads=threads_each(1),
             warm_start=nearest_champion(place, card, target, settings) if parameters.from_nearest else None,
         )
         return register_style(place, trained, card, source, target, settings, parameters.preset)

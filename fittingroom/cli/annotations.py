@@ -24,7 +24,7 @@ def convert(
 ) -> int:
     """Convert annotations; nothing is dropped in silence, and exit 1 says that something had to be."""
     from fittingroom.annotations.convert import convert as convert_annotations
-    from fittingroom.annotations.processes import available_cores
+    from fittingroom.cores import available_cores
 
     with pictures_bar("convert", quiet=as_json) as listener:
         report = convert_annotations(source, target, to=to, workers=workers or available_cores(), on_progress=listener)
@@ -43,7 +43,7 @@ def check(
 ) -> int:
     """Report what is wrong; exit 1 when something is broken."""
     from fittingroom.annotations.check import check as check_annotations
-    from fittingroom.annotations.processes import available_cores
+    from fittingroom.cores import available_cores
 
     with pictures_bar("check", quiet=as_json) as listener:
         report = check_annotations(source, workers=workers or available_cores(), on_progress=listener)
