@@ -32,8 +32,19 @@ def serve() -> int:
         server.wait()
         use_server(server.api_url, place.prefect_home)
         console.print(f"Prefect UI: {server.ui_url} (stop with Ctrl-C)", highlight=False)
+        if server.pid is not None:
+            _mark_dead_runs(console)
+            server.keep_alive(lambda text: console.print(f"[yellow]![/] {text}", highlight=False))
         _serve_here(place)
     return 0
+
+
+def _mark_dead_runs(console: Console) -> None:
+    # Only now: Prefect reads its settings when it is imported.
+    from deployments.recovery import mark_dead_runs
+
+    for name in mark_dead_runs():
+        console.print(f"[yellow]![/] the process of run {name} is gone: it is started again", highlight=False)
 
 
 def _waiting_in_line(limit: int | None) -> Any:

@@ -6,10 +6,10 @@ from prefect import flow
 
 from flows.parameters import RunAgainParameters
 from flows.timeouts import MINUTES
-from tasks.rerunning import SecondTry, start_again
+from tasks.rerunning import FurtherTry, start_again
 
 
 @flow(name="run-again", flow_run_name="run again {parameters.run}", timeout_seconds=5 * MINUTES)
-def run_again(parameters: RunAgainParameters) -> SecondTry:
+def run_again(parameters: RunAgainParameters) -> FurtherTry:
     """Start the same deployment with the same parameters; what was complete is not done again."""
     return start_again(parameters.run)
