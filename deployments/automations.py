@@ -136,7 +136,9 @@ def _of_our_deployments() -> dict[str, Any]:
 
 
 def set_up() -> list[str]:
-    """Create or update the automations on the configured server; their names.
+    """Create the automations on the configured server, and update those that say something else; their names.
+
+    One that a person switched off in the UI stays off while it says the same.
 
     Raises:
         FittingroomError: the deployments are not there yet.
@@ -152,15 +154,30 @@ def set_up() -> list[str]:
             again = client.read_deployment_by_name(f"{RUN_AGAIN}/{RUN_AGAIN}").id
         except ObjectNotFound:
             raise FittingroomError(f"deployment {RUN_AGAIN}: expected it on the server; deploy first") from None
-        known = {automation.name: automation.id for automation in client.read_automations()}
+        known = {automation.name: automation for automation in client.read_automations()}
         beats = get_current_settings().flows.heartbeat_frequency or HEARTBEAT_SECONDS
         wanted = automations(again, _alerts(client), beats)
         for automation in wanted:
-            if automation.name in known:
-                client.update_automation(known[automation.name], automation)
-            else:
+            present = known.get(automation.name)
+            if present is None:
                 client.create_automation(automation)
+            elif _says(present) != _says(automation):
+                client.update_automation(present.id, automation)
     return [automation.name for automation in wanted]
+
+
+def _says(automation: AutomationCore) -> dict[str, Any]:
+    """What an automation does, without the ids that the server gave it.
+
+    An update would give its trigger a new id, and what the old one waits for, such as the next heartbeat of a run that
+    died with the machine, would be waited for by nobody.
+    """
+    from prefect.automations import AutomationCore
+
+    found = AutomationCore.model_validate(automation.model_dump()).model_dump(mode="json", exclude={"owner_resource"})
+    found["trigger"] = {name: value for name, value in found["trigger"].items() if name != "id"}
+    found["enabled"] = True  # who switched it off in the UI meant it
+    return found
 
 
 def _alerts(client: SyncPrefectClient) -> UUID | None:

@@ -13,8 +13,12 @@ from fittingroom.workspace import Workspace, sqlite_url
 STATE = "server.json"
 """In the workspace's Prefect home: address and process of the server we started."""
 
-HEARTBEAT_SECONDS = 60
-"""How often a run says that it lives, so that one whose process died is noticed some minutes later."""
+HEARTBEAT_SECONDS = 30
+"""How often a run says that it lives, as often as Prefect allows: a dead process is noticed after 90 seconds."""
+
+LEASES = "prefect.server.concurrency.lease_storage.filesystem"
+"""Where a server of ours keeps who holds a deployment's concurrency slots: in memory, as by default, the slots of runs
+that were under way are held for ever once the server was killed."""
 
 
 _IN_BATCHES = {
@@ -35,6 +39,7 @@ def set_defaults() -> None:
     os.environ.setdefault("PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT", "false")
     os.environ.setdefault("PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY", "false")
     os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", str(HEARTBEAT_SECONDS))
+    os.environ.setdefault("PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE", LEASES)
     for name, value in _IN_BATCHES.items():
         os.environ.setdefault(name, value)
 

@@ -7,9 +7,12 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import urlsplit
 
 from deployments.environment import STATE, answers, database_inside, running_server, set_defaults
 from fittingroom.errors import FittingroomError
@@ -34,6 +37,10 @@ def free_port(preferred: int = 0) -> int:
     raise FittingroomError("no free port on 127.0.0.1")
 
 
+_FIRST_PAUSE = 1.0
+"""Seconds between two looks at whether the server is still there."""
+
+
 class LocalServer:
     """``prefect server start`` as a child process; a context manager. One that runs in the workspace already is used.
 
@@ -47,6 +54,7 @@ class LocalServer:
         self.workspace, self.schedules, self._preferred = workspace, schedules, port
         self.api_url = ""
         self._process: subprocess.Popen[bytes] | None = None
+        self._ending = threading.Event()
 
     @property
     def ui_url(self) -> str:
@@ -69,11 +77,15 @@ class LocalServer:
         if running is not None:
             self.api_url = running
             return self
+        port = free_port(self._preferred)
+        self.api_url = f"http://127.0.0.1:{port}/api"
+        self._start()
+        return self
+
+    def _start(self) -> None:
         set_defaults()
         home = self.workspace.prefect_home
         home.mkdir(parents=True, exist_ok=True)
-        port = free_port(self._preferred)
-        self.api_url = f"http://127.0.0.1:{port}/api"
         environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"} | {
             "PREFECT_HOME": str(home),
             "PREFECT_UI_API_URL": self.api_url,  # the UI takes 4200 for granted otherwise
@@ -83,7 +95,8 @@ class LocalServer:
         }
         if not self.schedules:
             environment |= {f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in _UNNEEDED}
-        command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+        port = str(urlsplit(self.api_url).port)
+        command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command,
@@ -94,7 +107,27 @@ class LocalServer:
                 start_new_session=True,  # Ctrl-C is ours to handle: first the run ends, then the server
             )
         write_json(home / STATE, {"api_url": self.api_url, "pid": self._process.pid})
-        return self
+
+    def keep_alive(self, say: Callable[[str], None]) -> None:
+        """From now on start the server again, at the same address, whenever it ends by itself.
+
+        Runs that are under way try again until it answers. A server that was not started here is left alone.
+
+        Args:
+            say: told each time, in a line.
+        """
+        if self._process is not None:
+            threading.Thread(target=self._watch, args=(say,), daemon=True).start()
+
+    def _watch(self, say: Callable[[str], None]) -> None:
+        pause = _FIRST_PAUSE
+        while not self._ending.wait(pause):
+            if self._process is None or self._process.poll() is None:
+                pause = _FIRST_PAUSE
+                continue
+            say(f"the Prefect server ended (exit {self._process.returncode}): starting it again; its log is {self.log}")
+            self._start()
+            pause = min(2 * max(pause, 5.0), 60.0)  # one that ends at once is not started again and again
 
     def wait(self) -> LocalServer:
         """Wait until it answers.
@@ -113,6 +146,7 @@ class LocalServer:
 
     def stop(self) -> None:
         """Stop it if this object started it."""
+        self._ending.set()
         if self._process is None:
             return
         self._process.terminate()

@@ -8,7 +8,7 @@ from flows.parameters import RunAgainParameters
 from flows.stories import story
 from flows.timeouts import MINUTES
 from tasks.endings import nothing_to_do
-from tasks.rerunning import SecondTry, start_again
+from tasks.rerunning import FurtherTry, start_again
 
 
 @story(
@@ -17,7 +17,7 @@ from tasks.rerunning import SecondTry, start_again
     run_name=lambda parameters: f"run again {parameters.run}",
     timeout_seconds=5 * MINUTES,
 )
-def run_again(parameters: RunAgainParameters) -> SecondTry | State[SecondTry]:
+def run_again(parameters: RunAgainParameters) -> FurtherTry | State[FurtherTry]:
     """Start the same deployment with the same parameters; what was complete is not done again."""
     second = start_again(parameters.run)
     return second if second["run"] else nothing_to_do(second["reason"], second)

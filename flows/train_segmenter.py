@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fittingroom.cores import threads_each
 from flows.parameters import TrainSegmenterParameters
 from flows.stories import story
 from flows.timeouts import HOURS
@@ -32,7 +33,7 @@ def train_segmenter(parameters: TrainSegmenterParameters) -> Record:
             settings=settings,
             backbone=file_content(place, backbone) if backbone else None,
             device=parameters.device,
-            threads=training.threads_each(1),
+            threads=threads_each(1),
         )
         judged = judge_segmenter(place, trained, dataset, parameters.device)
         return register_segmenter(

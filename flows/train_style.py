@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fittingroom.cores import threads_each
 from flows.parameters import TrainStyleParameters
 from flows.stories import story
 from flows.timeouts import HOURS
@@ -37,7 +38,7 @@ def train_style(parameters: TrainStyleParameters) -> Record:
             target=target,
             settings=settings,
             device=parameters.device,
-            threads=training.threads_each(1),
+            threads=threads_each(1),
             warm_start=nearest_champion(place, card, target, settings) if parameters.from_nearest else None,
         )
         return register_style(

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from prefect.futures import PrefectFuture
 
 from fittingroom.catalog import Style
+from fittingroom.cores import threads_each
 from fittingroom.errors import FittingroomError
 from fittingroom.styles.registry import SEGMENTER, style_model
 from flows.parameters import LifecycleParameters
@@ -88,7 +89,7 @@ class Trainings:
         return {
             "workspace": str(self.parameters.place.root),
             "device": self.parameters.device,
-            "threads": training.threads_each(self.parameters.trainings_at_once),
+            "threads": threads_each(self.parameters.trainings_at_once),
         }
 
     def _target(self, style: Style) -> Content:

@@ -1,4 +1,4 @@
-"""Start a crashed run once more: the second try carries a tag, and a run that carries it is not started again."""
+"""Start a crashed run once more: each further try carries its number as a tag, and after some it is enough."""
 
 from __future__ import annotations
 
@@ -8,34 +8,44 @@ from uuid import UUID
 from prefect import get_run_logger
 from prefect.client.orchestration import get_client
 
-AGAIN = "second-try"
+MOST_TRIES = 5
+"""A machine may lose power more than once in a training of days; a run that takes the machine down must end."""
+_TRY = "try-"
 
 
-class SecondTry(TypedDict):
+class FurtherTry(TypedDict):
     """What became of a request to run something again: the new run's id, or why there is none."""
 
     run: str | None
     reason: str
 
 
-def start_again(run: UUID) -> SecondTry:
+def start_again(run: UUID) -> FurtherTry:
     """Start the deployment of a crashed run with the same parameters; the same request twice starts one run."""
     with get_client(sync_client=True) as client:
         crashed = client.read_flow_run(run)
+        tries = 1 + max([1, *(_number(tag) for tag in crashed.tags)])
         reason = ""
         if crashed.deployment_id is None:
             reason = "it was not started by a deployment"
-        elif AGAIN in crashed.tags:
-            reason = "it was a second try itself"
+        elif tries > MOST_TRIES:
+            reason = f"it crashed {MOST_TRIES} times"
         elif crashed.state is None or not crashed.state.is_crashed():
             reason = "it did not crash"
         if reason or crashed.deployment_id is None:
             get_run_logger().info("%s is not run again: %s", crashed.name, reason)
-            return SecondTry(run=None, reason=reason)
-        second = client.create_flow_run_from_deployment(
+            return FurtherTry(run=None, reason=reason)
+        tags = [tag for tag in crashed.tags if not _number(tag)]
+        again = client.create_flow_run_from_deployment(
             crashed.deployment_id,
             parameters=crashed.parameters,
-            tags=[*crashed.tags, AGAIN],
-            idempotency_key=f"{AGAIN}-{run}",
+            tags=[*tags, f"{_TRY}{tries}"],
+            idempotency_key=f"again-{run}",
         )
-    return SecondTry(run=str(second.id), reason=f"{crashed.name} crashed")
+    return FurtherTry(run=str(again.id), reason=f"{crashed.name} crashed")
+
+
+def _number(tag: str) -> int:
+    """Which try a tag says that a run is; 0 where it says no such thing."""
+    number = tag.removeprefix(_TRY)
+    return int(number) if tag.startswith(_TRY) and number.isdecimal() else 0

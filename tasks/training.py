@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +32,6 @@ LEFT_OUT_SHOWN = 200
 """Pictures left out that a record names; the training's ``pictures.json`` names all."""
 OVERLAY_SIDE = 640
 """Pixels of such a pair's longer side in the UI."""
-
-
-def threads_each(at_once: int) -> int:
-    """CPU threads for each of several trainings that share this machine."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // max(1, at_once))
 
 
 def chosen_preset(preset: str, device: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import TypeVar
@@ -11,11 +10,6 @@ from typing import TypeVar
 T = TypeVar("T")
 OnProgress = Callable[[int, int], None]
 """Called with the pictures done and the pictures in all."""
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def run_jobs(jobs: Sequence[Callable[[], T]], workers: int, on_done: Callable[[int], None]) -> list[T]:

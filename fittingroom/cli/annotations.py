@@ -39,8 +39,8 @@ def convert(
 ) -> int:
     """Convert annotations; nothing is dropped in silence. Exit 1 when something in SRC is broken, as in check."""
     from fittingroom.annotations.convert import convert as convert_annotations
-    from fittingroom.annotations.processes import available_cores
     from fittingroom.annotations.shards import ConvertSettings
+    from fittingroom.cores import available_cores
     from fittingroom.errors import InputError
     from fittingroom.outputs import check_output_file, check_output_folder
 
@@ -76,7 +76,7 @@ def check(
 ) -> int:
     """Report what is wrong; exit 1 when something is broken."""
     from fittingroom.annotations.check import check as check_annotations
-    from fittingroom.annotations.processes import available_cores
+    from fittingroom.cores import available_cores
 
     with pictures_bar("check", quiet=as_json) as listener:
         report = check_annotations(

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from fittingroom import errors
+from fittingroom.cores import thread_variables
 from fittingroom.errors import FittingroomError, StorageUnavailable
 from fittingroom.training.progress import Listener, Progress, ProgressFile
 from fittingroom.training.ranks import is_main
@@ -77,7 +78,7 @@ def _run(
     result_path.unlink(missing_ok=True)
     environment = {**os.environ, **gpu}
     if threads is not None:
-        environment |= {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+        environment |= thread_variables(threads)
     start = progress_path.stat().st_size if progress_path.exists() else 0
     with log_path.open("ab") as log:
         process = subprocess.Popen(

@@ -37,7 +37,7 @@ from flows.retrain_styles import retrain_styles
 from flows.run_again import run_again
 from flows.try_on import try_on
 from flows.try_on_batch import try_on_batch
-from tasks.rerunning import AGAIN
+from tasks.rerunning import MOST_TRIES
 from tests.tryon.stand_ins import Finder, Painter
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -208,7 +208,7 @@ def crashed() -> UUID:
         return run.id
 
 
-def test_a_crashed_run_is_started_once_more_and_only_once(tmp_path: Path, crashed: UUID) -> None:
+def test_a_crashed_run_is_started_again_once_for_each_crash_and_not_for_ever(tmp_path: Path, crashed: UUID) -> None:
     def ask(run: UUID) -> dict[str, Any]:
         return dict(run_again(RunAgainParameters(workspace=tmp_path, run=run)))
 
@@ -217,8 +217,12 @@ def test_a_crashed_run_is_started_once_more_and_only_once(tmp_path: Path, crashe
     with get_client(sync_client=True) as client:
         started = client.read_flow_run(UUID(first["run"]))
         assert started.parameters == {"style": "navy"}
-        assert set(started.tags) == {"ours", AGAIN}
+        assert set(started.tags) == {"ours", "try-2"}
+        for number in range(3, MOST_TRIES + 1):
+            client.set_flow_run_state(started.id, Crashed(), force=True)
+            started = client.read_flow_run(UUID(ask(started.id)["run"]))
+            assert set(started.tags) == {"ours", f"try-{number}"}
         client.set_flow_run_state(started.id, Crashed(), force=True)
-        assert ask(started.id) == {"run": None, "reason": "it was a second try itself"}
+        assert ask(started.id) == {"run": None, "reason": f"it crashed {MOST_TRIES} times"}
         client.set_flow_run_state(crashed, Completed(), force=True)
         assert ask(crashed) == {"run": None, "reason": "it did not crash"}

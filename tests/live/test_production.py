@@ -217,9 +217,7 @@ class Runs:
         return self.state(run)
 
     def second_try(self, run: Any) -> Any:
-        from tasks.rerunning import AGAIN
-
-        key = f"{AGAIN}-{run}"
+        key = f"again-{run}"
         return next((r.id for r in self.client.read_flow_runs() if r.idempotency_key == key), None)
 
 

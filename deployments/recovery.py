@@ -1,0 +1,85 @@
+"""Runs whose process is gone: found when ``serve`` starts, and marked Crashed, so that they are started again.
+
+A machine that loses power takes runs and server with it, and the server goes on saying Running. Missed heartbeats tell it
+in the end (`deployments.automations`); a serving process that starts its own server knows it at once, because all runs of
+that server's deployments are processes of this machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import psutil
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import FlowRun, State
+
+_RUN_OF_PROCESS = "PREFECT__FLOW_RUN_ID"
+"""Variable that tells a process which run it works on; Prefect's runner sets it."""
+
+
+def mark_dead_runs() -> list[str]:
+    """Mark runs of deployments, and the runs they started, as Crashed where no process of this machine works on them.
+
+    Only for a server that nobody else serves to: it must have been started by this process, before any run.
+
+    Returns:
+        the names of the runs of deployments that were found dead.
+    """
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        served = [run for run in _under_way(client) if run.deployment_id is not None]
+        alive = _runs_of_processes()
+        dead = [run for run in served if run.id not in alive]
+        for run in dead:
+            _mark(client, run)
+    return [run.name for run in dead]
+
+
+def _mark(client: SyncPrefectClient, run: FlowRun) -> None:
+    from prefect.client.schemas.objects import StateType
+    from prefect.states import Cancelled, Crashed
+
+    for started in _under_way(client, [run.id]):
+        _mark(client, started)
+    # What a person was cancelling stays cancelled: it is not to be started again.
+    cancelling = run.state is not None and run.state.type is StateType.CANCELLING
+    state: State = (
+        Cancelled() if cancelling else Crashed(message="its process is gone: the machine or serve was stopped")
+    )
+    client.set_flow_run_state(run.id, state, force=True)
+
+
+def _under_way(client: SyncPrefectClient, parents: list[UUID] | None = None) -> list[FlowRun]:
+    """All runs that the server takes for being at work; those that runs of ``parents`` started, where it is given."""
+    from prefect.client.schemas.filters import (
+        FlowRunFilter,
+        FlowRunFilterParentFlowRunId,
+        FlowRunFilterState,
+        FlowRunFilterStateType,
+    )
+    from prefect.client.schemas.objects import StateType
+
+    at_work = FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING, StateType.CANCELLING])
+    wanted = FlowRunFilter(
+        state=FlowRunFilterState(type=at_work),
+        parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=parents) if parents else None,
+    )
+    found: list[FlowRun] = []
+    while page := client.read_flow_runs(flow_run_filter=wanted, limit=200, offset=len(found)):
+        found += page
+    return found
+
+
+def _runs_of_processes(processes: Iterable[psutil.Process] | None = None) -> set[UUID]:
+    """The runs that processes of this machine work on."""
+    found = set()
+    for process in psutil.process_iter() if processes is None else processes:
+        with contextlib.suppress(psutil.Error, OSError, ValueError, KeyError):
+            found.add(UUID(process.environ()[_RUN_OF_PROCESS]))
+    return found
