@@ -1,8 +1,8 @@
 """Runs whose process is gone: found when ``serve`` starts, and marked Crashed, so that they are started again.
 
 A machine that loses power takes runs and server with it, and the server goes on saying Running. Missed heartbeats tell
-it in the end (`deployments.automations`); a serving process that starts its own server knows it at once, because all runs
-of that server's deployments are processes of this machine.
+it in the end (`deployments.automations`); a serving process that starts its own server knows it at once, because all
+runs of that server's deployments are processes of this machine.
 """
 
 from __future__ import annotations
