@@ -174,8 +174,16 @@ def serve_app(
 
     hosts = LOOPBACK if host in LOOPBACK else None
     with listening_socket(host, port, USUAL_PORT) as listener:
-        server = uvicorn.Server(uvicorn.Config(create_app(workspace, allowed_hosts=hosts), log_level="warning"))
-        say(f"try-on page: {address_of(listener)} (stop with Ctrl-C)")
+        address = address_of(listener)
+
+        class Told(uvicorn.Server):
+            """Says its address once it answers there, and Ctrl-C is its own to handle."""
+
+            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                await super().startup(sockets)
+                say(f"try-on page: {address} (stop with Ctrl-C)")
+
+        server = Told(uvicorn.Config(create_app(workspace, allowed_hosts=hosts), log_level="warning"))
         with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
 

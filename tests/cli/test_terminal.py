@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[list[str], int, str]] = {
     "styles describe": (["{t}/shirts/0.png"], 0, "red solid"),
     "styles promote": (["red", "7"], 2, "error:"),
     "styles rollback": (["red"], 2, "error:"),
+    "styles retire": (["nosuch"], 2, "error:"),
     "try-on": (["{t}/nobody.jpg", "--style", "red-solid", "-o", "{t}/x.png"], 2, "not found"),
     "run": (["try-on", "--help"], 0, "default: 0.8"),
     "serve": (["--port", "{taken}"], 2, "is taken by another program"),
@@ -99,7 +100,7 @@ def test_a_command_on_every_screen(command: str, inputs: dict[str, object]) -> N
 
     def look(number: int, columns: int, more: dict[str, str]) -> Seen:
         given = [argument.format(n=number, **inputs) if "{" in argument else argument for argument in arguments]
-        return run_in_terminal([*command.split(), *given], Path(str(inputs["t"])) / f"w{number}", columns, more)
+        return run_in_terminal([*command.split(), *given], Path(str(inputs["t"])) / f"w{number}", columns, more, warm=True)
 
     with ThreadPoolExecutor(3) as pool:
         seen = list(pool.map(look, range(3), *zip(*SETTINGS.values(), strict=True)))
@@ -107,6 +108,7 @@ def test_a_command_on_every_screen(command: str, inputs: dict[str, object]) -> N
         shown = " ".join(screen.text.split())
         assert screen.code == code, f"{name}: {screen.text}"
         assert words in shown or words.replace(" ", "") in screen.text.replace("\n", "").replace(" ", ""), name
+        assert not screen.left, "a process is left behind"
         assert "Traceback" not in shown
         assert "unexpected" not in shown
         if code == 2:
@@ -122,7 +124,7 @@ def help_is_whole(seen: Seen) -> bool:
 
 @pytest.mark.parametrize("words", ["", "styles", "train", "evaluate", "annotations", "--help"])
 def test_help_is_help_and_not_cut_off(words: str, tmp_path: Path) -> None:
-    seen = run_in_terminal(words.split(), tmp_path, 60)
+    seen = run_in_terminal(words.split(), tmp_path, 60, warm=True)
     assert seen.code == (0 if words == "--help" else 2)
     assert help_is_whole(seen), seen.text
 
