@@ -10,6 +10,7 @@ import asyncio
 import base64
 import contextlib
 import secrets
+import socket
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace

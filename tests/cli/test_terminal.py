@@ -6,8 +6,10 @@ import json
 import re
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -100,7 +102,9 @@ def test_a_command_on_every_screen(command: str, inputs: dict[str, object]) -> N
 
     def look(number: int, columns: int, more: dict[str, str]) -> Seen:
         given = [argument.format(n=number, **inputs) if "{" in argument else argument for argument in arguments]
-        return run_in_terminal([*command.split(), *given], Path(str(inputs["t"])) / f"w{number}", columns, more, warm=True)
+        return run_in_terminal(
+            [*command.split(), *given], Path(str(inputs["t"])) / f"w{number}", columns, more, warm=True
+        )
 
     with ThreadPoolExecutor(3) as pool:
         seen = list(pool.map(look, range(3), *zip(*SETTINGS.values(), strict=True)))
@@ -137,7 +141,93 @@ def test_ctrl_c_in_a_training_is_one_line(inputs: dict[str, object], tmp_path: P
     assert seen.code == 130
     assert [line for line in seen.lines if "error" in line] == ["error: stopped"], seen.text
     assert "Traceback" not in seen.text
+    assert seen.left == ()
     assert not list(tmp_path.rglob("*.tmp"))
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """More pictures of garments than are through before somebody types Ctrl-C."""
+    folder = tmp_path_factory.mktemp("many")
+    random = np.random.default_rng(0)
+    for number in range(150):
+        shirt = np.full((720, 600, 3), 255, np.uint8)
+        shirt[120:600, 180:420] = random.integers(0, 200, (480, 240, 3))
+        images.write_png(folder / f"{number}.png", shirt)
+    return folder
+
+
+@pytest.mark.parametrize("command", ["cutout --method plain", "prepare"])
+def test_ctrl_c_among_pictures_leaves_nothing_half_written(command: str, many: Path, tmp_path: Path) -> None:
+    given = [*command.split(), str(many), str(tmp_path / "out")]
+    seen = run_in_terminal(given, tmp_path / "w", interrupt=lambda _: len(list(tmp_path.rglob("*.png"))) > 2)
+    assert seen.code == 130, seen.text
+    assert [line for line in seen.lines if "error" in line] == ["error: stopped"], seen.text
+    assert "Traceback" not in seen.text
+    assert seen.left == ()
+    assert not list(tmp_path.rglob("*.tmp"))
+    for path in tmp_path.rglob("*.png"):
+        images.read_rgba(path)
+
+
+class _Slow(BaseHTTPRequestHandler):
+    """Answers nothing until it is told to."""
+
+    def do_GET(self) -> None:
+        self.server.asked.set()  # type: ignore[attr-defined]
+        self.server.over.wait(120)  # type: ignore[attr-defined]
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+def test_ctrl_c_while_a_server_keeps_a_crawl_waiting(tmp_path: Path) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Slow)
+    server.asked, server.over = threading.Event(), threading.Event()  # type: ignore[attr-defined]
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    catalog = tmp_path / "catalog.yaml"
+    catalog.write_text(
+        "styles:\n  - name: red\n    category: vest\n    colour: red\n    pattern: solid\n    sources:\n"
+        f"      - kind: page\n        url: http://127.0.0.1:{server.server_port}/\n"
+    )
+    try:
+        seen = run_in_terminal(
+            ["crawl", str(catalog)],
+            tmp_path / "w",
+            more={"FITTINGROOM_ALLOW_LOOPBACK": "1"},
+            interrupt=lambda _: server.asked.is_set(),  # type: ignore[attr-defined]
+        )
+    finally:
+        server.over.set()  # type: ignore[attr-defined]
+        server.shutdown()
+        server.server_close()
+    assert seen.code == 130, seen.text
+    assert [line for line in seen.lines if "error" in line] == ["error: stopped"], seen.text
+    assert seen.left == ()
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+@pytest.mark.parametrize("by", [None, signal.SIGTERM])
+def test_serve_ends_clean(by: int | None, tmp_path: Path) -> None:
+    seen = run_in_terminal(["serve"], tmp_path, 200, interrupt=lambda raw: b"Try on: " in raw, by=by)
+    assert seen.code == 0, seen.text
+    assert "stopped; nothing is scheduled until fittingroom serve runs again" in " ".join(seen.text.split())
+    assert "Traceback" not in seen.text
+    assert seen.left == ()
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_json_is_one_document_in_a_terminal_too(everywhere: bool, inputs: dict[str, object], tmp_path: Path) -> None:
+    out = None if everywhere else tmp_path / "stdout"
+    for given in (
+        ["prepare", "{t}/shirts", str(tmp_path / "prepared")],
+        ["annotations", "check", "{t}/via.json"],
+        ["styles", "list"],
+    ):
+        words = [*(word.format(**inputs) for word in given), "--json"]
+        seen = run_in_terminal(words, tmp_path / "w", columns=10_000, warm=True, out=out)
+        assert seen.code == 0, seen.text
+        json.loads(seen.raw.replace(b"\r", b"") if out is None else seen.out)
 
 
 @pytest.mark.parametrize("by", [None, signal.SIGTERM])
