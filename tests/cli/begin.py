@@ -1,4 +1,4 @@
-"""Run by path in a process that `terminal` made: take the pty as the terminal of a session, then be the command line."""
+"""Run by path in a process that `terminal` made: take the pty as a session's terminal, then be the command line."""
 
 import fcntl
 import os
@@ -33,7 +33,7 @@ if __name__ == "a fork":  # of a process that has the libraries, with the names 
     os.environ.update(given["environment"])
     os.setsid()
     take_terminal(given["name"], given["out"])
-    sys.stdin, sys.stdout, sys.stderr = (open(n, way, buffering=1) for n, way in ((0, "r"), (1, "w"), (2, "w")))  # noqa: SIM115
+    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(n, way, 1) for n, way in ((0, "r"), (1, "w"), (2, "w")))
     given["ready"].set()
     sys.modules["torch"].set_num_threads(1)
     from fittingroom.cli import main
