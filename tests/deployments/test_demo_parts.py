@@ -149,7 +149,7 @@ def test_where_nobody_watches_it_says_plain_lines() -> None:
             live.training("navy-striped", Progress(number, 3, 1, 1, {"cycle": 0.25}, 9.0))
     said = out.getvalue().splitlines()
     assert said[0].startswith("crawl the shop: ")
-    assert said[1] == "  navy-striped: step 1/3, epoch 1/1  cycle 0.25  9 s left"
+    assert said[1] == "  navy-striped: step 1/3, epoch 1/1  9 s left  cycle 0.25"
     assert len(said) == 2, "not every step"
 
 
