@@ -20,6 +20,7 @@ from fittingroom.garment import Garment
 from fittingroom.images import RGB
 from fittingroom.segmentation.dataset import HALF_PIXEL, working_size
 from fittingroom.segmentation.model import build_segmenter
+from fittingroom.segmentation.parts_head import body_probabilities, box_of_cells, cut_to
 from fittingroom.segmentation.refine import refine_mask
 from fittingroom.segmentation.settings import SegmenterSettings
 from fittingroom.training.device import choose_device
@@ -34,11 +35,13 @@ REFINED_FROM = 0.2
 class Detection:
     """What the network says of a photo: torchvision's boxes (D, 4), labels, scores and masks (D, 1, S, S), best first.
 
-    ``looked_at`` is the (height, width) of the photo as the network saw it; boxes are in its pixels.
+    ``looked_at`` is the (height, width) of the photo as the network saw it; boxes are in its pixels. ``body`` (h, w) is
+    how surely each cell of `fittingroom.segmentation.parts_head` is skin or hair; None where the network knows neither.
     """
 
     tensors: dict[str, Tensor]
     looked_at: tuple[int, int]
+    body: Tensor | None = None
 
 
 class Segmenter:
@@ -99,7 +102,13 @@ class Segmenter:
         features = self.model.backbone(batch.tensors)
         proposals, _ = self.model.rpn(batch, features)
         detections, _ = self.model.roi_heads(features, proposals, batch.image_sizes)
-        return [Detection(tensors, size) for tensors, size in zip(detections, sizes, strict=True)]
+        body = body_probabilities(self.model, features)
+        bodies = (
+            [None] * len(sizes)
+            if body is None
+            else [cut_to(each, size) for each, size in zip(body, sizes, strict=True)]
+        )
+        return [Detection(*each) for each in zip(detections, sizes, bodies, strict=True)]
 
     def _tensor(self, image: RGB) -> Tensor:
         height, width = working_size(image.shape[0], image.shape[1], self.settings)
@@ -119,10 +128,17 @@ class Segmenter:
         chosen = _without_doubles(small, boxes, looked_at, self.settings)
         ratio = np.array([width / looked_at[1], height / looked_at[0]] * 2)
         maps = {i: paste_probabilities(small[i], boxes[i] * ratio, height, width) for i in chosen}
+        beside: list[NDArray[np.float32]] = []
+        if detection.body is not None and chosen:
+            cells = np.pad(detection.body.float().cpu().numpy(), 1, mode="edge")
+            body = paste_probabilities(cells, box_of_cells(*cells.shape) * ratio, height, width)
+            beside.append(body)
+            maps = {i: each * (1 - np.clip(body, 0, 1)) for i, each in maps.items()}
         found = []
         for i in chosen:
             if self.settings.refine_masks and scores[i] >= REFINED_FROM:
-                mask = refine_mask(image, maps[i], [maps[j] for j in chosen if j != i and scores[j] >= REFINED_FROM])
+                others = [maps[j] for j in chosen if j != i and scores[j] >= REFINED_FROM]
+                mask = refine_mask(image, maps[i], others + beside)
             else:
                 mask = maps[i] >= 0.5
             if mask.any():
