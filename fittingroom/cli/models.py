@@ -155,7 +155,7 @@ def evaluate_segmenter_command(
     ] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """COCO AP, AP50 and AP75, IoU of the largest garment, DeepFashion2's difficulty table."""
+    """COCO AP, AP50 and AP75, what is served on whole photos and close-ups, the worst groups, DeepFashion2's table."""
     from fittingroom.errors import MissingInputError
     from fittingroom.images import write_png
     from fittingroom.segmentation.evaluate import evaluate_segmenter, worst_sheet
@@ -164,7 +164,7 @@ def evaluate_segmenter_command(
     path = segmenter_weights(weights)
     if path is None:
         raise MissingInputError("segmenter", "no champion in the registry", "name a file with --weights")
-    report = evaluate_segmenter(path, dataset_folder(dataset), device=get_settings().device)
+    report = evaluate_segmenter(path, dataset_folder(dataset), device=get_settings().device, close_ups=True)
     if sheet is not None:
         write_png(sheet, worst_sheet(report, get_settings().device))
     if as_json:
@@ -172,7 +172,12 @@ def evaluate_segmenter_command(
         return 0
     _print_figures(report.metrics())
     print(f"photos: {report.photos}, without a garment found: {report.photos_without_garment}")
-    for title, rows in (("category", report.categories), *report.difficulty.items()):
+    console().print(_figures_table("as served", report.served_rows()))
+    for title, rows in (
+        ("category", report.categories),
+        *report.difficulty.items(),
+        ("worst groups", report.worst_rows()),
+    ):
         console().print(_figures_table(title, rows))
     return 0
 
