@@ -103,12 +103,10 @@ class Segmenter:
         proposals, _ = self.model.rpn(batch, features)
         detections, _ = self.model.roi_heads(features, proposals, batch.image_sizes)
         body = body_probabilities(self.model, features)
-        bodies = (
-            [None] * len(sizes)
-            if body is None
-            else [cut_to(each, size) for each, size in zip(body, sizes, strict=True)]
-        )
-        return [Detection(*each) for each in zip(detections, sizes, bodies, strict=True)]
+        return [
+            Detection(each, size, None if body is None else cut_to(body[number], size))
+            for number, (each, size) in enumerate(zip(detections, sizes, strict=True))
+        ]
 
     def _tensor(self, image: RGB) -> Tensor:
         height, width = working_size(image.shape[0], image.shape[1], self.settings)
