@@ -29,6 +29,8 @@ from fittingroom.training.weights import load_into, read_weights
 KIND = "segmenter"
 REFINED_FROM = 0.2
 """Masks of lower score are not refined: nothing serves them, and an evaluation has many."""
+BODY_WINS = 0.6
+"""From this probability on a pixel is skin or hair and on no garment."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,10 +129,11 @@ class Segmenter:
         ratio = np.array([width / looked_at[1], height / looked_at[0]] * 2)
         maps = {i: paste_probabilities(small[i], boxes[i] * ratio, height, width) for i in chosen}
         beside: list[NDArray[np.float32]] = []
+        elsewhere: masks.Mask | np.bool_ = np.True_
         if detection.body is not None and chosen:
             cells = np.pad(detection.body.float().cpu().numpy(), 1, mode="edge")
             body = paste_probabilities(cells, box_of_cells(*cells.shape) * ratio, height, width)
-            beside.append(body)
+            beside, elsewhere = [body], body < BODY_WINS
             maps = {i: each * (1 - np.clip(body, 0, 1)) for i, each in maps.items()}
         found = []
         for i in chosen:
@@ -139,6 +142,7 @@ class Segmenter:
                 mask = refine_mask(image, maps[i], others + beside)
             else:
                 mask = maps[i] >= 0.5
+            mask = mask & elsewhere  # refining goes by colours, and some cloth is of the colour of skin
             if mask.any():
                 found.append(Garment(int(labels[i]), float(scores[i]), mask))
         return found
