@@ -64,7 +64,7 @@ def test_the_distribution_of_iou() -> None:
     assert figures.iou == pytest.approx((1 + 5 / 6 + 4 / 6 + 0) / 4)
     assert (figures.good, figures.poor) == (0.25, 0.5)
     assert figures.skin_changed is None
-    assert "skin_changed" not in figures.to_row()
+    assert set(figures.to_row()) == {"pictures", "iou", "good", "poor", "merged", "split"}
     assert served_figures(pictures, 0.95).iou == 0
     assert served_figures(pictures, 0.5, upper=True).iou == 0.25
 
@@ -153,6 +153,7 @@ def test_a_report_has_close_ups_and_what_of_skin_is_changed(
     assert report.close_ups.iou > report.whole.iou  # the garment fills more of it
     assert report.whole.merged == 2
     assert set(report.served_rows()) == {"whole photos", "close-ups"}
+    assert report.served_rows()["whole photos"]["skin"] == 1
     json.dumps(report.to_json(), allow_nan=False)
     assert evaluate_segmenter(tiny_dataset / "weights", tiny_dataset, device="cpu").close_ups is None
     seen: list[tuple[int, int]] = []
