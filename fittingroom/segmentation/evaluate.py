@@ -76,9 +76,11 @@ class SegmenterReport:
         return asdict(self)
 
     def served_rows(self) -> dict[str, dict[str, float]]:
-        """What is served, a row for whole photos and one for close-ups."""
+        """What is served: a row for each figure, with one value for whole photos and one for close-ups."""
         both = {"whole photos": self.whole, "close-ups": self.close_ups}
-        return {name: figures.to_row() for name, figures in both.items() if figures is not None}
+        figures = {view: each.to_row() for view, each in both.items() if each is not None}
+        names = dict.fromkeys(name for row in figures.values() for name in row)
+        return {name: {view: row[name] for view, row in figures.items() if name in row} for name in names}
 
     def worst_rows(self) -> dict[str, dict[str, float]]:
         """The worst groups, worst first."""

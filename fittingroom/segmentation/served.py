@@ -53,8 +53,8 @@ class ServedFigures:
     """Labelled garments served in two pieces or more."""
 
     def to_row(self) -> dict[str, float]:
-        """The figures that there are, by names short enough for a table's heads."""
-        return {name.removesuffix("_changed"): value for name, value in asdict(self).items() if value is not None}
+        """The figures that there are, by name."""
+        return {name.replace("_", " "): value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True)

@@ -152,8 +152,9 @@ def test_a_report_has_close_ups_and_what_of_skin_is_changed(
     assert report.whole.hair_changed is None
     assert report.close_ups.iou > report.whole.iou  # the garment fills more of it
     assert report.whole.merged == 2
-    assert set(report.served_rows()) == {"whole photos", "close-ups"}
-    assert report.served_rows()["whole photos"]["skin"] == 1
+    assert report.served_rows()["iou"] == {"whole photos": report.whole.iou, "close-ups": report.close_ups.iou}
+    assert report.served_rows()["skin changed"]["whole photos"] == 1
+    assert "hair changed" not in report.served_rows()
     json.dumps(report.to_json(), allow_nan=False)
     assert evaluate_segmenter(tiny_dataset / "weights", tiny_dataset, device="cpu").close_ups is None
     seen: list[tuple[int, int]] = []
