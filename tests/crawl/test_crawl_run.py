@@ -173,6 +173,52 @@ def test_refresh_asks_with_etag(shop, quick, tmp_path: Path) -> None:
     assert shop.hits["/a.jpg"] == 2
 
 
+@pytest.mark.parametrize(
+    "answer", [(403, b""), (404, b""), (410, b""), (500, b""), (200, b"<html>sold out</html>"), (200, b"")]
+)
+def test_a_refresh_makes_nothing_worse(shop, quick, tmp_path: Path, answer: tuple[int, bytes]) -> None:
+    well = True
+    for number in (1, 2):
+        shop.routes[f"/{number}.jpg"] = lambda h, number=number: h.answer(*((200, picture(number)) if well else answer))
+    source = PageSource(url=shop.html("/page", '<img src="/1.jpg"><img src="/2.jpg">'))
+    before = {row.key: row.sha256 for row in crawl_style(style(source), tmp_path, quick).kept()}
+    well = False
+    worse = crawl_style(style(source), tmp_path, replace(quick, refresh=True))
+    assert {row.key: row.sha256 for row in worse.kept()} == before
+    assert all("asked again" in row.detail for row in worse.kept())
+    shop.hits.clear()
+    after = crawl_style(style(source), tmp_path, quick)
+    assert {row.key: row.sha256 for row in after.kept()} == before
+    assert not shop.hits["/1.jpg"]
+    assert all((tmp_path / row.path).read_bytes() for row in after.kept())
+
+
+def test_a_refresh_gives_up_what_opts_out(shop, quick, tmp_path: Path) -> None:
+    url = shop.image("/a.jpg", picture(1))
+    fetch([Candidate(url)], tmp_path, quick)
+    shop.routes["/a.jpg"] = lambda h: h.answer(200, picture(1), X_Robots_Tag="noai")
+    (row,) = fetch([Candidate(url)], tmp_path, replace(quick, refresh=True))
+    assert (row.status, row.reason) == ("skipped", "opt_out")
+
+
+@pytest.mark.parametrize("damage", [b"", b"other bytes"])
+def test_a_damaged_file_is_fetched_again(shop, quick, tmp_path: Path, damage: bytes) -> None:
+    shop.routes["/a.jpg"] = lambda h: h.answer(
+        304 if "If-None-Match" in h.headers else 200, b"" if "If-None-Match" in h.headers else picture(1), ETag='"1"'
+    )
+    candidates = [Candidate(shop.url + "/a.jpg")]
+    (row,) = fetch(candidates, tmp_path, quick)
+    whole = (tmp_path / row.path).read_bytes()
+    for settings in (quick, replace(quick, refresh=True)):
+        (tmp_path / row.path).write_bytes(damage)
+        (again,) = fetch(candidates, tmp_path, settings)
+        assert (again.status, (tmp_path / again.path).read_bytes()) == ("kept", whole)
+    (tmp_path / row.path).write_bytes(damage)
+    shop.routes["/a.jpg"] = lambda h: h.answer(404, b"")
+    (lost,) = fetch(candidates, tmp_path, quick)
+    assert (lost.status, lost.reason) == ("failed", "not_found")
+
+
 def test_paging_by_rel_next_by_pattern_and_product_pages(shop, quick) -> None:
     for number in range(6):
         shop.image(f"/{number}.jpg", picture(number))
