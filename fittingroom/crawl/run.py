@@ -23,7 +23,7 @@ from fittingroom.crawl.pace import shared_pace
 from fittingroom.crawl.search import SearchKeys
 from fittingroom.crawl.settings import CrawlSettings
 from fittingroom.crawl.sources import check_sources, discover_source, without_repeats
-from fittingroom.crawl.store import Store
+from fittingroom.crawl.store import MANIFEST, Store
 from fittingroom.errors import HostUnavailable, ImageRejected, MissingInputError
 from fittingroom.manifest import ImageRow, Manifest
 from fittingroom.settings import get_settings
@@ -153,6 +153,29 @@ def mark_gone(candidates: Iterable[Candidate], out_dir: Path, settings: CrawlSet
     store = Store(out_dir, settings)
     missing = [row for row in store.manifest().kept() if row.key not in offered]
     return [store.note(replace(row, status="gone")) for row in missing]
+
+
+def refuse_damaged(out_dir: Path, digest_of: Callable[[Path], str]) -> list[ImageRow]:
+    """Compare every kept picture with the digest that it was stored with; those that are lost or have other bytes end
+    as ``failed: damaged``, which the next crawl heals. ``digest_of`` may remember, and raises MissingInputError.
+
+    Returns:
+        the rows of whole pictures, sorted by key.
+    """
+    whole: list[ImageRow] = []
+    store: Store | None = None
+    for row in Manifest.read(out_dir / MANIFEST, lambda values: values.get("status") == "kept").kept():
+        try:
+            found = digest_of(out_dir / row.path)
+        except (MissingInputError, OSError):
+            found = ""
+        if found == row.sha256:
+            whole.append(row)
+            continue
+        store = store or Store(out_dir, CrawlSettings())
+        detail = f"{row.path}: expected the bytes that were stored, the file {'has others' if found else 'is lost'}"
+        store.note(replace(row, status="failed", reason="damaged", path="", etag="", last_modified="", detail=detail))
+    return whole
 
 
 def _settled(
