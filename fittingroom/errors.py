@@ -73,6 +73,7 @@ class ImageRejected(InputError):
         "empty",
         "too_many_bytes",
         "too_many_pixels",
+        "too_many_scans",
         "format_not_allowed",
         "unreadable",
         "truncated",

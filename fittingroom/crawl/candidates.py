@@ -39,6 +39,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "empty": "no bytes",
         "too_many_bytes": "more bytes than allowed",
         "too_many_pixels": "more pixels than allowed",
+        "too_many_scans": "a JPEG made to be decoded again and again",
         "format_not_allowed": "none of JPEG, PNG, WebP, GIF, AVIF",
         "unreadable": "a damaged file",
         "truncated": "a picture that ends early",
