@@ -32,8 +32,8 @@ from plain_segmenter import PlainTraining, load_batches, plain_evaluation
 
 from fittingroom.images import read_rgb
 from fittingroom.segmentation import evaluate
+from fittingroom.segmentation.compare import compare_photos
 from fittingroom.segmentation.dataset import EpochBatches, read_split
-from fittingroom.segmentation.evaluate import compare_photos
 from fittingroom.segmentation.predict import Segmenter
 from fittingroom.segmentation.scores import average_precisions
 from fittingroom.segmentation.settings import preset as segmenter_preset

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console
@@ -16,6 +17,11 @@ LINE_SECONDS = 20.0
 """Where nobody watches (a file, a pipe), a training says a line this often."""
 
 
+_WIDE, _BAR, _SHORT_BAR = 100, 28, 8
+_BESIDE_BAR = 42
+"""Characters of a line beside its bar and its words: mark, name of the longest stage, time, and what parts them."""
+
+
 class LiveProgress:
     """Stages and trainings on a terminal; plain lines elsewhere. A context manager; its methods are thread-safe."""
 
@@ -24,9 +30,9 @@ class LiveProgress:
         self._bars = Bars(
             SpinnerColumn(finished_text="[green]✓[/]"),
             TextColumn("{task.description}"),
-            BarColumn(bar_width=28),
-            TextColumn("{task.fields[words]}", style="dim"),
+            BarColumn(bar_width=_BAR if console.width >= _WIDE else _SHORT_BAR),
             TimeElapsedColumn(),
+            TextColumn("{task.fields[words]}", style="dim"),
             console=console,
             disable=not console.is_terminal,
         )
@@ -64,19 +70,34 @@ class LiveProgress:
 
     def training(self, name: str, progress: Progress) -> None:
         """A training stands there."""
-        words = f"epoch {progress.epoch}/{progress.total_epochs}"
-        words += "".join(f"  {key} {value:.3g}" for key, value in list(progress.values.items())[:3])
+        parts = [f"epoch {progress.epoch}/{progress.total_epochs}"]
         if progress.seconds_left is not None:
-            words += f"  {progress.seconds_left:.0f} s left"
+            parts.append(f"{progress.seconds_left:.0f} s left")
+        parts += [f"{key} {value:.3g}" for key, value in list(progress.values.items())[:3]]
+        words = "  ".join(parts)
         with self._lock:
             key = f"training {name}"
             if key not in self._tasks:
                 self._tasks[key] = self._bars.add_task(f"  {name}", total=progress.total_steps, words="")
-            self._bars.update(self._tasks[key], completed=progress.step, total=progress.total_steps, words=words)
+            self._bars.update(
+                self._tasks[key], completed=progress.step, total=progress.total_steps, words=self._fitting(parts)
+            )
             now = time.monotonic()
             if now - self._said.get(key, 0.0) >= LINE_SECONDS:
                 self._said[key] = now
                 self._plainly(f"  {name}: step {progress.step}/{progress.total_steps}, {words}")
+
+    def _fitting(self, parts: Sequence[str]) -> str:
+        """As many of the words as the terminal has room for: a line too long would squeeze its bar and its time."""
+        width = self._console.width
+        room = width - _BESIDE_BAR - (_BAR if width >= _WIDE else _SHORT_BAR)
+        words = ""
+        for part in parts:
+            longer = f"{words}  {part}".strip()
+            if len(longer) > room:
+                break
+            words = longer
+        return words
 
     def _plainly(self, line: str) -> None:
         if not self._console.is_terminal:

@@ -9,6 +9,7 @@ The library's map (each part is usable alone; nothing here knows of Prefect, and
 ``workspace``          every path the pipeline writes; atomic writes; content digests
 ``outputs``            where a command is told to write, looked at before any work is done
 ``ports``              a port to listen on
+``cores``              how many cores and threads to take: what was asked, the quota, the affinity
 ``locks``              one at a time, between processes; a killed holder holds nothing
 ``boxes masks images`` geometry and safe decoding (``signatures`` names what is no picture)
 ``domain``             photo or rendered sample world: what pictures show and models learnt from

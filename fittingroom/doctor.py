@@ -17,6 +17,7 @@ from typing import Literal
 from packaging.version import Version
 
 from fittingroom.errors import FittingroomError
+from fittingroom.redaction import redacted
 from fittingroom.settings import Settings
 from fittingroom.workspace import Workspace
 
@@ -166,6 +167,6 @@ def _prefect() -> Finding:
         return Finding("prefect server", "note", "none set (PREFECT_API_URL): a run starts a temporary one by itself")
     try:
         with urllib.request.urlopen(url.rstrip("/") + "/admin/version", timeout=3) as answer:
-            return Finding("prefect server", "ok", f"{url}, version {json.load(answer)}")
+            return Finding("prefect server", "ok", f"{redacted(url)}, version {json.load(answer)}")
     except (urllib.error.URLError, ValueError, OSError) as error:
-        return Finding("prefect server", "broken", f"{url} does not answer: {error}")
+        return Finding("prefect server", "broken", redacted(f"{url} does not answer: {error}"))

@@ -23,7 +23,7 @@ WORDS = {RENDERED: "trained on the rendered sample world", PHOTO: "trained on ph
 def is_rendered(source: Path | bytes) -> bool:
     """Whether a picture bears the sample world's mark; False for one that is not there or cannot be read."""
     try:
-        with opened(source) as image:
+        with opened(source, header_only=True) as image:
             found = image.info.get("comment") or image.info.get("Comment")
     except (ImageRejected, MissingInputError):
         return False

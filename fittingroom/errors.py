@@ -25,12 +25,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from fittingroom.names import printable
+from fittingroom.redaction import redacted
 
 
 class FittingroomError(Exception):
     """The root of the tree. ``exit_code`` is what the command line ends with."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return redacted(super().__str__())
 
 
 class InputError(FittingroomError):
@@ -69,6 +73,7 @@ class ImageRejected(InputError):
         "empty",
         "too_many_bytes",
         "too_many_pixels",
+        "too_many_scans",
         "format_not_allowed",
         "unreadable",
         "truncated",

@@ -40,6 +40,12 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif")
 REFUSED_SUFFIXES = (".bmp", ".heic", ".heif", ".ico", ".jp2", ".jxl", ".psd", ".svg", ".tif", ".tiff")
 """Pictures by name that are listed, too, so that whoever put them there is told that they cannot be read."""
 
+MAX_SCANS = 100
+"""Scans of a JPEG; encoders write up to some 20."""
+MAX_SCANNED_PIXELS = 1_500_000_000
+"""Pixels of a JPEG over all of its scans: what 30 scans of the largest picture have, some seconds of decoding."""
+_MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")
+_SCAN, _END, _ALONE = 0xDA, 0xD9, 0x01
 _ORIENTATION = 0x0112
 _profiles = threading.Lock()
 """LittleCMS profile objects are not shared between threads."""
@@ -64,11 +70,16 @@ class ImageHeader:
 
 @contextmanager
 def opened(
-    source: Path | bytes | BinaryIO, *, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES
+    source: Path | bytes | BinaryIO,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    max_bytes: int = MAX_BYTES,
+    header_only: bool = False,
 ) -> Iterator[Image.Image]:
     """A picture whose header was read and found acceptable, no pixel decoded yet.
 
-    What goes wrong while the block decodes it is raised as `ImageRejected`, too.
+    What goes wrong while the block decodes it is raised as `ImageRejected`, too. With ``header_only`` the block must
+    not decode it: how much work that would be was not looked at.
 
     Raises:
         ImageRejected: not a picture we accept. MissingInputError: no such file.
@@ -88,6 +99,8 @@ def opened(
             ) from None
         with image:
             _refuse_size(image, name, max_pixels)
+            if not header_only and image.format in ("JPEG", "MPO"):
+                _refuse_scans(stream, image, name)
             try:
                 image.seek(0)
                 _refuse_size(image, name, max_pixels)  # a GIF's first frame may reach beyond what its header says
@@ -165,6 +178,36 @@ def _refuse_size(image: Image.Image, name: str, max_pixels: int) -> None:
         )
 
 
+def _refuse_scans(stream: BinaryIO, image: Image.Image, name: str) -> None:
+    """Refuse a JPEG that would be decoded again and again: every scan is a pass over all pixels of a progressive one,
+    and half a megabyte can hold thousands of them. Cameras and encoders write up to some 20.
+    """
+    position = stream.tell()
+    stream.seek(0)
+    scans = count_scans(stream.read())
+    stream.seek(position)
+    if scans > MAX_SCANS or scans * image.width * image.height > MAX_SCANNED_PIXELS:
+        raise ImageRejected(
+            "too_many_scans",
+            name,
+            f"expected a JPEG of at most {MAX_SCANS} scans and {MAX_SCANNED_PIXELS:,} pixels over all of them, got "
+            f"{scans:,} scans of {image.width * image.height:,}; save it again as a plain JPEG",
+        )
+
+
+def count_scans(jpeg: bytes) -> int:
+    """The scans of the first picture in a JPEG (ITU T.81, B.1.1): its SOS markers, without those in other segments."""
+    scans, position = 0, 2
+    while marker := _MARKER.search(jpeg, position):
+        code, position = marker[1][0], marker.end()
+        if code == _END:
+            break
+        if code != _ALONE:
+            scans += code == _SCAN
+            position += max(int.from_bytes(jpeg[position : position + 2], "big"), 2)
+    return scans
+
+
 def _unopened(data: bytes, name: str) -> ImageRejected:
     """Why Pillow's readers all passed: another format, or one of ours whose first bytes lie about the rest."""
     if data[:4] == b"GIF8" and len(data) >= 10:
@@ -189,7 +232,7 @@ def probe(source: Path | bytes, *, max_pixels: int = MAX_PIXELS, max_bytes: int 
     Raises:
         ImageRejected: not a picture we accept. MissingInputError: no such file.
     """
-    with opened(source, max_pixels=max_pixels, max_bytes=max_bytes) as image:
+    with opened(source, max_pixels=max_pixels, max_bytes=max_bytes, header_only=True) as image:
         return header_of(image)
 
 

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fittingroom.redaction import redacted
 from fittingroom.styles.mlflow_store import flat
 from fittingroom.styles.registry import Registry
 from fittingroom.training.progress import Listener, Progress
@@ -106,7 +107,7 @@ class _Tracked:
                 if ended and self._run_id:
                     self.registry.track(self._end)
             except Exception as error:  # noqa: BLE001  whatever it is, the training is worth more than its curves
-                self._say(str(error))
+                self._say(redacted(str(error)))
                 del waiting[:-MOST_WAITING]
 
     def _end(self, client: MlflowClient, _: str) -> None:
@@ -154,7 +155,7 @@ class _Tracked:
 
         training, place = _training_in(self.folder), self.folder / PLACE
         known = _json(place)
-        if training and (known.get("uri"), known.get("training")) == (self.registry.uri, training):
+        if training and (known.get("uri"), known.get("training")) == (redacted(self.registry.uri), training):
             with contextlib.suppress(MlflowException):  # the store was emptied since
                 if client.get_run(known["run_id"]).info.status != "FINISHED":
                     client.update_run(known["run_id"], status="RUNNING")
@@ -162,7 +163,7 @@ class _Tracked:
                     return self._run_id
         run = client.create_run(experiment, run_name=f"training {self.name}", tags={"fittingroom.model": self.name})
         self._run_id = str(run.info.run_id)
-        write_json(place, {"uri": self.registry.uri, "training": training, "run_id": self._run_id})
+        write_json(place, {"uri": redacted(self.registry.uri), "training": training, "run_id": self._run_id})
         params = [Param(key[:250], value[:6000]) for key, value in flat(self.settings).items()]
         for start in range(0, len(params), 100):
             client.log_batch(self._run_id, params=params[start : start + 100])

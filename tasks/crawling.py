@@ -24,6 +24,7 @@ from fittingroom.workspace import Workspace, digest_value, write_json
 from tasks.artifacts import artifact_key, show_rejected, show_table
 from tasks.caching import Made, Record, Summary, step
 from tasks.contents import file_content, folder_content, output_paths
+from tasks.digests import Digests
 from tasks.runners import in_other_processes
 from tasks.turns import OneAfterAnother
 
@@ -279,13 +280,17 @@ def crawled_styles(workspace: Workspace) -> list[str]:
 
 
 def crawled_pictures(workspace: Workspace, style: str) -> dict[str, str]:
-    """Path relative to the workspace -> SHA-256 of every usable crawled picture of a style.
+    """Path relative to the workspace -> SHA-256 of every usable crawled picture of a style. One whose file was lost or
+    damaged since is left out and gets a row that says so; the next crawl fetches it again.
 
     Raises:
         MissingInputError: the style was not crawled, or nothing was kept.
     """
+    from fittingroom.crawl import refuse_damaged
+
     folder = workspace.crawl(style)
-    kept = Manifest.read(folder / MANIFEST, lambda values: values.get("status") == "kept").kept()
+    with Digests(workspace) as digests:
+        kept = refuse_damaged(folder, digests.of)
     if not kept:
         raise MissingInputError(f"crawled pictures of {style}", folder, "crawl it first")
     return {f"{workspace.relative(folder)}/{row.path}": row.sha256 for row in kept}

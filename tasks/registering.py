@@ -10,6 +10,7 @@ from prefect.logging import get_run_logger
 
 from fittingroom.catalog import Style
 from fittingroom.errors import InputError
+from fittingroom.redaction import redacted
 from fittingroom.settings import get_settings
 from fittingroom.styles.registry import SEGMENTER, Registry, style_model
 from fittingroom.styles.serving import Serving
@@ -73,7 +74,7 @@ def register_segmenter(
         recipe=settings,
         style=None,
         folder=trained["value"]["folder"],
-        tracking_uri=get_settings().tracking_uri,
+        tracking_uri=_where_shown(),
         dataset=dataset.path,
         device=device,
         force=force,
@@ -106,7 +107,7 @@ def register_style(
         recipe=settings,
         style=card,
         folder=trained["value"]["folder"],
-        tracking_uri=get_settings().tracking_uri,
+        tracking_uri=_where_shown(),
         pictures=target.path,
         device=device,
         force=force,
@@ -135,11 +136,17 @@ def register_trained(workspace: Workspace, style: str, preset: str, force: bool 
         recipe=weights.settings,
         style=known,
         folder=workspace.relative(folder),
-        tracking_uri=get_settings().tracking_uri,
+        tracking_uri=_where_shown(),
         pictures=str(workspace.prepared(style)),
         device=get_settings().device,
         force=force,
     )
+
+
+def _where_shown() -> str | None:
+    """The tracking URI as it may stand in records and in Prefect's database: without its password."""
+    uri = get_settings().tracking_uri
+    return redacted(uri) if uri else uri
 
 
 def registered_card(workspace: Workspace, style: str) -> StyleCard:
@@ -174,7 +181,7 @@ def register(
     recipe: dict[str, Any],
     style: StyleCard | None,
     folder: str,
-    tracking_uri: str | None,
+    tracking_uri: str | None,  # noqa: ARG001  redacted, for the key: another registry is another call
     pictures: str | None = None,  # the style's own prepared ones; `digests` speaks of their content
     dataset: str | None = None,  # a segmenter's, likewise
     device: str = "auto",
@@ -188,7 +195,7 @@ def register(
     from fittingroom.translation.held_out import held_out_of
 
     place = Workspace(Path(workspace))
-    registry = Registry(tracking_uri or place, downloads=place.registry / "downloads")
+    registry = Registry(get_settings().tracking_uri or place, downloads=place.registry / "downloads")
     serving = Serving.of_installation(registry)
     extras: dict[str, Any] = {"files": _files(place.root / folder), "curves": _curves(place.root / folder)}
     judged = (Path(weights.path), metrics, preset, digests, recipe)

@@ -20,6 +20,7 @@ from fittingroom.cli.annotations import app as annotations_app
 from fittingroom.cli.helping import Group
 from fittingroom.cli.styles import app as styles_app
 from fittingroom.errors import FittingroomError
+from fittingroom.redaction import redacted
 
 INTERRUPTED = 130
 
@@ -89,6 +90,6 @@ def run(arguments: list[str]) -> int:
 
 def _fail(message: str, debug: bool, code: int) -> int:
     if debug:
-        traceback.print_exc()
-    print("error: " + " ".join(message.split()), file=sys.stderr)
+        print(redacted(traceback.format_exc()), end="", file=sys.stderr)
+    print("error: " + redacted(" ".join(message.split())), file=sys.stderr)
     return code

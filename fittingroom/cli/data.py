@@ -47,10 +47,12 @@ def crawl(
     ] = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Fetch the pictures of a catalog's styles into the workspace; exit 1 when a style ends with none."""
+    """Fetch the pictures of a catalog's styles into the workspace; exit 1 when a style ends with none, or a source of
+    one cannot be reached."""
     from fittingroom.catalog import load_catalog
     from fittingroom.crawl import CrawlSettings, crawl_style
-    from fittingroom.errors import InputError
+    from fittingroom.errors import HostUnavailable, InputError
+    from fittingroom.manifest import Manifest
     from fittingroom.settings import get_settings
     from fittingroom.workspace import Workspace
 
@@ -64,20 +66,28 @@ def crawl(
     place = Workspace(settings.workspace)
     place.check_writable()
     found: dict[str, Manifest] = {}
+    unreachable: dict[str, str] = {}
     for each in wanted:
-        with pictures_bar(f"crawl {each.name}", quiet=as_json) as tell:
-            folder = place.crawl(each.name)
-            found[each.name] = crawl_style(each, folder, crawl_settings, _told(tell))
+        folder = place.crawl(each.name)
+        try:
+            with pictures_bar(f"crawl {each.name}", quiet=as_json) as tell:
+                found[each.name] = crawl_style(each, folder, crawl_settings, _told(tell))
+        except HostUnavailable as error:  # the other styles' shops may be well
+            unreachable[each.name] = str(error)
+            found[each.name] = Manifest.read(folder / "manifest.jsonl")
         if not as_json:
             print(f"{each.name}: ", end="")
             print_counts(found[each.name].counts())
-    empty = [name for name, manifest in found.items() if not manifest.kept()]
+    empty = [name for name, manifest in found.items() if not manifest.kept() and name not in unreachable]
     if as_json:
-        print_json({name: {"counts": m.counts()} for name, m in found.items()})
+        errors = {name: {"error": message} for name, message in unreachable.items()}
+        print_json({name: {"counts": m.counts(), **errors.get(name, {})} for name, m in found.items()})
+    for name, message in unreachable.items():
+        remark(f"error: style {name}: {message}")
     for name in empty:
         reasons = ", ".join(sorted({row.reason for row in found[name].rows if row.reason})) or "nothing was offered"
         remark(f"error: style {name}: expected pictures, its sources gave none that could be kept ({reasons})")
-    return 1 if empty else 0
+    return 1 if empty or unreachable else 0
 
 
 def cutout(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.table import Table
 
-_COUNTS = ("pictures", "photos", "garments", "steps", "epochs")
+_COUNTS = ("pictures", "photos", "garments", "steps", "best_step", "epochs", "merged", "split")
 _COLUMN = 12
 """Characters a version takes in its table."""
 
@@ -22,7 +22,7 @@ def figure(name: str, value: object) -> str:
 
 
 def figures_table(title: str, rows: Mapping[str, Mapping[str, float]]) -> Table:
-    """One row a category or degree: how many garments, AP, AP50 and AP75 of their masks."""
+    """One row a category, degree or figure; a count's name is that of its column or of its row."""
     from rich.table import Table
 
     columns = list(dict.fromkeys(name for figures in rows.values() for name in figures))
@@ -30,7 +30,8 @@ def figures_table(title: str, rows: Mapping[str, Mapping[str, float]]) -> Table:
     for column in columns:
         table.add_column(column, justify="right")
     for name, figures in rows.items():
-        table.add_row(name, *(figure(column, figures.get(column)) for column in columns))
+        cells = (figure(name if name in _COUNTS else column, figures.get(column)) for column in columns)
+        table.add_row(name, *cells)
     return table
 
 

@@ -199,7 +199,7 @@ def evaluate_segmenter_command(
     ] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """COCO AP, AP50 and AP75, IoU of the largest garment, DeepFashion2's difficulty table."""
+    """COCO AP, AP50 and AP75, what is served on whole photos and close-ups, the worst groups, DeepFashion2's table."""
     from fittingroom.annotations.judging import said
     from fittingroom.images import write_picture
     from fittingroom.segmentation.evaluate import evaluate_segmenter, worst_sheet
@@ -212,7 +212,7 @@ def evaluate_segmenter_command(
     if sheet is not None:
         check_output_file(sheet, "--sheet", PICTURE_SUFFIXES)
     with pictures_bar("evaluate segmenter", as_json) as bar:
-        report = evaluate_segmenter(path, folder, which, device=get_settings().device, listener=bar)
+        report = evaluate_segmenter(path, folder, which, device=get_settings().device, listener=bar, close_ups=True)
     if sheet is not None:
         write_picture(sheet, worst_sheet(report, get_settings().device))
     if as_json:
@@ -220,7 +220,12 @@ def evaluate_segmenter_command(
         return 0
     _print_figures(report.metrics())
     print(f"split: {report.split}, photos: {report.photos}, without a garment found: {report.photos_without_garment}")
-    for title, rows in (("category", report.categories), *report.difficulty.items()):
+    console().print(figures_table("as served", report.served_rows()))
+    for title, rows in (
+        ("category", report.categories),
+        *report.difficulty.items(),
+        ("worst groups", report.worst_rows()),
+    ):
         console().print(figures_table(title, rows))
     return 0
 

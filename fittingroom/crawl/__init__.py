@@ -11,7 +11,17 @@ What can become of an address is the closed list `REASONS`; `HEALABLE` are those
 """
 
 from fittingroom.crawl.candidates import HEALABLE, REASONS, Candidate
-from fittingroom.crawl.run import CrawlProgress, Listener, crawl_style, discover, fetch, mark_gone, rest_hosts, tidy
+from fittingroom.crawl.run import (
+    CrawlProgress,
+    Listener,
+    crawl_style,
+    discover,
+    fetch,
+    mark_gone,
+    refuse_damaged,
+    rest_hosts,
+    tidy,
+)
 from fittingroom.crawl.search import SearchKeys
 from fittingroom.crawl.settings import CrawlSettings
 from fittingroom.crawl.sharding import plan_fetches
@@ -32,6 +42,7 @@ __all__ = [
     "mark_gone",
     "pictures_in",
     "plan_fetches",
+    "refuse_damaged",
     "rest_hosts",
     "tidy",
 ]

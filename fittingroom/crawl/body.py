@@ -16,6 +16,10 @@ class TooManyBytes(Exception):
     """The body, as sent or when decompressed, is larger than its cap."""
 
 
+_MEMBER = b"\x1f\x8b"
+_MOST_MEMBERS = 1000
+
+
 class BadEncoding(Exception):
     """A Content-Encoding we did not ask for, or that is broken."""
 
@@ -60,13 +64,22 @@ def _decompressed(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise BadEncoding(f"expected gzip or none, got {encoding[:40]!r}")
     # 32 + 15: zlib or gzip by its header. No more than CHUNK comes out of one call, however good the compression.
-    inflater = zlib.decompressobj(32 + zlib.MAX_WBITS)
+    inflater, members, begun = zlib.decompressobj(32 + zlib.MAX_WBITS), 1, b""
     try:
         for chunk in chunks:
-            data = chunk
-            while data and not inflater.eof:
+            data, begun = begun + chunk, b""
+            while data:
+                if inflater.eof:  # another member (RFC 1952, 2.2), or what is no part of the answer
+                    if data == _MEMBER[:1]:
+                        begun = data
+                    if not data.startswith(_MEMBER):
+                        break
+                    members += 1
+                    if members > _MOST_MEMBERS:
+                        raise BadEncoding(f"expected at most {_MOST_MEMBERS} gzip members")
+                    inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
                 yield inflater.decompress(data, CHUNK)
-                data = inflater.unconsumed_tail
+                data = inflater.unconsumed_tail or inflater.unused_data
         yield inflater.flush()
     except zlib.error as error:
         raise BadEncoding(f"broken {encoding} body: {error}") from None

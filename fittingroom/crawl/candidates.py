@@ -23,6 +23,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "server_error": "5xx to the last try",
         "robots_unavailable": "robots.txt cannot be had for now, which RFC 9309 treats as forbidden",
         "incomplete": "fewer bytes than promised",
+        "damaged": "kept once, and its file is lost or has other bytes",
         # failed for good
         "not_found": "404 or 410",
         "http_status": "another status that is not 200",
@@ -38,6 +39,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "empty": "no bytes",
         "too_many_bytes": "more bytes than allowed",
         "too_many_pixels": "more pixels than allowed",
+        "too_many_scans": "a JPEG made to be decoded again and again",
         "format_not_allowed": "none of JPEG, PNG, WebP, GIF, AVIF",
         "unreadable": "a damaged file",
         "truncated": "a picture that ends early",
@@ -52,7 +54,16 @@ REASONS: Mapping[str, str] = MappingProxyType(
 """Every ``reason`` a row of a crawl's manifest can have, and what it means."""
 
 HEALABLE = frozenset(
-    {"timeout", "too_slow", "unreachable", "rate_limited", "server_error", "robots_unavailable", "incomplete"}
+    {
+        "timeout",
+        "too_slow",
+        "unreachable",
+        "rate_limited",
+        "server_error",
+        "robots_unavailable",
+        "incomplete",
+        "damaged",
+    }
 )
 """Reasons that a later run tries again."""
 

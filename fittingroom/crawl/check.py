@@ -58,7 +58,8 @@ def checked(source: bytes | BinaryIO, settings: CrawlSettings) -> Iterator[Check
     Raises:
         ImageRejected: not a picture we accept. TooSmall: it is, but too small.
     """
-    with images.opened(source, max_pixels=settings.max_pixels, max_bytes=settings.max_image_bytes) as image:
+    limits = {"max_pixels": settings.max_pixels, "max_bytes": settings.max_image_bytes}
+    with images.opened(source, **limits, header_only=True) as image:  # decoded below, when there is memory for it
         header, as_stored = images.header_of(image), images.is_srgb_as_stored(image)
     size = len(source) if isinstance(source, bytes) else source.seek(0, io.SEEK_END)
     if min(header.width, header.height) < settings.min_side:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.utils
 import http.client
 import io
+import ipaddress
 import random
 import socket
 import time
@@ -28,6 +29,7 @@ from fittingroom.crawl.robots import Robots, RobotsFile
 from fittingroom.crawl.settings import CrawlSettings
 from fittingroom.crawl.written import LONGEST, address_of, resolve
 from fittingroom.errors import FittingroomError
+from fittingroom.redaction import redact_logs
 
 _RETRIED = frozenset({"timeout", "unreachable", "rate_limited", "server_error", "incomplete"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -78,6 +80,7 @@ class Fetcher:
     """
 
     def __init__(self, settings: CrawlSettings) -> None:
+        redact_logs()
         self._settings = settings
         self._pace = shared_pace(settings.connections_per_host)
         self._robots = Robots(self._robots_file)
@@ -115,18 +118,22 @@ class Fetcher:
         headers: Mapping[str, str] | None = None,
         ask_robots: bool = True,
         is_robots: bool = False,
+        has_secret: bool = False,
     ) -> Answer:
         """Fetch ``url``. ``ask_robots`` is False only for robots.txt itself and for official APIs; of robots.txt itself
-        (``is_robots``) no more than ``max_bytes`` are read.
+        (``is_robots``) no more than ``max_bytes`` are read. Where the address or a header ``has_secret``, it goes to
+        that scheme, host and port only, whatever redirects say, and over https unless to this machine.
 
         Raises:
             FetchFailed: with what the manifest's row shall say.
         """
         settings = self._settings
+        if has_secret and not _is_private_way(url):
+            raise FetchFailed("scheme", "expected https, for a key is sent along", final_url=_origin(url))
         sent = {"User-Agent": settings.user_agent, "Accept": accept, "Accept-Encoding": "gzip", **(headers or {})}
         for attempt in range(1, settings.attempts + 1):
             try:
-                return replace(self._follow(url, sent, max_bytes, ask_robots, is_robots), attempts=attempt)
+                return replace(self._follow(url, sent, max_bytes, ask_robots, is_robots, has_secret), attempts=attempt)
             except FetchFailed as failure:
                 failure.attempts = attempt
                 wait = failure.retry_after or 0.0
@@ -140,7 +147,13 @@ class Fetcher:
         raise AssertionError("unreachable")  # pragma: no cover
 
     def _follow(
-        self, url: str, headers: Mapping[str, str], max_bytes: int, ask_robots: bool, is_robots: bool
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        max_bytes: int,
+        ask_robots: bool,
+        is_robots: bool,
+        has_secret: bool,
     ) -> Answer:
         """Redirects, each hop checked as if it were the first."""
         seen: set[str] = set()
@@ -156,7 +169,9 @@ class Fetcher:
                 )
             to = resolve(_as_utf8(target), url) if len(target) <= LONGEST else None
             if to is None:
-                raise FetchFailed("bad_redirect", f"to {target[:200]!r}", final_url=url)
+                raise FetchFailed("bad_redirect", "" if has_secret else f"to {target[:200]!r}", final_url=url)
+            if has_secret and _origin(to) != _origin(url):
+                raise FetchFailed("bad_redirect", "to another host, which is not sent the key", final_url=_origin(url))
             url = to
             if url in seen:
                 raise FetchFailed("too_many_redirects", "a redirect loop", final_url=url)
@@ -274,6 +289,23 @@ def check_scheme(url: str) -> None:
 
 def _host(url: str) -> str:
     return urlsplit(url).netloc.lower()
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def _is_private_way(url: str) -> bool:
+    """Whether nobody between here and there can read what is sent."""
+    check_scheme(url)
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    try:
+        here = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        here = host == "localhost"
+    return parts.scheme == "https" or here
 
 
 def _refuse_status(status: int, headers: Mapping[str, str], url: str) -> None:

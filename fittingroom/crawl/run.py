@@ -23,7 +23,7 @@ from fittingroom.crawl.pace import shared_pace
 from fittingroom.crawl.search import SearchKeys
 from fittingroom.crawl.settings import CrawlSettings
 from fittingroom.crawl.sources import check_sources, discover_source, without_repeats
-from fittingroom.crawl.store import Store
+from fittingroom.crawl.store import MANIFEST, Store
 from fittingroom.errors import HostUnavailable, ImageRejected, MissingInputError
 from fittingroom.manifest import ImageRow, Manifest
 from fittingroom.settings import get_settings
@@ -155,6 +155,29 @@ def mark_gone(candidates: Iterable[Candidate], out_dir: Path, settings: CrawlSet
     return [store.note(replace(row, status="gone")) for row in missing]
 
 
+def refuse_damaged(out_dir: Path, digest_of: Callable[[Path], str]) -> list[ImageRow]:
+    """Compare every kept picture with the digest that it was stored with; those that are lost or have other bytes end
+    as ``failed: damaged``, which the next crawl heals. ``digest_of`` may remember, and raises MissingInputError.
+
+    Returns:
+        the rows of whole pictures, sorted by key.
+    """
+    whole: list[ImageRow] = []
+    store: Store | None = None
+    for row in Manifest.read(out_dir / MANIFEST, lambda values: values.get("status") == "kept").kept():
+        try:
+            found = digest_of(out_dir / row.path)
+        except (MissingInputError, OSError):
+            found = ""
+        if found == row.sha256:
+            whole.append(row)
+            continue
+        store = store or Store(out_dir, CrawlSettings())
+        detail = f"{row.path}: expected the bytes that were stored, the file {'has others' if found else 'is lost'}"
+        store.note(replace(row, status="failed", reason="damaged", path="", etag="", last_modified="", detail=detail))
+    return whole
+
+
 def _settled(
     candidate: Candidate, row: ImageRow | None, known: Manifest, store: Store, settings: CrawlSettings
 ) -> ImageRow | None:
@@ -170,7 +193,7 @@ def _settled(
         same = keeper.sha256 == row.sha256 or keeper.source_sha256 == row.source_sha256
         return row if same or row.reason == "near" else None
     if row.status in ("kept", "gone"):
-        if candidate.is_file or settings.refresh or not store.has_file(row):
+        if candidate.is_file or settings.refresh or not store.is_whole(row):
             return None
         return row if row.status == "kept" else store.note(replace(row, status="kept"))
     if row.reason in ("robots", "opt_out", "crawl_delay", "address"):
@@ -198,7 +221,7 @@ def _settle(
     try:
         if candidate.is_file:
             path = Path(candidate.url)
-            if old is not None and old.status == "kept" and store.has_file(old) and _same_bytes(old, path):
+            if old is not None and old.status == "kept" and store.is_whole(old) and _same_bytes(old, path):
                 return old
             with _opened_file(path) as stream, checked(stream, settings) as picture:
                 return store.keep(picture, row)
@@ -209,23 +232,31 @@ def _settle(
         with got[0] as stream, checked(stream, settings) as picture:
             return store.keep(picture, row)
     except FetchFailed as failure:
-        return store.note(
-            replace(
-                row,
-                status=failure.status,
-                reason=failure.reason,
-                detail=failure.detail,
-                http_status=failure.http_status,
-                final_url=failure.final_url if failure.final_url != candidate.url else "",
-                attempts=failure.attempts,
-            )
+        row = replace(
+            row,
+            status=failure.status,
+            reason=failure.reason,
+            detail=failure.detail,
+            http_status=failure.http_status,
+            final_url=failure.final_url if failure.final_url != candidate.url else "",
+            attempts=failure.attempts,
         )
     except TooSmall as error:
-        return store.note(replace(row, status="refused", reason="too_small", detail=str(error)))
+        row = replace(row, status="refused", reason="too_small", detail=str(error))
     except ImageRejected as error:
-        return store.note(replace(row, status="failed", reason=error.reason, detail=error.detail))
+        row = replace(row, status="failed", reason=error.reason, detail=error.detail)
     except MissingInputError:
-        return store.note(replace(row, status="failed", reason="not_found", detail="no such file"))
+        row = replace(row, status="failed", reason="not_found", detail="no such file")
+    return store.note(row if old is None else _no_worse(candidate, old, row, store))
+
+
+def _no_worse(candidate: Candidate, old: ImageRow, new: ImageRow, store: Store) -> ImageRow:
+    """The row of a picture that could not be fetched anew: the old one where its file is whole. What the host wants
+    no machine to learn from is given up all the same, and a file of a folder is what lies there now."""
+    given_up = candidate.is_file or new.reason in ("opt_out", "address")
+    if given_up or old.status not in ("kept", "gone") or not store.is_whole(old):
+        return new
+    return replace(old, detail=f"as fetched before; asked again: {new.reason}: {new.detail}"[:300])
 
 
 def _download(
@@ -237,7 +268,7 @@ def _download(
         FetchFailed: for the row.
     """
     conditions: dict[str, str] = {}
-    if old is not None and old.status in ("kept", "gone") and store.has_file(old):
+    if old is not None and old.status in ("kept", "gone") and store.is_whole(old):
         if old.etag:
             conditions["If-None-Match"] = old.etag
         if old.last_modified:
@@ -246,7 +277,7 @@ def _download(
     if answer.http_status == 304:
         if old is None or not conditions:
             raise FetchFailed("http_status", "expected HTTP 200, got 304", http_status=304)
-        return store.note(replace(old, status="kept"))
+        return store.note(replace(old, status="kept", detail=""))
     if opts_out(answer.robots_tags, OF_A_PICTURE):
         raise FetchFailed("opt_out", "X-Robots-Tag", http_status=answer.http_status, final_url=answer.final_url)
     return answer.content, {

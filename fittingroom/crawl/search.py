@@ -19,6 +19,7 @@ from fittingroom.crawl.fetcher import Fetcher, FetchFailed
 from fittingroom.crawl.settings import CrawlSettings
 from fittingroom.crawl.written import address_of
 from fittingroom.errors import SettingError
+from fittingroom.redaction import redacted
 from fittingroom.settings import Settings
 
 _MAX_BYTES = 4_000_000
@@ -90,10 +91,17 @@ def search(
 def _ask(fetcher: Fetcher, call: _Call, source: SearchSource) -> bytes:
     try:
         return fetcher.get(
-            call.address, max_bytes=_MAX_BYTES, accept="application/json", headers=call.headers, ask_robots=False
+            call.address,
+            max_bytes=_MAX_BYTES,
+            accept="application/json",
+            headers=call.headers,
+            ask_robots=False,
+            has_secret=source.provider != "openverse",
         ).body
     except FetchFailed as failure:
         detail = f"{source.provider} search: HTTP {failure.http_status}" if failure.http_status else source.provider
+        if failure.reason in ("scheme", "bad_redirect") and not failure.http_status:
+            detail = f"{source.provider} search: {redacted(failure.detail)}"
         raise FetchFailed(  # without the address: it holds the key
             failure.reason, detail, http_status=failure.http_status, retry_after=failure.retry_after
         ) from None

@@ -142,11 +142,15 @@ class Store:
         """Whether the picture of a row is on disk."""
         return bool(row.path) and (self.folder / row.path).is_file()
 
+    def is_whole(self, row: ImageRow) -> bool:
+        """Whether the picture of a row is on disk with the bytes that were written."""
+        return bool(row.path) and is_whole(self.folder, row)
+
     def _twin(self, picture: Checked, row: ImageRow, rows: Manifest) -> tuple[ImageRow | None, str]:
         """The kept row that ``picture`` is a duplicate of, and how: the same one, or nearly and no smaller."""
         for known in (row.sha256, picture.source_sha256):
             other = rows.get(self._by_digest.get(known, ""))
-            if other is None or other.status != "kept" or other.key == row.key or not self.has_file(other):
+            if other is None or other.status != "kept" or other.key == row.key or not self.is_whole(other):
                 continue
             if row.sha256 == other.sha256 or picture.source_sha256 == other.source_sha256:
                 return other, "exact"

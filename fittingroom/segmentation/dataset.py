@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,13 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from fittingroom import masks
+from fittingroom.boxes import Box
 from fittingroom.categories import CATEGORY_NAMES
 from fittingroom.errors import AnnotationError, MissingInputError
 from fittingroom.images import RGB, read_rgb
+from fittingroom.segmentation.augment import CloseUp, Draw, scaling
+from fittingroom.segmentation.parts import UNKNOWN, PartMap, parts_folder, read_parts
+from fittingroom.segmentation.paste import paste_body, wall_behind
 from fittingroom.segmentation.settings import SegmenterSettings
 from fittingroom.workspace import digest_file, digest_files, digest_value
 
@@ -47,13 +51,22 @@ class LabelledGarment:
 
 @dataclass(frozen=True)
 class LabelledPhoto:
-    """A photo and the garments on it; ``height`` and ``width`` are those the COCO file gives."""
+    """A photo and the garments on it; ``height`` and ``width`` are those the COCO file gives.
+
+    ``parts`` is its part map (see `fittingroom.segmentation.parts`), where the data set has one.
+    """
 
     image_id: int
     path: Path
     height: int
     width: int
     garments: tuple[LabelledGarment, ...]
+    parts: Path | None = None
+
+    def boxes(self) -> list[Box]:
+        """Boxes of the garments' outlines, in pixels of the photo."""
+        drawn = (masks.from_polygons(garment.polygons, self.height, self.width) for garment in self.garments)
+        return [box for mask in drawn if (box := masks.bounding_box(mask)) is not None]
 
 
 def read_split(dataset: Path, split: str) -> list[LabelledPhoto]:
@@ -72,6 +85,7 @@ def read_split(dataset: Path, split: str) -> list[LabelledPhoto]:
         root = Path(selection["images_dir"])
         if not root.is_absolute():
             root = dataset / root
+        parts = parts_folder(dataset, root)
         garments: dict[int, list[LabelledGarment]] = {int(image["id"]): [] for image in coco["images"]}
         for annotation in coco["annotations"]:
             garment = _garment(annotation)
@@ -84,6 +98,7 @@ def read_split(dataset: Path, split: str) -> list[LabelledPhoto]:
                 int(image["height"]),
                 int(image["width"]),
                 tuple(garments[int(image["id"])]),
+                _part_map(parts, str(image["file_name"])),
             )
             for image in coco["images"]
         ]
@@ -94,6 +109,11 @@ def read_split(dataset: Path, split: str) -> list[LabelledPhoto]:
 
 def _order(photo: LabelledPhoto) -> tuple[str, int]:
     return photo.path.as_posix(), photo.image_id
+
+
+def _part_map(folder: Path | None, file_name: str) -> Path | None:
+    path = folder / Path(file_name).with_suffix(".png") if folder is not None else None
+    return path if path is not None and path.is_file() else None
 
 
 def _read_json(path: Path) -> Any:
@@ -129,7 +149,9 @@ def dataset_digest(dataset: Path, photos: Sequence[LabelledPhoto]) -> str:
     if not pictures:
         root = Path(selection["images_dir"])
         pictures = digest_files([photo.path for photo in photos], root if root.is_absolute() else dataset / root)
-    return digest_value({"files": files, "pictures": pictures})
+    mapped = [photo.parts for photo in photos if photo.parts is not None]
+    parts = {"parts": digest_files(mapped, mapped[0].parent)} if mapped else {}
+    return digest_value({"files": files, "pictures": pictures} | parts)
 
 
 def working_size(height: int, width: int, settings: SegmenterSettings) -> tuple[int, int]:
@@ -152,20 +174,38 @@ class GarmentDataset(Dataset[tuple[Tensor, Target]]):
     def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Target]:
         epoch, index = key
         photo = self.photos[index]
-        image, to_image = self._decoded(index)
-        draw = Draw.at(np.random.default_rng((self.settings.seed, epoch, index)), self.settings)
+        random = np.random.default_rng((self.settings.seed, epoch, index))
+        draw = Draw.at(random, self.settings)
+        image, to_image = self._near(index, draw.close_up) if draw.close_up else self._decoded(index)
         # Polygons follow the photo through one matrix, and are drawn at the end: a mask is resampled never.
-        matrix, (height, width) = draw.placement(image.shape[0], image.shape[1])
-        warped = cv2.warpAffine(image, matrix[:2], (width, height), flags=cv2.INTER_LINEAR, borderValue=(114, 114, 114))
-        coloured = draw.colours(np.asarray(warped, np.uint8))
-        tensor = torch.from_numpy(np.ascontiguousarray(coloured.transpose(2, 0, 1))).float().div_(255)
-        return tensor, _target(photo, matrix @ to_image, height, width)
+        matrix, size = draw.placement(image.shape[0], image.shape[1])
+        warped = cv2.warpAffine(image, matrix[:2], size[::-1], flags=cv2.INTER_LINEAR, borderValue=(114, 114, 114))
+        image = np.asarray(warped, np.uint8)
+        drawn = drawn_garments(photo, matrix @ to_image, *size)
+        labels, garments = [garment.category_id for garment, _ in drawn], [mask for _, mask in drawn]
+        parts = self._parts(index, matrix @ to_image, *size)
+        if draw.wall and photo.parts is not None:
+            image = wall_behind(image, parts, random)
+        donor = int(random.integers(len(self.photos)))
+        if draw.paste and photo.parts is not None and self.photos[donor].parts is not None:
+            lent, to_lent = self._decoded(donor)
+            other = lent, self._parts(donor, to_lent, *lent.shape[:2])
+            image, parts, garments = paste_body(image, parts, garments, other, random)
+        image = draw.pixels(image, random)
+        target = _target(labels, garments, *size)
+        if self.settings.parts_head:
+            target["parts"] = torch.from_numpy(parts)
+        return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float().div_(255), target
 
     def plain(self, index: int) -> tuple[RGB, list[masks.Mask]]:
         """Photo ``index`` as it is, at working size, and the masks of its garments; for validation."""
         image, to_image = self._decoded(index)
-        target = _target(self.photos[index], to_image, image.shape[0], image.shape[1])
-        return image, list(target["masks"].numpy().astype(bool))
+        return image, [mask for _, mask in drawn_garments(self.photos[index], to_image, *image.shape[:2])]
+
+    def plain_close_up(self, index: int, close_up: CloseUp) -> tuple[RGB, list[masks.Mask]]:
+        """A close-up of it, likewise."""
+        image, to_image = self._near(index, close_up)
+        return image, [mask for _, mask in drawn_garments(self.photos[index], to_image, *image.shape[:2])]
 
     def _decoded(self, index: int) -> tuple[RGB, NDArray[np.float64]]:
         """The photo at working size and the matrix from annotated pixels to it."""
@@ -178,82 +218,75 @@ class GarmentDataset(Dataset[tuple[Tensor, Target]]):
             if image.nbytes <= self._cache_bytes_left:
                 self._cache[index] = image
                 self._cache_bytes_left -= image.nbytes
-        return image, _scaling(image.shape[1] / photo.width, image.shape[0] / photo.height)
+        return image, scaling(image.shape[1] / photo.width, image.shape[0] / photo.height)
+
+    def _near(self, index: int, close_up: CloseUp) -> tuple[RGB, NDArray[np.float64]]:
+        """A close-up at working size, out of the photo at full size, and the matrix from annotated pixels to it."""
+        photo = self.photos[index]
+        full = read_rgb(photo.path)
+        to_full = scaling(full.shape[1] / photo.width, full.shape[0] / photo.height)
+        boxes = photo.boxes()
+        if not boxes:
+            return self._decoded(index)
+        ratio = np.array([full.shape[1] / photo.width, full.shape[0] / photo.height] * 2)
+        scaled = [Box(*(int(value) for value in np.array(box) * ratio)) for box in boxes]
+        view = close_up.view(scaled, full.shape[0], full.shape[1])
+        height, width = working_size(view.height, view.width, self.settings)
+        cut = full[view.y1 : view.y2, view.x1 : view.x2]
+        shrinks = height < view.height
+        image = cv2.resize(cut, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+        moved = np.array([[1.0, 0, -view.x1], [0, 1, -view.y1], [0, 0, 1]])
+        return np.asarray(image, np.uint8), scaling(width / view.width, height / view.height) @ moved @ to_full
+
+    def _parts(self, index: int, matrix: NDArray[np.float64], height: int, width: int) -> PartMap:
+        photo = self.photos[index]
+        return placed_parts(photo if needs_parts(self.settings) else replace(photo, parts=None), matrix, height, width)
 
 
-@dataclass(frozen=True)
-class Draw:
-    """What was drawn for one photo: how it is placed, and the matrix its colours go through."""
+def placed_parts(photo: LabelledPhoto, matrix: NDArray[np.float64], height: int, width: int) -> PartMap:
+    """The part map through a matrix from annotated pixels; `UNKNOWN` outside, and all over where there is none.
 
-    scale: float
-    flip: bool
-    shift: tuple[float, float]
-    colour_matrix: NDArray[np.float64] | None
-
-    @classmethod
-    def at(cls, random: np.random.Generator, settings: SegmenterSettings) -> Draw:
-        """Draw for one photo; always the same count of numbers."""
-        numbers = random.random(8)
-        signed = 2 * numbers - 1
-        scale = 1 + settings.scale_jitter * signed[0]
-        strength = settings.colour_jitter
-        colour = None
-        if strength:
-            brightness, contrast, saturation = (float(value) for value in 1 + strength * signed[4:7])
-            colour = _colour_matrix(brightness, contrast, saturation, 0.3 * strength * signed[7])
-        return cls(scale, settings.flip and numbers[1] < 0.5, (numbers[2], numbers[3]), colour)
-
-    def placement(self, height: int, width: int) -> tuple[NDArray[np.float64], tuple[int, int]]:
-        """The 3 x 3 matrix from the photo to the example, and the example's (height, width).
-
-        An enlarged photo is cropped to its own size at the drawn place; a smaller one makes a smaller example.
-        """
-        new = (max(round(height * min(self.scale, 1)), 8), max(round(width * min(self.scale, 1)), 8))
-        matrix = _scaling(self.scale, self.scale)
-        spare = (width * self.scale - new[1], height * self.scale - new[0])
-        matrix[0, 2] -= max(spare[0], 0) * self.shift[0]
-        matrix[1, 2] -= max(spare[1], 0) * self.shift[1]
-        if self.flip:
-            matrix = np.array([[-1.0, 0, new[1] - 1], [0, 1, 0], [0, 0, 1]]) @ matrix
-        return matrix, new
-
-    def colours(self, image: RGB) -> RGB:
-        """The photo with its colours changed; (H, W, 3)."""
-        if self.colour_matrix is None:
-            return image
-        return np.asarray(cv2.transform(image, self.colour_matrix), np.uint8)
+    Raises:
+        AnnotationError, ImageRejected: not a part map.
+    """
+    if photo.parts is None:
+        return np.full((height, width), UNKNOWN, np.uint8)
+    parts = read_parts(photo.parts)
+    from_parts = matrix @ scaling(photo.width / parts.shape[1], photo.height / parts.shape[0])
+    warped = cv2.warpAffine(parts, from_parts[:2], (width, height), flags=cv2.INTER_NEAREST, borderValue=UNKNOWN)
+    return np.asarray(warped, np.uint8)
 
 
-def _scaling(x: float, y: float) -> NDArray[np.float64]:
-    """Scaling about the picture's corner, for coordinates that have pixel centres at whole numbers."""
-    return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
+def needs_parts(settings: SegmenterSettings) -> bool:
+    """Whether a training with these settings looks at part maps."""
+    return bool(settings.parts_head or settings.paste_share or settings.wall_share)
 
 
-def _colour_matrix(brightness: float, contrast: float, saturation: float, hue: float) -> NDArray[np.float64]:
-    """One 3 x 4 matrix for all four: factors about 1, and a rotation about the grey axis in radians."""
-    grey = np.full((3, 3), 1 / 3)
-    cross = np.array([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.sqrt(3)
-    rotation = np.cos(hue) * (np.eye(3) - grey) + np.sin(hue) * cross + grey
-    matrix = brightness * contrast * (grey + saturation * (rotation - grey))
-    offset = np.full((3, 1), 127.5 * brightness * (1 - contrast))
-    return np.hstack([matrix, offset])
-
-
-def _target(photo: LabelledPhoto, matrix: NDArray[np.float64], height: int, width: int) -> Target:
-    boxes, labels, drawn = [], [], []
+def drawn_garments(
+    photo: LabelledPhoto, matrix: NDArray[np.float64], height: int, width: int
+) -> list[tuple[LabelledGarment, masks.Mask]]:
+    """Garments and their masks, through a matrix from annotated pixels; those too thin are left out."""
+    drawn = []
     for garment in photo.garments:
-        polygons = [transform_polygon(polygon, matrix) for polygon in garment.polygons]
-        mask = masks.from_polygons(polygons, height, width)
-        box = masks.bounding_box(mask)
-        if box is None or box.width < MINIMUM_BOX_SIDE or box.height < MINIMUM_BOX_SIDE:
-            continue
-        boxes.append(box)
-        labels.append(garment.category_id)
-        drawn.append(mask)
+        mask = masks.from_polygons([transform_polygon(p, matrix) for p in garment.polygons], height, width)
+        if _box(mask) is not None:
+            drawn.append((garment, mask))
+    return drawn
+
+
+def _box(mask: masks.Mask) -> Box | None:
+    box = masks.bounding_box(mask)
+    if box is None or box.width < MINIMUM_BOX_SIDE or box.height < MINIMUM_BOX_SIDE:
+        return None
+    return box
+
+
+def _target(labels: list[int], garments: list[masks.Mask], height: int, width: int) -> Target:
+    kept = [(label, mask, box) for label, mask in zip(labels, garments, strict=True) if (box := _box(mask)) is not None]
     return {
-        "boxes": torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4) - HALF_PIXEL,
-        "labels": torch.tensor(labels, dtype=torch.int64),
-        "masks": torch.from_numpy(np.array(drawn, np.uint8).reshape(-1, height, width)),
+        "boxes": torch.tensor([box for _, _, box in kept], dtype=torch.float32).reshape(-1, 4) - HALF_PIXEL,
+        "labels": torch.tensor([label for label, _, _ in kept], dtype=torch.int64),
+        "masks": torch.from_numpy(np.array([mask for _, mask, _ in kept], np.uint8).reshape(-1, height, width)),
     }
 
 

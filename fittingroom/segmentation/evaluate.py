@@ -8,43 +8,27 @@ occlusion, zoom-in or viewpoint, the others being neither asked for nor counted 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fittingroom import masks
-from fittingroom.boxes import Box
 from fittingroom.categories import CATEGORY_NAMES
 from fittingroom.errors import NothingProduced
 from fittingroom.images import RGB, read_rgb
-from fittingroom.segmentation.dataset import LabelledPhoto, read_split
+from fittingroom.segmentation.compare import Compared, Progress, View, compare_photos
+from fittingroom.segmentation.dataset import read_split
 from fittingroom.segmentation.overlay import garment_overlay, sheet
-from fittingroom.segmentation.predict import Detection, Segmenter
-from fittingroom.segmentation.scores import PhotoMatch, average_precisions, box_iou_matrix, iou_matrix
-
-T = TypeVar("T")
-
-LEAST_SCORE = 0.05
-"""Garments of lower score are not looked at: what AP takes them for hardly moves it."""
+from fittingroom.segmentation.predict import Segmenter
+from fittingroom.segmentation.scores import PhotoMatch, average_precisions
+from fittingroom.segmentation.served import DIFFICULTIES, Group, ServedFigures, served_figures, worst_groups
 
 WORST = 20
 """Photos on the contact sheet."""
-
-DIFFICULTIES: dict[str, dict[int, str]] = {
-    "scale": {1: "small", 2: "moderate", 3: "large"},
-    "occlusion": {1: "slight", 2: "medium", 3: "heavy"},
-    "zoom_in": {1: "no", 2: "medium", 3: "large"},
-    "viewpoint": {1: "not worn", 2: "frontal", 3: "side or back"},
-}
-"""Degrees as DeepFashion2 numbers and names them."""
-
-Progress = Callable[[int, int], None]
-"""Called with photos done and photos in all."""
+WORST_GROUPS = 6
+"""Groups of garments named to people."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +64,30 @@ class SegmenterReport:
     """Field: degree: ``garments``, and ``ap``, ``ap50`` and ``ap75`` of masks whatever their category."""
     worst: tuple[tuple[str, float], ...]
     seconds_per_photo: float
+    whole: ServedFigures
+    """Whole photos, each asked for its largest garment."""
+    close_ups: ServedFigures | None
+    """Photos cut to their upper garment and enlarged; None where that was not asked for, or no photo has one."""
+    groups: tuple[Group, ...]
+    """Garments that are alike, worst first."""
 
     def to_json(self) -> dict[str, Any]:
         """A JSON value."""
         return asdict(self)
+
+    def served_rows(self) -> dict[str, dict[str, float]]:
+        """What is served: a row for each figure, with one value for whole photos and one for close-ups."""
+        both = {"whole photos": self.whole, "close-ups": self.close_ups}
+        figures = {view: each.to_row() for view, each in both.items() if each is not None}
+        names = dict.fromkeys(name for row in figures.values() for name in row)
+        return {name: {view: row[name] for view, row in figures.items() if name in row} for name in names}
+
+    def worst_rows(self) -> dict[str, dict[str, float]]:
+        """The worst groups, worst first."""
+        return {
+            f"{group.field}: {group.degree}": {"garments": group.garments, "iou": group.iou, "poor": group.poor}
+            for group in self.groups[:WORST_GROUPS]
+        }
 
     def metrics(self) -> dict[str, float]:
         """The figures gates and registries take, flat."""
@@ -111,6 +115,7 @@ def evaluate_segmenter(
     *,
     device: str = "auto",
     score_threshold: float | None = None,
+    close_ups: bool = False,
     listener: Progress | None = None,
 ) -> SegmenterReport:
     """Run ``weights`` over a split of a dataset folder and measure.
@@ -121,6 +126,7 @@ def evaluate_segmenter(
         split: ``train``, ``validation`` or ``all``: both.
         device: where the model runs.
         score_threshold: what counts as served; the weights' own setting when None.
+        close_ups: look at close-ups cut from the photos as well, which takes as long again.
         listener: called after each photo.
 
     Raises:
@@ -135,6 +141,7 @@ def evaluate_segmenter(
     begun = time.perf_counter()
     compared = list(compare_photos(segmenter, photos, listener))
     seconds = time.perf_counter() - begun
+    near = list(compare_photos(segmenter, photos, view=View.close_up)) if close_ups else []
     ious = {each.photo.path.name: each.largest_iou(threshold) for each in compared if each.categories.size}
     worst = sorted(ious.items(), key=lambda pair: (pair[1], pair[0]))
     return SegmenterReport(
@@ -156,6 +163,9 @@ def evaluate_segmenter(
         difficulty=_by_difficulty(compared),
         worst=tuple(worst[:WORST]),
         seconds_per_photo=seconds / len(photos),
+        whole=served_figures(compared, threshold),
+        close_ups=served_figures(near, threshold, upper=True) if near else None,
+        groups=worst_groups(compared, near, threshold),
     )
 
 
@@ -165,101 +175,6 @@ def worst_sheet(report: SegmenterReport, device: str = "auto") -> RGB:
     paths = {photo.path.name: photo.path for photo in read_split(Path(report.dataset), report.split)}
     images = [read_rgb(paths[name]) for name, _ in report.worst]
     return sheet([garment_overlay(image, segmenter.find(image, report.score_threshold)) for image in images])
-
-
-@dataclass(frozen=True, eq=False)
-class Compared:
-    """What was found on a photo (D garments, best first) beside what is labelled there (G): figures, no masks.
-
-    ``scores`` and ``found_categories`` are (D,), ``categories`` and ``areas`` (G,), ``mask_ious`` and ``box_ious``
-    (D, G). ``fields`` are the labelled garments' own annotations.
-    """
-
-    photo: LabelledPhoto
-    scores: NDArray[np.float64]
-    found_categories: NDArray[np.int64]
-    categories: NDArray[np.int64]
-    areas: NDArray[np.int64]
-    mask_ious: NDArray[np.float64]
-    box_ious: NDArray[np.float64]
-    fields: list[dict[str, Any]]
-
-    def match(self, ious: str = "mask_ious", ignored: NDArray[np.bool_] | None = None) -> PhotoMatch:
-        """For average precision whatever the category."""
-        return PhotoMatch(self.scores, getattr(self, ious), ignored)
-
-    def match_of(self, category: int, ious: str = "mask_ious") -> PhotoMatch:
-        """The same among the garments of one category."""
-        found, there = self.found_categories == category, self.categories == category
-        return PhotoMatch(self.scores[found], getattr(self, ious)[found][:, there])
-
-    def largest_iou(self, threshold: float) -> float:
-        """IoU of the largest labelled garment with the mask that covers it best of those that would be served."""
-        served = self.mask_ious[self.scores >= threshold, int(self.areas.argmax())]
-        return float(served.max(initial=0.0))
-
-
-_Labelled = list[tuple[masks.Mask, Box, int, dict[str, Any]]]
-
-
-def compare_photos(
-    segmenter: Segmenter, photos: Sequence[LabelledPhoto], listener: Progress | None = None
-) -> Iterator[Compared]:
-    """Run the segmenter over ``photos``.
-
-    On a GPU, reading the next photo, and pasting, refining and comparing the masks of the last one, go on beside the
-    network. On a CPU the network has all cores already, and waits longer for those it shares than that work takes.
-    """
-    with ThreadPoolExecutor(2) if segmenter.device.type != "cpu" else _InTurn() as beside:
-        read = beside.submit(_read, photos[0])
-        comparison = None
-        for number, photo in enumerate(photos):
-            image, labelled = read.result()
-            if number + 1 < len(photos):
-                read = beside.submit(_read, photos[number + 1])
-            (detection,) = segmenter.detect([image])
-            if comparison is not None:
-                yield comparison.result()
-            comparison = beside.submit(_find_and_compare, segmenter, detection, image, photo, labelled)
-            if listener is not None:
-                listener(number + 1, len(photos))
-        if comparison is not None:
-            yield comparison.result()
-
-
-class _InTurn(Executor):
-    """Does at once what it is given."""
-
-    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        future: Future[T] = Future()
-        future.set_result(fn(*args, **kwargs))
-        return future
-
-
-def _read(photo: LabelledPhoto) -> tuple[RGB, _Labelled]:
-    labelled: _Labelled = []
-    for garment in photo.garments:
-        mask = masks.from_polygons(garment.polygons, photo.height, photo.width)
-        box = masks.bounding_box(mask)
-        if box is not None:
-            labelled.append((mask, box, garment.category_id, garment.annotation))
-    return read_rgb(photo.path), labelled
-
-
-def _find_and_compare(
-    segmenter: Segmenter, detection: Detection, image: RGB, photo: LabelledPhoto, labelled: _Labelled
-) -> Compared:
-    found = segmenter.garments(detection, image, LEAST_SCORE)
-    return Compared(
-        photo,
-        np.array([garment.score for garment in found], np.float64),
-        np.array([garment.category_id for garment in found], np.int64),
-        np.array([category for _, _, category, _ in labelled], np.int64),
-        np.array([masks.area(mask) for mask, _, _, _ in labelled], np.int64),
-        iou_matrix([garment.mask for garment in found], [mask for mask, _, _, _ in labelled]),
-        box_iou_matrix([garment.box_xyxy for garment in found], [box for _, box, _, _ in labelled]),
-        [annotation for _, _, _, annotation in labelled],
-    )
 
 
 def _figures(matches: Sequence[PhotoMatch]) -> PrecisionFigures:

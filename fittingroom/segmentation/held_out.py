@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fittingroom.segmentation.compare import Compared, compare_photos
 from fittingroom.segmentation.dataset import read_split
-from fittingroom.segmentation.evaluate import Compared, compare_photos
 from fittingroom.segmentation.predict import Segmenter
 from fittingroom.segmentation.scores import area_under, outcomes_of
 

@@ -31,6 +31,7 @@ from torchvision.ops import (
 from torchvision.ops.misc import Conv2dNormActivation
 
 from fittingroom.categories import CATEGORY_NAMES
+from fittingroom.segmentation.parts_head import GarmentNetwork, PartsHead
 from fittingroom.segmentation.settings import SegmenterSettings
 
 CLASSES = 1 + len(CATEGORY_NAMES)
@@ -53,6 +54,10 @@ def build_segmenter(settings: SegmenterSettings, start: Mapping[str, Tensor] | N
     _start_masks_undecided(model)
     model.roi_heads.__class__ = GarmentHeads
     model.roi_heads.box_margin = settings.box_margin
+    if settings.parts_head:
+        model.parts_head = PartsHead(settings.fpn_channels, settings.parts_channels)
+        model.__class__ = GarmentNetwork
+        model.parts_weight = settings.parts_weight
     folded = start is not None and is_folded(start)
     if settings.norm == "frozen" and folded:
         fold_batch_norm(model.backbone)

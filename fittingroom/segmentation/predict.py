@@ -20,6 +20,7 @@ from fittingroom.garment import Garment
 from fittingroom.images import RGB
 from fittingroom.segmentation.dataset import HALF_PIXEL, working_size
 from fittingroom.segmentation.model import build_segmenter
+from fittingroom.segmentation.parts_head import body_probabilities, box_of_cells, cut_to
 from fittingroom.segmentation.refine import refine_mask
 from fittingroom.segmentation.settings import SegmenterSettings
 from fittingroom.training.device import choose_device
@@ -28,17 +29,21 @@ from fittingroom.training.weights import load_into, read_weights
 KIND = "segmenter"
 REFINED_FROM = 0.2
 """Masks of lower score are not refined: nothing serves them, and an evaluation has many."""
+BODY_WINS = 0.6
+"""From this probability on a pixel is skin or hair and on no garment."""
 
 
 @dataclass(frozen=True, eq=False)
 class Detection:
     """What the network says of a photo: torchvision's boxes (D, 4), labels, scores and masks (D, 1, S, S), best first.
 
-    ``looked_at`` is the (height, width) of the photo as the network saw it; boxes are in its pixels.
+    ``looked_at`` is the (height, width) of the photo as the network saw it; boxes are in its pixels. ``body`` (h, w) is
+    how surely each cell of `fittingroom.segmentation.parts_head` is skin or hair; None where the network knows neither.
     """
 
     tensors: dict[str, Tensor]
     looked_at: tuple[int, int]
+    body: Tensor | None = None
 
 
 class Segmenter:
@@ -99,7 +104,11 @@ class Segmenter:
         features = self.model.backbone(batch.tensors)
         proposals, _ = self.model.rpn(batch, features)
         detections, _ = self.model.roi_heads(features, proposals, batch.image_sizes)
-        return [Detection(tensors, size) for tensors, size in zip(detections, sizes, strict=True)]
+        body = body_probabilities(self.model, features)
+        return [
+            Detection(each, size, None if body is None else cut_to(body[number], size))
+            for number, (each, size) in enumerate(zip(detections, sizes, strict=True))
+        ]
 
     def _tensor(self, image: RGB) -> Tensor:
         height, width = working_size(image.shape[0], image.shape[1], self.settings)
@@ -119,12 +128,21 @@ class Segmenter:
         chosen = _without_doubles(small, boxes, looked_at, self.settings)
         ratio = np.array([width / looked_at[1], height / looked_at[0]] * 2)
         maps = {i: paste_probabilities(small[i], boxes[i] * ratio, height, width) for i in chosen}
+        beside: list[NDArray[np.float32]] = []
+        elsewhere: masks.Mask | np.bool_ = np.True_
+        if detection.body is not None and chosen:
+            cells = np.pad(detection.body.float().cpu().numpy(), 1, mode="edge")
+            body = paste_probabilities(cells, box_of_cells(*cells.shape) * ratio, height, width)
+            beside, elsewhere = [body], body < BODY_WINS
+            maps = {i: each * (1 - np.clip(body, 0, 1)) for i, each in maps.items()}
         found = []
         for i in chosen:
             if self.settings.refine_masks and scores[i] >= REFINED_FROM:
-                mask = refine_mask(image, maps[i], [maps[j] for j in chosen if j != i and scores[j] >= REFINED_FROM])
+                others = [maps[j] for j in chosen if j != i and scores[j] >= REFINED_FROM]
+                mask = refine_mask(image, maps[i], others + beside)
             else:
                 mask = maps[i] >= 0.5
+            mask = mask & elsewhere  # refining goes by colours, and some cloth is of the colour of skin
             if mask.any():
                 found.append(Garment(int(labels[i]), float(scores[i]), mask))
         return found

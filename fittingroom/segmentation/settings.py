@@ -57,6 +57,11 @@ class SegmenterSettings:
     """Cells a side of what the mask head sees of a garment; its masks are twice that (7 to 56)."""
     class_agnostic: bool = True
     """One box refinement and one mask for any category instead of one each: learns faster from few photos."""
+    parts_head: bool = False
+    """Learn what each pixel is (skin, hair, bag, ...) where the data set has part maps, and let skin and hair win over
+    garments when serving (see `fittingroom.segmentation.parts`). Without part maps a training turns this off."""
+    parts_channels: int = 64
+    """Channels of that head (8 to 256)."""
     anchor_sizes: tuple[tuple[int, ...], ...] = ((48, 72), (110, 160), (220, 300))
     """Side lengths of anchors in pixels, one tuple for each level of the pyramid the proposals come from."""
     anchor_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)
@@ -113,6 +118,24 @@ class SegmenterSettings:
     """Photos are scaled by a factor drawn between 1 minus this and 1 plus this (0 to 0.6)."""
     colour_jitter: float = 0.25
     """Strength of changes to brightness, contrast, saturation and, a little, hue (0 to 0.8)."""
+    light_jitter: float = 0.0
+    """Strength of changes to the exponent of brightness and to the colour of the light (0 to 0.8)."""
+    close_up_share: float = 0.0
+    """Share of photos seen as close-ups, cut out around a garment; the others are seen whole (0 to 1)."""
+    close_up_zoom: tuple[float, ...] = (1.2, 3.0)
+    """How many times close-ups are enlarged, from and to (1 to 8)."""
+    paste_share: float = 0.0
+    """Share of photos over whose garments arms, legs and hair of another photo are pasted; needs part maps (0 to 1)."""
+    wall_share: float = 0.0
+    """Share of photos whose background becomes a plain wall; needs part maps (0 to 1)."""
+    blur: float = 0.0
+    """Most blur of the half of the photos that are degraded: a standard deviation in pixels (0 to 5)."""
+    noise: float = 0.0
+    """Most noise of them: a standard deviation in grey levels (0 to 50)."""
+    jpeg: int = 100
+    """Lowest JPEG quality they go through; 100 is none (5 to 100)."""
+    parts_weight: float = 1.0
+    """Weight of the parts head's loss beside the others (0 to 10)."""
     validate_every: int = 1
     """Epochs between validations; the best by mask AP is what is kept (1 to 10000)."""
     patience: int = 0
@@ -182,6 +205,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "learning_rate": (1e-9, 1), "momentum": (0, 0.999), "weight_decay": (0, 1), "warmup_steps": (0, 10_000),
     "gradient_clip": (1e-6, 1e6), "average_decay": (0, 0.99999), "seed": (0, 2**31 - 1), "scale_jitter": (0, 0.6),
     "colour_jitter": (0, 0.8), "validate_every": (1, 10_000), "patience": (0, 1000), "checkpoint_seconds": (0, 1e9),
+    "parts_channels": (8, 256), "light_jitter": (0, 0.8), "close_up_share": (0, 1), "paste_share": (0, 1),
+    "wall_share": (0, 1), "blur": (0, 5), "noise": (0, 50), "jpeg": (5, 100), "parts_weight": (0, 10),
     "cache_megabytes": (0, 1_000_000), "workers": (0, 64), "score_threshold": (0, 1), "overlap_threshold": (0, 1),
     "box_margin": (0, 0.5), "max_garments": (1, 100),
 }  # fmt: skip
@@ -204,6 +229,9 @@ def _check(settings: SegmenterSettings) -> None:
             raise SettingError(name, value, f"a number from {low:g} to {high:g}")
     if settings.long_side < settings.short_side:
         raise SettingError("long_side", settings.long_side, f"at least short_side, {settings.short_side}")
+    zoom = settings.close_up_zoom
+    if len(zoom) != 2 or not 1 <= zoom[0] <= zoom[1] <= 8:
+        raise SettingError("close_up_zoom", zoom, "two numbers in rising order, 1 to 8")
     _check_anchors(settings)
     _check_levels(settings)
     if settings.backbone == "resnet50":
@@ -303,7 +331,19 @@ PRESETS: dict[str, SegmenterSettings] = {
         learning_rate=1e-3,
         validate_every=10,
     ),
-    "cpu": SegmenterSettings(average_decay=0.995, validate_every=3),
+    "cpu": SegmenterSettings(
+        average_decay=0.995,
+        validate_every=3,
+        parts_head=True,
+        colour_jitter=0.35,
+        light_jitter=0.3,
+        close_up_share=0.5,
+        paste_share=0.25,
+        wall_share=0.15,
+        blur=1.5,
+        noise=10.0,
+        jpeg=40,
+    ),
     "standard": SegmenterSettings(
         backbone="resnet50",
         start="coco",

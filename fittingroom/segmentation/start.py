@@ -99,7 +99,7 @@ def _named_as_ours(
     """Rename a backbone's tensors to their place in the detector, and check that they fit it."""
     renamed = {}
     for name, tensor in tensors.items():
-        if name.startswith(("backbone.", "rpn.", "roi_heads.")):
+        if name.startswith(("backbone.", "rpn.", "roi_heads.", "parts_head.")):
             renamed[name] = tensor
         elif name.startswith("features."):
             renamed["backbone.body." + name.removeprefix("features.")] = tensor

@@ -221,6 +221,9 @@ class _Training:
         settings = self.settings
         if found.tensors is None:  # random weights must not stay as they are
             settings = settings.with_overrides({"start": "scratch", "norm": "trained", "frozen_levels": 0})
+        if settings.parts_head and not any(photo.parts for photo in self.data.photos):
+            settings = settings.with_overrides({"parts_head": False})
+            self._say("the data set has no part maps: garments only, skin and hair are not learnt")
         self._found = found
         if is_main():
             shutil.rmtree(self.checkpoints.root, ignore_errors=True)

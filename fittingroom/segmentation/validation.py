@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from fittingroom.images import read_rgb, write_png
+from fittingroom import masks
+from fittingroom.images import RGB, read_rgb, write_png
+from fittingroom.segmentation.augment import CloseUp
 from fittingroom.segmentation.dataset import GarmentDataset, LabelledPhoto
 from fittingroom.segmentation.model import build_segmenter
 from fittingroom.segmentation.overlay import garment_overlay, sheet
@@ -19,6 +22,8 @@ from fittingroom.segmentation.settings import SegmenterSettings
 
 SAMPLES = 12
 """Photos on the sheet."""
+NEAR = CloseUp(zoom=2.0, aspect=0.8, garment=0.0, off=(0.0, 0.0))
+"""The close-up of each photo that a training is judged by, around its first garment."""
 HIGHEST_THRESHOLD = 0.5
 """The recipe serves from a score of 0.98 on; validation and samples would then be empty for most of a training."""
 
@@ -28,13 +33,17 @@ def validate(
 ) -> dict[str, float]:
     """`score_photos` of a network with these weights, on photos at the size the network looks at them.
 
-    Masks are the network's own, not refined: refining takes time and changes no ranking between epochs.
+    A training that sees close-ups is judged by one of each photo beside the whole photo. Masks are the network's own,
+    not refined: refining takes time and changes no ranking between epochs.
     """
     settings = dataclasses.replace(settings, refine_masks=False)
     network = build_segmenter(settings)
     network.load_state_dict(dict(tensors))
     segmenter = Segmenter(network, settings, device)
-    examples = (data.plain(index) for index in range(len(data)))
+    examples: Iterator[tuple[RGB, list[masks.Mask]]] = (data.plain(index) for index in range(len(data)))
+    if settings.close_up_share:
+        near = (data.plain_close_up(index, NEAR) for index in range(len(data)))
+        examples = itertools.chain(examples, near)
     threshold = min(settings.score_threshold, HIGHEST_THRESHOLD)
     return score_photos(examples, lambda image: segmenter.find(image, 0.0), threshold)
 

@@ -39,6 +39,8 @@ WORDS = MappingProxyType(
         "cycle_error": ("error of a garment's way to the style and back", "0 is none"),
         "kid_mobilenet_v2": ("distance to the style's pictures (KID, MobileNetV2)", "0 is none"),
         "kid_inception": ("distance to the style's pictures (KID, Inception)", "0 is none"),
+        "colour_moved": ("share of the garments' distance to the style's colour that is gone", "1 is all of it"),
+        "best_step": ("training steps behind these weights", ""),
         "pictures": ("held-out garments it was judged on", ""),
     }
 )

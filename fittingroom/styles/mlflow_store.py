@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from fittingroom.errors import FittingroomError
 from fittingroom.locks import locked
+from fittingroom.redaction import redact_logs, redacted
 
 if TYPE_CHECKING:
     from mlflow.entities import Experiment
@@ -23,6 +24,7 @@ EXPERIMENT = "fittingroom"
 
 def open_client(uri: str, database: Path | None) -> MlflowClient:
     """A client, the tables made where they are not there yet; quiet, and asking no one but ``uri`` for anything."""
+    redact_logs()
     # MLflow reads these when it is imported or first used; a user's own values win.
     for name, value in (
         ("MLFLOW_DISABLE_TELEMETRY", "true"),
@@ -150,5 +152,5 @@ def _causes(error: BaseException) -> list[BaseException]:
 
 
 def one_line(error: BaseException) -> str:
-    """An error's message without line breaks, not too long."""
-    return " ".join(str(error).split())[:200]
+    """An error's message without line breaks and passwords, not too long."""
+    return redacted(" ".join(str(error).split()))[:200]

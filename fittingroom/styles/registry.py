@@ -24,6 +24,7 @@ from urllib.parse import unquote
 
 from fittingroom.errors import FittingroomError, InputError, MissingInputError, StorageUnavailable
 from fittingroom.locks import locked
+from fittingroom.redaction import redacted
 from fittingroom.settings import get_settings
 from fittingroom.styles.mlflow_store import (
     create_once,
@@ -465,9 +466,10 @@ class Registry:
             raise
         except Exception as error:
             if is_storage_error(error):
-                raise StorageUnavailable(f"registry {self.uri} does not answer: {one_line(error)}") from error
-            if type(error).__module__.startswith("mlflow"):
-                raise FittingroomError(f"registry {self.uri}: {one_line(error)}") from error
+                # without the cause, which a traceback would print, password and all
+                raise StorageUnavailable(f"registry {redacted(self.uri)} does not answer: {one_line(error)}") from None
+            if type(error).__module__.partition(".")[0] in ("mlflow", "sqlalchemy", "requests", "urllib3"):
+                raise FittingroomError(f"registry {redacted(self.uri)}: {one_line(error)}") from None
             raise
 
     def _connect(self) -> MlflowClient:

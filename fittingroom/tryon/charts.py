@@ -21,8 +21,9 @@ CURVES = {
     "learning_rate": "learning rate",
     "cycle": "cycle loss (there and back)",
     "identity": "identity loss",
-    "generator": "generator's loss",
-    "discriminator": "discriminator's loss",
+    "generators": "both generators' loss, all parts together",
+    "discriminator_a": "loss of the discriminator of other garments",
+    "discriminator_b": "loss of the discriminator of the style",
     "structure": "structure loss (folds kept)",
     "adversarial": "adversarial loss",
     "loss_classifier": "category loss",
@@ -32,6 +33,13 @@ CURVES = {
     "loss_rpn_box_reg": "proposals: box loss",
     "mask_ap50": "mask AP50 on held-out photos",
     "largest_iou": "overlap of the largest garment on held-out photos",
+    "luminance_ssim": "folds and shading kept, held-out garments",
+    "fold_ssim": "folds kept, held-out garments",
+    "ciede2000_median": "distance to the style's colour, median",
+    "ciede2000_90": "distance to the style's colour, worst tenth",
+    "pattern_recognised": "held-out garments with the style's pattern",
+    "colour_moved": "distance to the style's colour that is gone",
+    "leak": "change outside the garment",
 }
 """Plain names of the values that trainings report most; others stand as they are."""
 

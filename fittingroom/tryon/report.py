@@ -198,9 +198,13 @@ def render_report(data: ReportData) -> str:
     return template.render(data=data, longest=longest, styles=styles, total=total, charts_of=_charts_of)
 
 
+_COUNTS = ("pictures", "best_step", "best_epoch")
+"""Values of a training that say how many or when: a curve of them tells nothing."""
+
+
 def _charts_of(model: ModelRow) -> list[Any]:
     """Its curves as SVG, without those of which there is nothing to draw."""
-    return [chart for name, curve in model.curves.items() if (chart := svg_chart(curve, name))]
+    return [chart for name, curve in model.curves.items() if name not in _COUNTS and (chart := svg_chart(curve, name))]
 
 
 def picture_uri(path: str | Path, side: int = 640) -> str:

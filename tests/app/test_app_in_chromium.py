@@ -14,6 +14,7 @@ import uvicorn
 
 from fittingroom.app import create_app
 from fittingroom.categories import CATEGORY_IDS
+from fittingroom.domain import PHOTO
 from fittingroom.garment import Garment
 from fittingroom.images import read_rgb, write_png
 from fittingroom.styles.choose import AvailableStyle
@@ -47,6 +48,9 @@ class Models:
     def translator(self, style: str) -> Models:
         assert style == "red-two"
         return self
+
+    def domains(self, style: str) -> dict[str, str]:
+        return {"segmenter": PHOTO, f"style {style}": PHOTO}
 
     def find(self, image: np.ndarray, score_threshold: float | None = None) -> list[Garment]:
         assert score_threshold is None

@@ -397,3 +397,44 @@ def test_robots_that_cannot_be_read_is_no_leave(shop, quick, broken: str) -> Non
     shop.image("/a.jpg", b"x")
     assert failure(quick, shop.url + "/a.jpg").reason == "robots_unavailable"
     assert shop.hits["/a.jpg"] == 0
+
+
+@pytest.mark.parametrize("size", [1, 7, 65_536])
+def test_several_gzip_members_are_one_body(size: int) -> None:
+    packed = b"".join(gzip.compress(part) for part in (b"one ", b"", b"two ", bytes(200_000)))
+    for tail in (b"", bytes(5), b"garbage", b"\x1f"):
+        data = packed + tail
+        pieces = [data[start : start + size] for start in range(0, len(data), size)]
+        assert read_body(pieces, "gzip", 300_000).read() == b"one two " + bytes(200_000)
+    with pytest.raises(BadEncoding, match="ends early"):
+        read_body([packed + gzip.compress(b"three")[:-3]], "gzip", 300_000)
+    with pytest.raises(TooManyBytes):
+        read_body([packed + gzip.compress(bytes(100_000))], "gzip", 300_000)
+    with pytest.raises(BadEncoding, match="members"):
+        read_body([gzip.compress(b"") * 5000], "gzip", 300_000)
+
+
+@pytest.mark.parametrize(
+    "target", ["/" + "a" * 60_000, "/a?" + "é" * 20_000, "http://[bad/", "http://a b/", "http://h:99999/", "//"]
+)
+def test_a_redirect_that_leads_nowhere_is_a_short_failure(shop, quick, target: str) -> None:
+    def answer(handler) -> None:
+        handler.send_response(302)
+        handler._headers_buffer.append(b"Location: " + target.encode() + b"\r\n")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    shop.routes["/go"] = answer
+    failed = failure(quick, shop.url + "/go")
+    assert failed.status in ("failed", "skipped")
+    assert len(failed.detail) + len(failed.final_url) < 1000
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["<http://[bad/>; rel=next", "<>; rel=next", "<http://h:99999/>;rel=next", "nonsense;;=,<", "<\xff\xfe>; rel=next"],
+)
+def test_a_bad_link_header_raises_nothing(shop, quick, link: str) -> None:
+    shop.routes["/page"] = lambda handler: handler.answer(200, b"<p>", "text/html", Link=link)
+    with Fetcher(quick) as fetcher:
+        assert fetcher.get(shop.url + "/page", max_bytes=1000).http_status == 200

@@ -18,6 +18,7 @@ from fittingroom.crawl import HEALABLE, REASONS, Candidate, CrawlSettings, crawl
 from fittingroom.errors import CatalogError, HostUnavailable, MissingInputError, SettingError
 from fittingroom.manifest import Manifest
 from fittingroom.settings import get_settings
+from tests.crawl.conftest import Shop
 from tests.crawl.crawl_pictures import picture
 
 
@@ -171,6 +172,52 @@ def test_refresh_asks_with_etag(shop, quick, tmp_path: Path) -> None:
     assert first.etag == '"1"'
     assert second == first
     assert shop.hits["/a.jpg"] == 2
+
+
+@pytest.mark.parametrize(
+    "answer", [(403, b""), (404, b""), (410, b""), (500, b""), (200, b"<html>sold out</html>"), (200, b"")]
+)
+def test_a_refresh_makes_nothing_worse(shop, quick, tmp_path: Path, answer: tuple[int, bytes]) -> None:
+    well = True
+    for number in (1, 2):
+        shop.routes[f"/{number}.jpg"] = lambda h, number=number: h.answer(*((200, picture(number)) if well else answer))
+    source = PageSource(url=shop.html("/page", '<img src="/1.jpg"><img src="/2.jpg">'))
+    before = {row.key: row.sha256 for row in crawl_style(style(source), tmp_path, quick).kept()}
+    well = False
+    worse = crawl_style(style(source), tmp_path, replace(quick, refresh=True))
+    assert {row.key: row.sha256 for row in worse.kept()} == before
+    assert all("asked again" in row.detail for row in worse.kept())
+    shop.hits.clear()
+    after = crawl_style(style(source), tmp_path, quick)
+    assert {row.key: row.sha256 for row in after.kept()} == before
+    assert not shop.hits["/1.jpg"]
+    assert all((tmp_path / row.path).read_bytes() for row in after.kept())
+
+
+def test_a_refresh_gives_up_what_opts_out(shop, quick, tmp_path: Path) -> None:
+    url = shop.image("/a.jpg", picture(1))
+    fetch([Candidate(url)], tmp_path, quick)
+    shop.routes["/a.jpg"] = lambda h: h.answer(200, picture(1), X_Robots_Tag="noai")
+    (row,) = fetch([Candidate(url)], tmp_path, replace(quick, refresh=True))
+    assert (row.status, row.reason) == ("skipped", "opt_out")
+
+
+@pytest.mark.parametrize("damage", [b"", b"other bytes"])
+def test_a_damaged_file_is_fetched_again(shop, quick, tmp_path: Path, damage: bytes) -> None:
+    shop.routes["/a.jpg"] = lambda h: h.answer(
+        304 if "If-None-Match" in h.headers else 200, b"" if "If-None-Match" in h.headers else picture(1), ETag='"1"'
+    )
+    candidates = [Candidate(shop.url + "/a.jpg")]
+    (row,) = fetch(candidates, tmp_path, quick)
+    whole = (tmp_path / row.path).read_bytes()
+    for settings in (quick, replace(quick, refresh=True)):
+        (tmp_path / row.path).write_bytes(damage)
+        (again,) = fetch(candidates, tmp_path, settings)
+        assert (again.status, (tmp_path / again.path).read_bytes()) == ("kept", whole)
+    (tmp_path / row.path).write_bytes(damage)
+    shop.routes["/a.jpg"] = lambda h: h.answer(404, b"")
+    (lost,) = fetch(candidates, tmp_path, quick)
+    assert (lost.status, lost.reason) == ("failed", "not_found")
 
 
 def test_paging_by_rel_next_by_pattern_and_product_pages(shop, quick) -> None:
@@ -434,6 +481,55 @@ def test_a_key_is_in_no_message_and_no_row(shop, quick, tmp_path: Path, status: 
     written = (tmp_path / "manifest.jsonl").read_text() if status == 403 else said
     assert f"HTTP {status}" in written
     assert "secret" not in written
+    assert "secret" not in caplog.text
+    assert "GET /g?key=***" in caplog.text, "the request is logged, its key is not"
+
+
+@pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize("provider", ["google", "bing"])
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_key_goes_to_no_other_host(shop, quick, tmp_path: Path, provider: str, status: int, caplog) -> None:
+    caplog.set_level("DEBUG")
+    other = Shop()
+    api = [
+        f"/api?{query}"
+        for query in (
+            "key=secret-GOOGLE_API_KEY&cx=secret-GOOGLE_ENGINE_ID&q=shirt&searchType=image&start=1&num=5",
+            "q=shirt&offset=0&count=5",
+        )
+    ]
+    for path in api:
+        shop.routes[path] = lambda h: h.answer(status, b"", Location=other.url + h.path)
+    source = SearchSource(query="shirt", provider=provider, endpoint=shop.url + "/api", limit=5)
+    (found,) = crawl_style(style(source), tmp_path, quick).rows
+    other.close()
+    assert (found.status, found.reason) == ("failed", "bad_redirect")
+    assert sum(shop.hits[path] for path in api) == 1
+    assert not other.hits
+    assert "secret" not in caplog.text + (tmp_path / "manifest.jsonl").read_text()
+
+
+@pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize("provider", ["google", "bing"])
+def test_a_key_stays_on_its_host_and_off_plain_http(shop, quick, network, tmp_path: Path, provider: str) -> None:
+    network.names["api.example"] = [["127.0.0.1"]]
+    source = SearchSource(query="shirt", provider=provider, endpoint=f"http://api.example:{shop.port}/api", limit=5)
+    (found,) = crawl_style(style(source), tmp_path, quick).rows
+    assert (found.status, found.reason) == ("skipped", "scheme")
+    assert "https" in found.detail
+    assert not shop.hits
+    assert "secret" not in (tmp_path / "manifest.jsonl").read_text()
+    body = json.dumps(
+        {"items": [{"link": "https://a.example/1.jpg"}], "value": [{"contentUrl": "https://a.example/1.jpg"}]}
+    )
+    shop.image("/v2", body.encode(), "application/json")
+    for path in (
+        "key=secret-GOOGLE_API_KEY&cx=secret-GOOGLE_ENGINE_ID&q=a&searchType=image&start=1&num=5",
+        "q=a&offset=0&count=5",
+    ):
+        shop.redirect(f"/api?{path}", "/v2")
+    (moved,) = discover(style(SearchSource(query="a", provider=provider, endpoint=shop.url + "/api", limit=5)), quick)
+    assert moved.url == "https://a.example/1.jpg", "a redirect on the same host is followed"
 
 
 def test_a_missing_key_is_said(quick, monkeypatch) -> None:

@@ -6,12 +6,14 @@ import http.server
 import io
 import json
 import os
+import re
 import shlex
 import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyte
 import pytest
 from rich.console import Console
 from sqlalchemy import create_engine
@@ -147,18 +149,26 @@ def test_where_nobody_watches_it_says_plain_lines() -> None:
             live.training("navy-striped", Progress(number, 3, 1, 1, {"cycle": 0.25}, 9.0))
     said = out.getvalue().splitlines()
     assert said[0].startswith("crawl the shop: ")
-    assert said[1] == "  navy-striped: step 1/3, epoch 1/1  cycle 0.25  9 s left"
+    assert said[1] == "  navy-striped: step 1/3, epoch 1/1  9 s left  cycle 0.25"
     assert len(said) == 2, "not every step"
 
 
-def test_on_a_terminal_it_draws_bars() -> None:
+@pytest.mark.parametrize(
+    ("width", "words"),
+    [(60, "epoch 2/48"), (80, "epoch 2/48  246 s left"), (120, "epoch 2/48  246 s left  learning_rate 0.0007")],
+)
+def test_on_a_terminal_it_draws_bars_that_fit(width: int, words: str) -> None:
     out = io.StringIO()
-    with LiveProgress(Console(file=out, width=120, force_terminal=True)) as live:
-        live.stage("crawl the shop", ended=False)
-        live.training("navy-striped", Progress(2, 4, 1, 1, {"cycle": 0.25}))
-        live.stage("crawl the shop", ended=True)
-    assert "crawl the shop" in out.getvalue()
-    assert "navy-striped" in out.getvalue()
+    values = {"learning_rate": 0.0007, "loss_classifier": 1.05, "loss_box_reg": 0.763}
+    with LiveProgress(Console(file=out, width=width, force_terminal=True)) as live:
+        live.stage("cut out what people wear", ended=False)
+        live.training("navy-striped", Progress(300, 1200, 2, 48, values, seconds_left=246.0))
+        live.stage("cut out what people wear", ended=True)
+    screen = pyte.Screen(width, 24)
+    pyte.Stream(screen).feed(out.getvalue().replace("\n", "\r\n"))
+    stage, training = [line.rstrip() for line in screen.display if line.strip()]
+    assert re.fullmatch(r"✓ cut out what people wear ━{8,} 0:00:0\d", stage)
+    assert re.fullmatch(rf".   navy-striped           [━╺╸]{{8,}} 0:00:0\d {re.escape(words)}", training)
 
 
 def test_the_summary_names_what_to_look_at() -> None:
@@ -183,7 +193,7 @@ def test_the_demo_keeps_to_a_workspace_of_its_own(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("FITTINGROOM_TRACKING_URI", "http://127.0.0.1:9")
     get_settings.cache_clear()
     asked: list[Path] = []
-    monkeypatch.setattr(running, "_command", lambda _: lambda workspace: asked.append(workspace) or 0)
+    monkeypatch.setattr(running, "command_above", lambda _: lambda workspace: asked.append(workspace) or 0)
     assert running.demo() == 0
     assert running.demo(tmp_path / "here") == 0
     assert asked == [tmp_path / "it's mine" / "demo", tmp_path / "here"]

@@ -107,6 +107,29 @@ def test_a_broken_picture_is_a_row_and_not_a_crash(tmp_path: Path) -> None:
     assert len(names(tmp_path)) == 8
 
 
+@pytest.mark.parametrize("damage", [b"", b"other bytes", None])
+def test_a_picture_damaged_on_disk_stops_nothing_and_heals(tmp_path: Path, damage: bytes | None) -> None:
+    catalog = write_catalog(tmp_path, 3)
+    crawl(tmp_path, catalog)
+    folder = tmp_path / "w" / "crawl" / STYLE
+    victim = Manifest.read(folder / "manifest.jsonl").kept()[0]
+    whole = (folder / victim.path).read_bytes()
+    (folder / victim.path).unlink()
+    if damage is not None:
+        (folder / victim.path).write_bytes(damage)
+
+    prepare(tmp_path)
+    row = Manifest.read(folder / "manifest.jsonl").get(victim.key)
+    assert row is not None
+    assert (row.status, row.reason) == ("failed", "damaged")
+    assert len(names(tmp_path)) == 4
+
+    crawl(tmp_path, catalog)
+    assert (folder / victim.path).read_bytes() == whole
+    prepare(tmp_path)
+    assert len(names(tmp_path)) == 6
+
+
 def test_nothing_usable_ends_the_flow_with_a_sentence(tmp_path: Path) -> None:
     catalog = write_catalog(tmp_path, 0)
     (tmp_path / "captured" / "broken.jpg").write_bytes(b"not a picture")

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 
 from fittingroom import masks
 from fittingroom.errors import AnnotationError, MissingInputError
+from fittingroom.segmentation.augment import Draw, _colour_matrix
 from fittingroom.segmentation.dataset import (
-    Draw,
     EpochBatches,
     GarmentDataset,
-    _colour_matrix,
     _target,
     collate,
     dataset_digest,
+    drawn_garments,
     read_split,
     transform_polygon,
     working_size,
@@ -217,6 +217,8 @@ def test_what_is_not_a_dataset_is_said_so(tmp_path: Path, tiny_dataset: Path) ->
 
 def test_boxes_are_those_of_the_drawn_masks_with_pixel_centres_at_whole_numbers(tiny_dataset: Path) -> None:
     photo = read_split(tiny_dataset, "train")[0]
-    target = _target(photo, np.eye(3), photo.height, photo.width)
+    drawn = drawn_garments(photo, np.eye(3), photo.height, photo.width)
+    labels = [garment.category_id for garment, _ in drawn]
+    target = _target(labels, [mask for _, mask in drawn], photo.height, photo.width)
     for box, mask in zip(target["boxes"], target["masks"], strict=True):
         assert tuple((box + 0.5).tolist()) == masks.bounding_box(mask.numpy().astype(bool))

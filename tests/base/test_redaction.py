@@ -1,0 +1,90 @@
+"""Passwords in addresses: shown by nothing, whoever's error or log it is."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from fittingroom.errors import FittingroomError, SettingError
+from fittingroom.redaction import redacted
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http://ann:geheim@registry:5000/a", "http://***@registry:5000/a"),
+        (
+            "at postgresql+psycopg2://ann:ge%40heim@db/x, twice HTTPS://a:geheim@b",
+            "at postgresql+psycopg2://***@db/x, twice HTTPS://***@b",
+        ),
+        ("http://ann:ge@heim@registry", "http://***@registry"),
+        ("https://geheim@registry", "https://***@registry"),
+        ("/v1?key=geheim&q=a&access_token=geheim", "/v1?key=***&q=a&access_token=***"),
+        ("'https://h/?api_key=geheim'", "'https://h/?api_key=***'"),
+        ("mail ann@shop.example about http://h/a@b?q=key", "mail ann@shop.example about http://h/a@b?q=key"),
+        ("sqlite:////tmp/a b/mlflow.db", "sqlite:////tmp/a b/mlflow.db"),
+    ],
+)
+def test_what_may_be_shown(text: str, shown: str) -> None:
+    assert redacted(text) == shown
+    assert str(FittingroomError(text)) == shown
+
+
+def test_a_refused_setting_shows_no_password() -> None:
+    assert "geheim" not in str(SettingError("tracking_uri", "http://ann:geheim@h", "a URI"))
+
+
+class Refuses(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(401)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_POST = do_GET
+
+    def log_message(self, *args: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture(params=["refuses", "dead", "scheme"])
+def tracking_uri(request: pytest.FixtureRequest) -> Iterator[str]:
+    if request.param == "scheme":
+        yield "nonsense://ann:geheim@127.0.0.1/x"
+    elif request.param == "dead":
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            yield f"http://ann:geheim@127.0.0.1:{free.getsockname()[1]}"
+    else:
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Refuses)
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://ann:geheim@127.0.0.1:{server.server_port}"
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize("command", [["styles", "list"], ["doctor"], ["--debug", "styles", "list"]])
+def test_no_command_prints_the_password_of_the_registry(tmp_path: Path, tracking_uri: str, command: list[str]) -> None:
+    environment = {
+        **os.environ,
+        "FITTINGROOM_WORKSPACE": str(tmp_path / "w"),
+        "FITTINGROOM_TRACKING_URI": tracking_uri,
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    }
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("fittingroom")), *command],
+        env=environment, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    said = done.stdout + done.stderr
+    assert done.returncode != 0, said
+    assert "registry" in said
+    assert "geheim" not in said
+    written = [path for path in tmp_path.rglob("*") if path.is_file() and b"geheim" in path.read_bytes()]
+    assert written == []
