@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Sequence
+import signal
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -37,7 +39,8 @@ def run_jobs(jobs: Sequence[Callable[[], T]], workers: int, on_done: Callable[[i
             on_done(done)
 
     try:
-        futures = [pool.submit(job) for job in jobs]
+        with _without_ctrl_c():
+            futures = [pool.submit(job) for job in jobs]
         own: dict[int, T] = {}
         for index in reversed(range(len(jobs))):
             if futures[index].cancel():  # no other process has begun it
@@ -50,3 +53,13 @@ def run_jobs(jobs: Sequence[Callable[[], T]], workers: int, on_done: Callable[[i
         return found
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Processes started in here never hear Ctrl-C, which a terminal sends to all of them: this one ends them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -170,6 +170,26 @@ def test_ctrl_c_among_pictures_leaves_nothing_half_written(command: str, many: P
         images.read_rgba(path)
 
 
+def test_ctrl_c_in_a_conversion_is_one_line_of_one_process(tmp_path: Path) -> None:
+    via, picture = tmp_path / "via", np.full((300, 300, 3), 200, np.uint8)
+    images.write_png(via / "image" / "0.png", picture)
+    one, corners = (via / "image" / "0.png").read_bytes(), {"all_points_x": [9, 90, 90], "all_points_y": [9, 9, 90]}
+    entries = {}
+    for number in range(12000):
+        (via / "image" / f"{number}.png").write_bytes(one)
+        region = {"shape_attributes": {"name": "polygon"} | corners, "region_attributes": {"category": "vest"}}
+        entries[f"{number}"] = {"filename": f"{number}.png", "size": -1, "regions": [region], "file_attributes": {}}
+    (via / "via.json").write_text(json.dumps(entries))
+    words = ["annotations", "convert", str(via), str(tmp_path / "out.json"), "--to", "coco", "--workers", "2"]
+    seen = run_in_terminal(words, tmp_path / "w", interrupt=lambda raw: b"/12000" in raw)
+    assert seen.code == 130, seen.text
+    assert "Traceback" not in seen.text
+    assert [line for line in seen.lines if "error" in line] == ["error: stopped"], seen.text
+    assert seen.left == ()
+    assert not (tmp_path / "out.json").exists()
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
 class _Slow(BaseHTTPRequestHandler):
     """Answers nothing until it is told to."""
 
