@@ -133,6 +133,7 @@ def test_help_is_help_and_not_cut_off(words: str, tmp_path: Path) -> None:
     assert help_is_whole(seen), seen.text
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_training_is_one_line(inputs: dict[str, object], tmp_path: Path) -> None:
     long = [*SETS, "--set", "epochs=2000"]
     given = ["train", "style", "navy", *TRAIN, "--out", str(tmp_path / "out"), *long]
@@ -227,6 +228,7 @@ def test_ctrl_c_while_a_server_keeps_a_crawl_waiting(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("*.tmp"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", [None, signal.SIGTERM])
 def test_serve_ends_clean(by: int | None, tmp_path: Path) -> None:
     seen = run_in_terminal(["serve"], tmp_path, 200, interrupt=lambda raw: b"Try on: " in raw, by=by)
