@@ -4,6 +4,7 @@ The library's map (each part is usable alone; nothing here knows of Prefect, and
 
 =====================  =============================================================================
 ``errors``             the error tree and its exit codes
+``redaction``          passwords and keys hidden in whatever is shown or written
 ``names``              file names that are not UTF-8, in other letters or capitals
 ``settings``           workspace root, device, tracking URI, network limits (``FITTINGROOM_*``)
 ``workspace``          every path the pipeline writes; atomic writes; content digests

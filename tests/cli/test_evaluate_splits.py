@@ -59,7 +59,7 @@ def test_all_of_a_folder_unless_a_split_is_asked_for(
 ) -> None:
     folder = ["--dataset", str(rendered)]
     assert judged(capsys, *folder) == ("all", 14, {})
-    assert blind.shown == 14
+    assert blind.shown == 2 * 14, "each photo and the close-up cut out of it"
     assert judged(capsys, *folder, "--split", "all") == ("all", 14, {})
     _, train, _ = judged(capsys, *folder, "--split", "train")
     split, validation, _ = judged(capsys, *folder, "--split", "validation")
@@ -97,7 +97,7 @@ def test_what_cannot_be_judged_on_is_counted_with_its_reason(
         "picture missing or unreadable": 2,
     }
     assert judged(capsys, "--dataset", str(folder)) == ("all", 3, reasons)
-    assert blind.shown == 3
+    assert blind.shown == 3 + 2, "no close-up of the photo without a garment"
     assert run(["evaluate", "segmenter", "--dataset", str(folder)]) == 0
     assert f"left out 5 photos of {folder}: annotation cannot be read 1, damaged" in capsys.readouterr().err
 

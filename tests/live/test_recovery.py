@@ -19,6 +19,7 @@ from live_world import STYLE, World
 from processes import ON_ONE_CORE, environment_of, wait_until
 
 from deployments.environment import STATE
+from deployments.server import free_port
 from fittingroom.styles.registry import Registry, style_model
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
@@ -34,16 +35,21 @@ class Serving:
     def __init__(self, world: World) -> None:
         self.world = world
         self.log = world.root / "serve.log"
+        self.port = free_port()
         self.start()
 
     def start(self) -> None:
         environment = environment_of(self.world.workspace, "")
         for name in ("PREFECT_API_URL", "PREFECT_HOME"):
             del environment[name]
-        code = ON_ONE_CORE + "from fittingroom.cli import main; main(['serve'])"
+        code = ON_ONE_CORE + "from fittingroom.cli import main; main(sys.argv[1:])"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", code], env=environment, stdout=log, stderr=log, cwd=self.world.root
+                [sys.executable, "-c", code, "serve", "--port", str(self.port)],
+                env=environment,
+                stdout=log,
+                stderr=log,
+                cwd=self.world.root,
             )
 
     def url(self) -> str:
@@ -74,8 +80,7 @@ class Serving:
     def train(self) -> str:
         deployment = self.ask("deployments/name/train-style/train-style")["id"]
         parameters = {"workspace": str(self.world.workspace.root), **self.world.training(**SLOW)}
-        given = {"parameters": {**parameters} if takes_fields(self, deployment) else {"parameters": parameters}}
-        return str(self.ask(f"deployments/{deployment}/create_flow_run", given)["id"])
+        return str(self.ask(f"deployments/{deployment}/create_flow_run", {"parameters": parameters})["id"])
 
     def states(self) -> dict[str, str]:
         """Id -> state of the runs of train-style."""
@@ -110,11 +115,6 @@ class Serving:
 
 
 SLOW = {"epochs": 4, "steps_per_epoch": STEPS // 4, "checkpoint_steps": 10}
-
-
-def takes_fields(serving: Serving, deployment: str) -> bool:
-    """Whether the deployment's parameters stand at the top level."""
-    return "style" in serving.ask(f"deployments/{deployment}")["parameter_openapi_schema"]["properties"]
 
 
 def kill(processes: list[psutil.Process]) -> None:
