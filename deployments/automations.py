@@ -174,7 +174,8 @@ def _says(automation: AutomationCore) -> dict[str, Any]:
     """
     from prefect.automations import AutomationCore
 
-    found = AutomationCore.model_validate(automation.model_dump()).model_dump(mode="json", exclude={"owner_resource"})
+    # Not as JSON: the sets of events would become lists in any order.
+    found = AutomationCore.model_validate(automation.model_dump()).model_dump(exclude={"owner_resource"})
     found["trigger"] = {name: value for name, value in found["trigger"].items() if name != "id"}
     found["enabled"] = True  # who switched it off in the UI meant it
     return found

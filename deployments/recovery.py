@@ -1,8 +1,9 @@
-"""Runs whose process is gone: found when ``serve`` starts, and marked Crashed, so that they are started again.
+"""Runs whose process is gone: found when ``serve`` starts, marked Crashed and started again.
 
 A machine that loses power takes runs and server with it, and the server goes on saying Running. Missed heartbeats tell
 it in the end (`deployments.automations`); a serving process that starts its own server knows it at once, because all
-runs of that server's deployments are processes of this machine.
+runs of that server's deployments are processes of this machine. It also starts them again itself: an automation hears
+of the crash only where the server's event services were up in time.
 """
 
 from __future__ import annotations
@@ -22,15 +23,19 @@ _RUN_OF_PROCESS = "PREFECT__FLOW_RUN_ID"
 """Variable that tells a process which run it works on; Prefect's runner sets it."""
 
 
-def mark_dead_runs() -> list[str]:
-    """Mark runs of deployments, and the runs they started, as Crashed where no process of this machine works on them.
+def restart_dead_runs() -> list[str]:
+    """Mark runs of deployments, and those they started, as Crashed where no process of this machine works on them.
+
+    Those of deployments are started again, see `tasks.rerunning.start_again`; a run that was being cancelled is not.
 
     Only for a server that nobody else serves to: it must have been started by this process, before any run.
 
     Returns:
-        the names of the runs of deployments that were found dead.
+        a line for each run of a deployment that was found dead.
     """
     from prefect.client.orchestration import get_client
+
+    from tasks.rerunning import start_again
 
     with get_client(sync_client=True) as client:
         served = [run for run in _under_way(client) if run.deployment_id is not None]
@@ -38,7 +43,12 @@ def mark_dead_runs() -> list[str]:
         dead = [run for run in served if run.id not in alive]
         for run in dead:
             _mark(client, run)
-    return [run.name for run in dead]
+    lines = []
+    for run in dead:
+        further = start_again(run.id)
+        outcome = "it is started again" if further["run"] else further["reason"]
+        lines.append(f"the process of run {run.name} is gone: {outcome}")
+    return lines
 
 
 def _mark(client: SyncPrefectClient, run: FlowRun) -> None:

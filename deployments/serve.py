@@ -72,7 +72,7 @@ def _serve(place: Workspace, port: int | None) -> None:
         use_server(server.api_url, place.prefect_home)
         _say(f"Prefect UI: {server.ui_url} (stop with Ctrl-C)")
         if server.pid is not None:
-            _mark_dead_runs()
+            _restart_dead_runs()
             server.keep_alive(_say)
         _serve_here(place, server.ui_url)
 
@@ -81,12 +81,12 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _mark_dead_runs() -> None:
+def _restart_dead_runs() -> None:
     # Only now: Prefect reads its settings when it is imported.
-    from deployments.recovery import mark_dead_runs
+    from deployments.recovery import restart_dead_runs
 
-    for name in mark_dead_runs():
-        _say(f"the process of run {name} is gone: it is started again")
+    for line in restart_dead_runs():
+        _say(line)
 
 
 def _waiting_in_line(limit: int | None) -> Any:

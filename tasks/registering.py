@@ -170,7 +170,7 @@ def weights_of(workspace: Workspace, trained: Record) -> Content:
     return Content(str(workspace.root / name), str(trained["outputs"][name][2]))
 
 
-@step("register", version=2, run_name="register {model}", beside=("folder", "pictures", "dataset", "device"))
+@step("register", version=3, run_name="register {model}", beside=("folder", "pictures", "dataset", "device"))
 def register(
     workspace: str,
     model: str,
@@ -221,7 +221,7 @@ def register(
         Path(weights.path),
     )
     if not admission.passed:
-        gate_failed(model, admission.version, admission.reasons)
+        gate_failed(model, admission.version, admission.failures)
     local = registry.weights_path(version)
     value = {**admission.to_json(), "champion": version.champion, "metrics": version.metrics}
     return Made(value, [local] if local.is_relative_to(place.root) else [])

@@ -254,7 +254,7 @@ def outcome_of(workspace: Workspace, result: object, failed: Mapping[str, str] |
         if "passed" in value:
             outcome["models"][value["model"]] = dict(value)
             if not value["passed"]:
-                reasons = "; ".join(value["reasons"])
+                reasons = "; ".join(value["failures"])
                 failure = f"{value['model']}: version {value['version']} did not pass its gate: {reasons}"
                 outcome["problems"].append(failure)
                 outcome["failures"].append(failure)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TypedDict
 from uuid import UUID
 
-from prefect import get_run_logger
 from prefect.client.orchestration import get_client
 
 MOST_TRIES = 5
@@ -33,8 +32,7 @@ def start_again(run: UUID) -> FurtherTry:
         elif crashed.state is None or not crashed.state.is_crashed():
             reason = "it did not crash"
         if reason or crashed.deployment_id is None:
-            get_run_logger().info("%s is not run again: %s", crashed.name, reason)
-            return FurtherTry(run=None, reason=reason)
+            return FurtherTry(run=None, reason=f"{crashed.name} is not run again: {reason}")
         tags = [tag for tag in crashed.tags if not _number(tag)]
         again = client.create_flow_run_from_deployment(
             crashed.deployment_id,

@@ -331,7 +331,7 @@ def _finish(weights: Path, metrics: dict[str, float], admission: Admission | Non
         if admission:
             print(f"version {admission.version}: {'serves' if admission.passed else 'does not serve'}")
     if admission and not admission.passed:
-        remark("error: gate: " + "; ".join(admission.reasons))
+        remark("error: gate: " + "; ".join(admission.failures))
         return 1
     return 0
 

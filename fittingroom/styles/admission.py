@@ -6,7 +6,7 @@ Where something serves already, champion or starter, the gate sees both measured
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ class Admission:
         passed: the gate's verdict. forced: it serves against that verdict, as was asked.
         compared_with: the champion's version; None where nothing of one's own served.
         trial: figures of both sides on the same pictures; None where nothing served.
+        failures: those of ``reasons`` that it did not pass for.
     """
 
     model: str
@@ -37,6 +38,7 @@ class Admission:
     compared_with: int | None = None
     forced: bool = False
     trial: dict[str, Any] | None = None
+    failures: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON value."""
@@ -128,7 +130,7 @@ def _judge(
             trial = hold_trial(measure, weights, serving.weights(incumbent), _named(incumbent), incumbent.starter)
         except (InputError, WeightsRejected) as error:  # what it is to be measured on, or beside, is gone
             why = f"it could not be measured beside the {_named(incumbent)}: {error}"
-            verdict = Verdict(False, [why])
+            verdict = Verdict(False, [why], [why])
     verdict = verdict or gate(trial)
     reasons, passed = list(verdict.reasons), verdict.passed
     if version.retired and passed:
@@ -141,7 +143,14 @@ def _judge(
     if (passed and not version.retired) or force:
         registry.promote(version.model, version.version, "; ".join(reasons))
     return Admission(
-        version.model, version.version, passed, reasons, compared_with, forced, trial.to_json() if trial else None
+        version.model,
+        version.version,
+        passed,
+        reasons,
+        compared_with,
+        forced,
+        trial.to_json() if trial else None,
+        verdict.failures,
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from fittingroom.errors import SettingError
@@ -125,10 +125,11 @@ def segmenter_floors(preset: str) -> SegmenterFloors:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A gate's decision. ``reasons`` are sentences with figures."""
+    """A gate's decision. ``reasons`` are sentences with figures, ``failures`` those that it did not pass for."""
 
     passed: bool
     reasons: list[str]
+    failures: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON value."""
@@ -277,23 +278,28 @@ def _judge(rules: list[Rule], metrics: Mapping[str, float], trial: Trial | None)
     """See the module's own words; it never passes on a figure that is missing or not a number."""
     missing = [r for r in rules if not r.optional and not math.isfinite(metrics.get(r.metric, math.nan))]
     if missing:
-        return Verdict(False, [f"{r.words} ({r.metric}) was not measured" for r in missing])
+        unknown = [f"{r.words} ({r.metric}) was not measured" for r in missing]
+        return Verdict(False, unknown, unknown)
     judged = [r for r in rules if math.isfinite(metrics.get(r.metric, math.nan))]
 
-    above_floor = all(r.holds(metrics[r.metric]) for r in judged)
+    below_floor = [r.sentence(metrics[r.metric]) for r in judged if not r.holds(metrics[r.metric])]
     reasons = [r.sentence(metrics[r.metric]) for r in judged if math.isfinite(r.floor)]
     if trial is None:
-        return Verdict(above_floor, reasons)
+        return Verdict(not below_floor, reasons, below_floor)
 
     shared = [r for r in rules if r.compared and _in_both(r.metric, trial)]
     gains = [r.gain(trial) for r in shared]
-    reasons += [_comparison(r, gain, trial) for r, gain in zip(shared, gains, strict=True)]
-    better = any(gain > 0 for gain in gains)
-    if trial.must_be_better and not better:
-        reasons.append(f"the {trial.incumbent} goes on: it is displaced only by what is better")
-    within_limits = all(r.holds(metrics[r.metric]) for r in judged if r.hard)
-    enough = better or (above_floor and not trial.must_be_better)
-    return Verdict(bool(gains) and within_limits and min(gains) >= 0 and enough, reasons)
+    compared = [_comparison(r, gain, trial) for r, gain in zip(shared, gains, strict=True)]
+    reasons += compared or [f"no figure could be compared with the {trial.incumbent}'s"]
+    failures = [r.sentence(metrics[r.metric]) for r in judged if r.hard and not r.holds(metrics[r.metric])]
+    failures += [words for words, gain in zip(compared, gains, strict=True) if gain < 0] if compared else reasons[-1:]
+    if not any(gain > 0 for gain in gains):
+        if trial.must_be_better:
+            reasons.append(f"the {trial.incumbent} goes on: it is displaced only by what is better")
+            failures.append(reasons[-1])
+        else:
+            failures += [words for words in below_floor if words not in failures]
+    return Verdict(not failures, reasons, failures)
 
 
 def _in_both(metric: str, trial: Trial) -> bool:

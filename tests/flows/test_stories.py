@@ -41,7 +41,14 @@ class Order(Parameters):
     limit: int = Field(3, ge=1, le=9, description="How many")
 
 
-GATE: dict[str, Any] = {"model": "style-navy", "version": 2, "passed": False, "reasons": ["too dull"], "metrics": {}}
+GATE: dict[str, Any] = {
+    "model": "style-navy",
+    "version": 2,
+    "passed": False,
+    "reasons": ["bright enough", "too dull"],
+    "failures": ["too dull"],
+    "metrics": {},
+}
 REFUSED = {"person": "a.jpg", "style": "navy", "status": "refused", "message": "no garment"}
 DONE = {"person": "b.jpg", "style": "navy", "status": "done", "message": "vest changed", "image": "tryon/b/navy.png"}
 ENDS: dict[str, Callable[[], Any]] = {

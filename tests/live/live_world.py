@@ -15,8 +15,8 @@ from fittingroom.segmentation.settings import SegmenterSettings
 from fittingroom.styles.registry import SEGMENTER, Registry, style_model
 from fittingroom.workspace import Workspace, write_json
 
-STYLES = {"red-solid": (185, 30, 40), "blue-solid": (40, 60, 170)}
-STYLE = "red-solid"
+STYLES = {"crimson": (185, 30, 40), "blue-solid": (40, 60, 170)}
+STYLE = "crimson"
 TINY_STYLE: dict[str, Any] = {
     "image_size": 64,
     "crop_size": 32,

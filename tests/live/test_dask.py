@@ -140,9 +140,9 @@ def test_a_crawl_asks_one_host_from_one_process_at_a_time(server: str, tmp_path:
     pictures, delay = 12, 0.2
     with shops(2) as (first, second):
         lists = {
-            "red-solid": ("red-solid", first),
+            "crimson": ("crimson", first),
             "blue-solid": ("blue-solid", first),
-            "other-red": ("red-solid", second),
+            "other-red": ("crimson", second),
         }
         catalog = write_catalog(tmp_path, lists, pictures)
         place = Workspace(tmp_path / "w")
@@ -150,7 +150,7 @@ def test_a_crawl_asks_one_host_from_one_process_at_a_time(server: str, tmp_path:
         run_under_dask("crawl-garments", parameters, place, server)
         for name in lists:
             assert len(Manifest.read(place.crawl(name) / "manifest.jsonl").kept()) == pictures
-        assert first.styles_asked() == ["red-solid"] * pictures + ["blue-solid"] * pictures, "one style after the other"
+        assert first.styles_asked() == ["crimson"] * pictures + ["blue-solid"] * pictures, "one style after the other"
         starts = [when for when, _ in first.asked]
         assert starts[-1] - starts[0] > 0.9 * delay * (len(starts) - 1), "at the host's pace, over both processes"
         assert second.asked[0][0] < starts[-1], "another host is not waited for"

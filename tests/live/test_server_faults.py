@@ -35,7 +35,7 @@ def test_the_server_is_killed_and_started_again_in_mid_run(prepared: World, tmp_
         assert own.api_url == environment["PREFECT_API_URL"], "it is where it was"
         said = process.communicate(timeout=300)[0]
         assert process.returncode in (0, 1), said
-        assert "style-red-solid" in said
+        assert "style-crimson" in said
     finally:
         own.stop()
     assert len(Registry(world.workspace).versions(style_model(STYLE))) == 1
@@ -61,5 +61,5 @@ def test_a_retraining_started_twice_trains_each_style_once(server: str, prepared
     said = [process.communicate(timeout=600)[0] for process in both]
     assert {process.returncode for process in both} <= {0, 1}, said
     registry = Registry(world.workspace)
-    for style in ("red-solid", "blue-solid"):
+    for style in ("crimson", "blue-solid"):
         assert [version.version for version in registry.versions(style_model(style))] == [1]

@@ -212,7 +212,7 @@ def test_the_registry_server_is_away_for_a_minute(server: str, trained: World, t
         os.killpg(mlflow.pid, signal.SIGKILL)
         mlflow.wait()
     assert "AwaitingRetry" in waiting.said or "Retry" in waiting.said or "retry" in waiting.said
-    assert "style-red-solid" in waiting.said
+    assert "style-crimson" in waiting.said
     database = sqlite3.connect(tmp_path / "mlflow.db")
     assert database.execute("select count(*) from model_versions").fetchone() == (1,)
 

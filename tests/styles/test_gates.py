@@ -45,7 +45,9 @@ def test_above_the_floor_without_a_champion() -> None:
 def test_each_floor_stops_it_alone(change: dict[str, float], words: str) -> None:
     verdict = style_gate({**GOOD, **change}, floors=FLOORS)
     assert not verdict.passed
-    assert any(words in reason for reason in verdict.reasons)
+    (failure,) = verdict.failures
+    assert words in failure
+    assert failure in verdict.reasons
 
 
 def test_exactly_on_the_floor_passes() -> None:
@@ -72,7 +74,8 @@ def test_a_regression_never_passes_however_far_above_the_floors(worse: str) -> N
     assert style_gate(new, floors=FLOORS).passed
     verdict = style_gate(new, trial(new, old), FLOORS)
     assert not verdict.passed
-    assert any("worse than the champion" in reason for reason in verdict.reasons)
+    (failure,) = verdict.failures
+    assert "worse than the champion" in failure
 
 
 def test_a_difference_within_noise_is_neither_a_gain_nor_a_regression() -> None:
