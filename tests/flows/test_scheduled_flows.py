@@ -223,6 +223,8 @@ def test_a_crashed_run_is_started_again_once_for_each_crash_and_not_for_ever(tmp
             started = client.read_flow_run(UUID(ask(started.id)["run"]))
             assert set(started.tags) == {"ours", f"try-{number}"}
         client.set_flow_run_state(started.id, Crashed(), force=True)
-        assert ask(started.id) == {"run": None, "reason": f"it crashed {MOST_TRIES} times"}
+        assert ask(started.id) == {"run": None, "reason": f"{started.name} is not run again: it crashed 5 times"}
+        assert MOST_TRIES == 5
         client.set_flow_run_state(crashed, Completed(), force=True)
-        assert ask(crashed) == {"run": None, "reason": "it did not crash"}
+        name = client.read_flow_run(crashed).name
+        assert ask(crashed) == {"run": None, "reason": f"{name} is not run again: it did not crash"}
