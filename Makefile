@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-faults test-production check format ui serve doctor clean
+.PHONY: help demo test test-faults test-production rehearsal check format ui serve doctor clean
 
 help:            ## what there is
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -26,6 +26,9 @@ test-faults: $(STAMP) ## kill, lock and unplug things (minutes; needs root for s
 test-production: $(STAMP) ## the production parts natively (apt-get install postgresql redis-server)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[production]'
 	$(BIN)/python -m pytest -m production tests/live
+
+rehearsal: $(STAMP) ## an hour of operating it, in some 20 minutes: a table of what was expected and what came
+	$(BIN)/python -m pytest -q -s -m rehearsal tests/live/test_rehearsal.py
 
 check: $(STAMP)  ## lint, types, import contracts
 	$(BIN)/ruff check .

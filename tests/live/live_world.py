@@ -96,6 +96,12 @@ class World:
 
     def make_models_serve(self) -> None:
         """Train a segmenter on a handful of photos, and let it and the style serve whatever their gates say."""
+        self.make_segmenter_serve()
+        registry = Registry(self.workspace)
+        registry.promote(style_model(STYLE), registry.versions(style_model(STYLE))[0].version, "for a test")
+
+    def make_segmenter_serve(self) -> None:
+        """Train a segmenter on a handful of photos, and let it serve whatever its gate says."""
         import torch
 
         from fittingroom.segmentation.train import train_segmenter
@@ -109,7 +115,6 @@ class World:
             SEGMENTER, trained.weights, trained.metrics, {"dataset": "tiny"}, settings.to_json()
         )
         registry.promote(SEGMENTER, version.version, "for a test")
-        registry.promote(style_model(STYLE), registry.versions(style_model(STYLE))[0].version, "for a test")
 
 
 def build_world(root: Path, pictures: int = 8, persons: int = 3) -> World:
