@@ -20,6 +20,7 @@ from fittingroom.garment import Garment
 from fittingroom.images import RGB
 from fittingroom.segmentation.dataset import HALF_PIXEL, working_size
 from fittingroom.segmentation.model import build_segmenter
+from fittingroom.segmentation.body import believed
 from fittingroom.segmentation.parts_head import body_probabilities, box_of_cells, cut_to
 from fittingroom.segmentation.refine import refine_mask
 from fittingroom.segmentation.settings import SegmenterSettings
@@ -133,6 +134,7 @@ class Segmenter:
         if detection.body is not None and chosen:
             cells = np.pad(detection.body.float().cpu().numpy(), 1, mode="edge")
             body = paste_probabilities(cells, box_of_cells(*cells.shape) * ratio, height, width)
+            body = believed(image, body, np.maximum.reduce(list(maps.values())))
             beside, elsewhere = [body], body < BODY_WINS
             maps = {i: each * (1 - np.clip(body, 0, 1)) for i, each in maps.items()}
         found = []
