@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from deployments.environment import use_server
+from deployments.environment import use_home, use_server
 from deployments.live import LiveProgress
 from deployments.server import LocalServer, free_port, send_what_is_left
 from fittingroom.errors import FittingroomError
@@ -37,6 +37,7 @@ def demo(workspace: Path | str, console: Console | None = None) -> int:
     settings = _keep_to(place)
     console = console or Console()
     started = time.monotonic()
+    use_home(place)
     with LocalServer(place) as server:
         use_server(server.api_url, place)
         signal.signal(signal.SIGINT, partial(_end_trainings, server))

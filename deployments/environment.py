@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import http.client
+import io
 import json
 import os
 import secrets
@@ -15,6 +17,7 @@ from typing import Any
 
 from deployments.server_process import PROOF, proof
 from fittingroom.errors import InputError
+from fittingroom.names import is_utf8, printable
 from fittingroom.redaction import redacted
 from fittingroom.workspace import Workspace, atomic_path, sqlite_url, write_durably
 
@@ -42,9 +45,8 @@ file so often that other requests are refused, and Prefect's client asks again o
 
 def set_defaults() -> None:
     """For all that this process starts, where nothing else is said: no telemetry of any kind, no advertisements in the
-    UI, heartbeats, a server that writes in batches, and no module is taken from the current folder.
+    UI, heartbeats, and a server that writes in batches.
     """
-    os.environ.setdefault("PYTHONSAFEPATH", "1")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("DO_NOT_TRACK", "1")
     os.environ.setdefault("PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT", "false")
@@ -75,36 +77,76 @@ def configured_server(workspace: Workspace) -> str | None:
     Raises:
         InputError: a setting of Prefect that cannot be used.
     """
-    set_defaults()
-    _forget_empty_address()
+    _prepare(workspace)
     home = os.environ.get("PREFECT_HOME")
     if home and Path(home).exists() and not Path(home).is_dir():
         raise InputError(f"PREFECT_HOME: expected a folder, {home} is a file")
     if not home and "PREFECT_PROFILE" not in os.environ and not _has_profiles():
-        workspace.prefect_home.mkdir(parents=True, exist_ok=True)  # Prefect makes the last folder of it only
         os.environ["PREFECT_HOME"] = str(workspace.prefect_home)
+    return _prefect_settings().api.url
+
+
+def use_home(workspace: Workspace) -> None:
+    """Keep to the workspace whatever Prefect's settings say, for a server of ours.
+
+    Raises:
+        InputError: a setting of Prefect that cannot be used.
+    """
+    _prepare(workspace)
+    os.environ["PREFECT_HOME"] = str(workspace.prefect_home)
+    _prefect_settings()
+
+
+def _prefect_settings() -> Any:
+    """Prefect's settings as it reads them; it says what is wrong with them in many lines, and here it is one.
+
+    Raises:
+        InputError: one that cannot be used.
+    """
     from pydantic import ValidationError
 
     try:
-        from prefect.settings import get_current_settings
+        with contextlib.redirect_stderr(io.StringIO()):
+            from prefect.settings import get_current_settings
 
-        return get_current_settings().api.url
+            return get_current_settings()
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"Prefect's setting {name}: {first['msg']}, got {first.get('input')!r}") from None
+        given = str(first.get("input"))
+        names = (name for name, value in os.environ.items() if value.upper() == given.upper() and "PREFECT_" in name)
+        name = next(names, f"{error.title}.{'.'.join(map(str, first['loc']))} of Prefect")
+        raise InputError(f"setting {name}: {first['msg'].replace('Input should', 'expected to')}, got {given}") from None
 
 
-def _forget_empty_address() -> None:
-    if not os.environ.get("PREFECT_API_URL", "unset").strip():
+def _prepare(workspace: Workspace) -> None:
+    """What Prefect trips over, out of its way.
+
+    Raises:
+        InputError: a workspace that cannot be named in JSON.
+    """
+    if not is_utf8(str(workspace.root)):
+        raise InputError(
+            f"workspace {printable(workspace.root)}: expected a path in UTF-8; with another locale set PYTHONUTF8=1"
+        )
+    set_defaults()
+    if not os.environ.get("PREFECT_API_URL", "unset").strip():  # to Prefect the empty address is one too
         del os.environ["PREFECT_API_URL"]
+    workspace.prefect_home.mkdir(parents=True, exist_ok=True)  # Prefect makes the last folder of its home only
+    if _home() is None:
+        os.environ["HOME"] = str(workspace.prefect_home)
+
+
+def _home() -> Path | None:
+    """The user's home; None for one without, as in containers."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
 
 
 def _has_profiles() -> bool:
-    try:
-        return (Path.home() / ".prefect" / "profiles.toml").exists()
-    except (RuntimeError, OSError):  # a user without a home, or one that cannot be looked into
-        return False
+    home = _home()
+    return home is not None and os.access(home / ".prefect" / "profiles.toml", os.R_OK)
 
 
 def check_server(api_url: str) -> None:
@@ -130,11 +172,11 @@ def check_server(api_url: str) -> None:
             wanted = "another one" if password or key else "one"
             raise InputError(f"{named}: it asks for a password; PREFECT_API_AUTH_STRING has to be {wanted}") from None
         raise InputError(f"{named}: expected a Prefect server's API, got HTTP status {status}") from None
+    except (ValueError, httpx.InvalidURL, httpx.UnsupportedProtocol):
+        raise InputError(f"{named}: expected a Prefect server's API, such as http://127.0.0.1:4200/api") from None
     except httpx.TransportError as error:
         why = str(error) or type(error).__name__
         raise InputError(f"{named}: no Prefect server answers ({why}); start it, or unset PREFECT_API_URL") from None
-    except (ValueError, httpx.InvalidURL):
-        raise InputError(f"{named}: expected a Prefect server's API, such as http://127.0.0.1:4200/api") from None
 
 
 def database_inside(workspace: Workspace) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from deployments.definitions import DEFINITIONS, trigger_of
-from deployments.environment import check_server, configured_server, set_defaults, use_server
+from deployments.environment import check_server, configured_server, set_defaults, use_home, use_server
 from deployments.server import DEFAULT_PORT, LocalServer
 from fittingroom.errors import InputError
 from fittingroom.redaction import redacted
@@ -59,6 +59,7 @@ def _serve(place: Workspace, port: int | None) -> None:
         _say(f"Prefect server: {redacted(configured).removesuffix('/api')} (stop with Ctrl-C)")
         _serve_here(place, configured.removesuffix("/api"))
         return
+    use_home(place)
     with LocalServer(place, schedules=True, port=port) as server:
         if port is None and urlsplit(server.api_url).port != DEFAULT_PORT:
             _say(f"port {DEFAULT_PORT} is taken by another program: taking {urlsplit(server.api_url).port}")
@@ -98,8 +99,10 @@ def _serve_here(place: Workspace, ui_url: str) -> None:
 
     from deployments.automations import set_up
     from flows.catalogue import FLOWS
+    from tasks.runners import task_runner
     from tasks.serving import serving_styles
 
+    task_runner()  # a setting that cannot be used is said now, and not by each run
     serving = serving_styles(place)
     runner = Runner(pause_on_shutdown=True)
     for definition in reversed(DEFINITIONS):  # the UI can list what was made last first

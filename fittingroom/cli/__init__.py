@@ -61,6 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code. ``--debug`` is understood anywhere among the arguments."""
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch is loaded, here or in a process of ours
+    os.environ.setdefault("PYTHONSAFEPATH", "1")  # our processes import nothing from the current folder
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:

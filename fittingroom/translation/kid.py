@@ -102,9 +102,7 @@ class KernelDistance:
         fewest = min(len(outputs), len(self.pictures))
         if fewest < FEWEST:
             return None
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of the memory that thousands of pictures would take
-            distance = KernelInceptionDistance(self.features.eval(), SUBSETS, min(SUBSET_SIZE, fewest))
+        distance = KernelInceptionDistance(self.features.eval(), SUBSETS, min(SUBSET_SIZE, fewest))
         for several, real in ((self.pictures, True), (outputs, False)):
             for start in range(0, len(several), CHUNK):
                 chunk = torch.from_numpy(np.stack(several[start : start + CHUNK])).permute(0, 3, 1, 2)
