@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,13 @@ def test_a_broken_catalog_is_refused_with_its_line(good: dict[str, Any]) -> None
         run_flow("lifecycle", good)
 
 
+@pytest.fixture
+def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The flow is a function of the test's own, which reports to nobody."""
+    monkeypatch.setattr(run, "server_for_a_run", lambda *_: nullcontext())
+
+
+@pytest.mark.usefixtures("no_server")
 def test_steps_are_explained_when_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -98,6 +106,7 @@ def test_refusing_loads_no_prefect(good: dict[str, Any]) -> None:
     assert done.stdout.split() == ["MissingInputError", "False", "False"]
 
 
+@pytest.mark.usefixtures("no_server")
 def test_whatever_a_full_disk_makes_of_a_run_is_said_as_a_full_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
