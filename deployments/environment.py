@@ -83,7 +83,8 @@ def configured_server(workspace: Workspace) -> str | None:
         raise InputError(f"PREFECT_HOME: expected a folder, {home} is a file")
     if not home and "PREFECT_PROFILE" not in os.environ and not _has_profiles():
         os.environ["PREFECT_HOME"] = str(workspace.prefect_home)
-    return _prefect_settings().api.url
+    api_url: str | None = _prefect_settings().api.url
+    return api_url
 
 
 def use_home(workspace: Workspace) -> None:
@@ -115,7 +116,9 @@ def _prefect_settings() -> Any:
         given = str(first.get("input"))
         names = (name for name, value in os.environ.items() if value.upper() == given.upper() and "PREFECT_" in name)
         name = next(names, f"{error.title}.{'.'.join(map(str, first['loc']))} of Prefect")
-        raise InputError(f"setting {name}: {first['msg'].replace('Input should', 'expected to')}, got {given}") from None
+        raise InputError(
+            f"setting {name}: {first['msg'].replace('Input should', 'expected to')}, got {given}"
+        ) from None
 
 
 def _prepare(workspace: Workspace) -> None:

@@ -48,7 +48,7 @@ def task_runner(threads: int = THREADS) -> Any:
     return DaskTaskRunner(address=wanted)
 
 
-class ShardRunner(ThreadPoolTaskRunner):
+class ShardRunner(ThreadPoolTaskRunner[Any]):
     """The task runner for a flow of shards: which one it is, the settings say when the flow runs, not before.
 
     Args:

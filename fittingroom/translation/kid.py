@@ -34,6 +34,8 @@ FEWEST = 4
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 IMAGENET_SIZE = 224
 CHUNK = 16
+# Of the memory that thousands of pictures would take. Once for all: filters are the process's, not a thread's.
+warnings.filterwarnings("ignore", "Metric `Kernel Inception Distance` will save", UserWarning)
 
 
 class MobileNetFeatures(nn.Module):

@@ -153,9 +153,7 @@ def test_prefect_misconfigured_is_one_line(
     assert [path.name for path in (tmp_path / "home").iterdir()] == [], "nothing is written into the home"
 
 
-def test_a_workspace_that_the_locale_cannot_name_is_one_line(
-    tmp_path: Path, clean_environment: dict[str, str]
-) -> None:
+def test_a_workspace_that_the_locale_cannot_name_is_one_line(tmp_path: Path, clean_environment: dict[str, str]) -> None:
     told = clean_environment | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": str(ROOT)}
     told["FITTINGROOM_WORKSPACE"] = str(tmp_path / "작업장")
     ran = [sys.executable, "-c", "from fittingroom.cli import main; main()", "run", "clean-up"]

@@ -88,7 +88,17 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def test_a_served_run_works_beside_another_projects_packages(served: Served) -> None:
     api = running_server(served.workspace)
     assert api is not None
-    command = [sys.executable, "-P", "-m", "prefect", "--no-prompt", "deployment", "run", "clean-up/clean-up", "--watch"]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "prefect",
+        "--no-prompt",
+        "deployment",
+        "run",
+        "clean-up/clean-up",
+        "--watch",
+    ]
     told: Mapping[str, str] = {**served.environment, "PREFECT_API_URL": api, "PREFECT_HOME": str(served.root / "home")}
     done = subprocess.run(command, env=told, cwd=served.project, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stdout + done.stderr + (served.root / "serve.log").read_text()
