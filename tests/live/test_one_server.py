@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 import pytest
@@ -156,14 +157,15 @@ def test_a_killed_run_leaves_no_server_behind(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root, and setpriv of util-linux")
-def test_a_user_without_an_account_and_a_home_can_run_flows(tmp_path: Path) -> None:
+def test_a_user_without_an_account_and_a_home_can_run_flows() -> None:
     """As in a container that is started with a number for its user."""
-    (tmp_path / "theirs").mkdir()
-    os.chown(tmp_path / "theirs", 54321, 54321)
-    for folder in (tmp_path, *tmp_path.parents[:3]):
-        if folder.stat().st_uid == 0 and folder != Path("/"):
-            folder.chmod(folder.stat().st_mode | 0o011)
-    workspace = Workspace(tmp_path / "theirs" / "w")
+    with TemporaryDirectory() as theirs:  # pytest's own folder is barred to others
+        os.chown(theirs, 54321, 54321)
+        run_as_nobody(Path(theirs))
+
+
+def run_as_nobody(theirs: Path) -> None:
+    workspace = Workspace(theirs / "w")
     told = {
         name: value
         for name, value in without_prefect(workspace).items()
@@ -173,11 +175,11 @@ def test_a_user_without_an_account_and_a_home_can_run_flows(tmp_path: Path) -> N
     user = ["--reuid=54321", "--regid=54321", "--clear-groups"]
     user += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
     command = ["setpriv", *user, *FITTINGROOM, "run", "clean-up"]
-    done = subprocess.run(command, env=told, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=told, cwd=theirs, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert NOTHING_TO_DO in done.stderr
     assert (workspace.prefect_home / "prefect.db").stat().st_uid == 54321
-    assert sorted(path.name for path in (tmp_path / "theirs").iterdir()) == ["w"]
+    assert sorted(path.name for path in theirs.iterdir()) == ["w"]
 
 
 def test_the_state_is_gone_with_the_server(tmp_path: Path) -> None:
