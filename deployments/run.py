@@ -9,7 +9,7 @@ from typing import Any
 
 from deployments.server import server_for_a_run
 from fittingroom.errors import FittingroomError, StorageUnavailable
-from fittingroom.workspace import is_full, no_space
+from fittingroom.workspace import full_folder, no_space
 from flows.catalogue import find_flow
 
 
@@ -33,9 +33,9 @@ def run_flow(name: str, values: Mapping[str, Any], explain_cache: bool = False) 
     except FittingroomError:
         raise
     except Exception as error:
-        # Prefect's own files may lie on the same disk, and it says as many things of a full one as it has parts.
-        if is_full(parameters.place.root):
-            raise StorageUnavailable(no_space(parameters.place.root)) from error
+        # Prefect's own files may lie on a full disk, and it says as many things of a full one as it has parts.
+        if (full := full_folder(parameters.place.root)) is not None:
+            raise StorageUnavailable(no_space(full)) from error
         raise
     from tasks.reporting import outcome_of  # with Prefect behind it, whose settings are in place by now
 

@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,7 +153,7 @@ def full_disk_named(where: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in FULL:
-            raise StorageUnavailable(no_space(error.filename or where)) from error
+            raise StorageUnavailable(no_space(error.filename or full_folder(where) or where)) from error
         raise
 
 
@@ -161,9 +162,15 @@ def no_space(where: Path | str) -> str:
     return f"no space left on the disk of {where}"
 
 
+def full_folder(workspace: Path) -> Path | None:
+    """The one of the folders that are written to, ``workspace`` and the temporary folder, whose disk is full."""
+    return next((folder for folder in (workspace, Path(tempfile.gettempdir())) if is_full(folder)), None)
+
+
 def is_full(folder: Path) -> bool:
-    """Whether nothing more of any size fits on the disk of ``folder``, which is there."""
-    return shutil.disk_usage(folder).free < LEAST_ROOM
+    """Whether nothing more of any size fits on the disk of ``folder``, or of the folder it would be made in."""
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    return shutil.disk_usage(existing).free < LEAST_ROOM
 
 
 @contextlib.contextmanager

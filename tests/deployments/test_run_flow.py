@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from deployments import run
 from deployments.run import run_flow
+from fittingroom import workspace
 from fittingroom.errors import InputError, StorageUnavailable
 from flows.catalogue import Entry
 
@@ -116,6 +118,7 @@ def test_whatever_a_full_disk_makes_of_a_run_is_said_as_a_full_disk(
     monkeypatch.setattr(Entry, "load", lambda _: breaks)
     with pytest.raises(RuntimeError):
         run_flow("clean-up", {"workspace": str(tmp_path)})
-    monkeypatch.setattr(run, "is_full", lambda folder: folder == tmp_path)
-    with pytest.raises(StorageUnavailable, match=f"no space left on the disk of {tmp_path}"):
-        run_flow("clean-up", {"workspace": str(tmp_path)})
+    for full in (tmp_path, Path(tempfile.gettempdir())):
+        monkeypatch.setattr(workspace, "is_full", lambda folder, full=full: folder == full)
+        with pytest.raises(StorageUnavailable, match=f"no space left on the disk of {full}$"):
+            run_flow("clean-up", {"workspace": str(tmp_path)})
