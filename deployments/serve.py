@@ -120,7 +120,6 @@ def _serve_here(place: Workspace, ui_url: str) -> None:
             parameters=definition.parameters(place),
             entrypoint_type=EntrypointType.MODULE_PATH,
         )
-        deployment.entrypoint = f"fittingroom.served.{flow.fn.__name__}"  # see there
         made = runner.add_deployment(deployment)
     _say(f"Try on: {ui_url}/deployments/deployment/{made}/run")
     set_up()

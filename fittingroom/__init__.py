@@ -35,7 +35,7 @@ The library's map (each part is usable alone; nothing here knows of Prefect, and
 ``retention``          personal pictures are deleted when their time has come
 ``cli``                the command line
 ``doctor``             what is installed, reachable and missing
-``served``             where a served run finds its flow, whatever the current folder holds
+``entrypoints``        where a served run finds its flow, whatever the current folder holds
 =====================  =============================================================================
 """
 

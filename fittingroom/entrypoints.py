@@ -1,4 +1,4 @@
-"""Where a served run finds its flow: ``fittingroom.served.try_on``, whatever packages the current folder holds.
+"""Where a served run finds its flow: ``fittingroom.entrypoints.try_on``, whatever packages the current folder holds.
 
 Prefect imports a run's flow with the current folder first on the path, and ``flows`` and ``tasks`` are names that other
 projects have too. The name of this package is ours alone, and what it hands out comes from the folder it lies in.

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from prefect.types.entrypoint import EntrypointType
 
 from deployments.definitions import DEFINITIONS
-from fittingroom import served
+from fittingroom import entrypoints
 from flows.catalogue import FLOWS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,12 +31,18 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", [definition.flow for definition in DEFINITIONS])
 def test_each_deployed_flow_is_found_by_its_name(name: str) -> None:
-    assert getattr(served, name.replace("-", "_")) is FLOWS[name].load()
+    flow = FLOWS[name].load()
+    module, _, function = flow.to_deployment(
+        name=name, entrypoint_type=EntrypointType.MODULE_PATH
+    ).entrypoint.rpartition(".")
+    assert module == entrypoints.__name__
+    assert getattr(entrypoints, function) is flow
 
 
 def test_a_flow_is_ours_where_the_current_folder_comes_first(project: Path) -> None:
-    code = "import sys; sys.path.insert(0, sys.argv[1]); before = list(sys.path); import fittingroom.served as served; "
-    code += "print(served.clean_up.fn.__module__, sys.path == before)"
+    code = "import sys; sys.path.insert(0, sys.argv[1]); before = list(sys.path)\n"
+    code += "from fittingroom import entrypoints\n"
+    code += "print(entrypoints.clean_up.fn.__module__, sys.path == before)"
     told = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-P", "-c", code, str(project)]
     done = subprocess.run(command, env=told, cwd=project, capture_output=True, text=True, timeout=120)
