@@ -161,7 +161,7 @@ class LocalServer:
     def _of_another(self) -> str:
         state = server_state(self.workspace)
         if state is None:
-            raise InputError(f"workspace {self.workspace.root}: another process is starting its Prefect server")
+            raise InputError(f"workspace {self.workspace.root}: another process serves it, or is about to")
         if not self.schedules and state.schedules and state.answers():
             return state.api_url
         raise InputError(
