@@ -14,9 +14,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from deployments.environment import use_server
+from deployments.environment import use_home, use_server
 from deployments.live import LiveProgress
-from deployments.server import LocalServer, free_port
+from deployments.server import LocalServer, free_port, send_what_is_left
 from fittingroom.errors import FittingroomError
 from fittingroom.sample.shop_server import ShopServer, write_catalog
 from fittingroom.sample.world import World, build_world
@@ -37,8 +37,9 @@ def demo(workspace: Path | str, console: Console | None = None) -> int:
     settings = _keep_to(place)
     console = console or Console()
     started = time.monotonic()
+    use_home(place)
     with LocalServer(place) as server:
-        use_server(server.api_url, place.prefect_home)
+        use_server(server.api_url, place)
         signal.signal(signal.SIGINT, partial(_end_trainings, server))
         try:
             console.print(f"Fittingroom demo in {place.root}; watch it at {server.ui_url}", highlight=False)
@@ -47,7 +48,7 @@ def demo(workspace: Path | str, console: Console | None = None) -> int:
                 server.wait()
                 with _shop(place, world) as shop:
                     problems, files = _lifecycle(place, world, shop.url, live)
-            _send_what_is_left()
+            send_what_is_left()
         except KeyboardInterrupt:
             server.stop()
             console.print("\nstopped; run it again and it goes on where it was")
@@ -134,15 +135,6 @@ def _lifecycle(place: Workspace, world: World, shop_url: str, live: LiveProgress
         except FittingroomError as error:
             return [str(error)], {}
     return outcome["problems"], outcome["files"]
-
-
-def _send_what_is_left() -> None:
-    """Prefect sends logs and events from threads of its own: they would wait for a server that is gone."""
-    from prefect.events.worker import EventsWorker
-    from prefect.logging.handlers import APILogWorker
-
-    for worker in (EventsWorker, APILogWorker):
-        worker.drain_all(timeout=10)
 
 
 def _log_to_file(path: Path) -> None:

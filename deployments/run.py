@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from deployments.environment import use_workspace
+from deployments.server import server_for_a_run
 from fittingroom.errors import FittingroomError, StorageUnavailable
-from fittingroom.workspace import is_full, no_space
+from fittingroom.workspace import full_folder, no_space
 from flows.catalogue import find_flow
 
 
@@ -25,17 +25,17 @@ def run_flow(name: str, values: Mapping[str, Any], explain_cache: bool = False) 
     entry = find_flow(name)
     parameters = entry.fill_in(values)
     parameters.check()
-    use_workspace(parameters.place)
-    flow = entry.load()
     try:
-        with _explained() if explain_cache else nullcontext():
-            result = flow(parameters)
+        with server_for_a_run(parameters.place, _say):
+            flow = entry.load()
+            with _explained() if explain_cache else nullcontext():
+                result = flow(parameters)
     except FittingroomError:
         raise
     except Exception as error:
-        # Prefect's own files may lie on the same disk, and it says as many things of a full one as it has parts.
-        if is_full(parameters.place.root):
-            raise StorageUnavailable(no_space(parameters.place.root)) from error
+        # Prefect's own files may lie on a full disk, and it says as many things of a full one as it has parts.
+        if (full := full_folder(parameters.place.root)) is not None:
+            raise StorageUnavailable(no_space(full)) from error
         raise
     from tasks.reporting import outcome_of  # with Prefect behind it, whose settings are in place by now
 
@@ -45,6 +45,10 @@ def run_flow(name: str, values: Mapping[str, Any], explain_cache: bool = False) 
     for title, path in outcome["files"].items():
         print(f"{title}: {path}")
     return 1 if outcome["problems"] else 0
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager

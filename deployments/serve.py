@@ -6,14 +6,16 @@ import asyncio
 import os
 import signal
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from deployments.definitions import DEFINITIONS, trigger_of
-from deployments.environment import answers, running_server, set_defaults, use_server
+from deployments.environment import check_server, configured_server, set_defaults, use_home, use_server
 from deployments.server import DEFAULT_PORT, LocalServer
 from fittingroom.errors import InputError
-from fittingroom.ports import listening_socket
+from fittingroom.redaction import redacted
 from fittingroom.settings import get_settings
 from fittingroom.workspace import Workspace
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def serve(port: int | None = None) -> int:
-    """Serve until stopped, with the configured Prefect server or, where none answers, with one of our own.
+    """Serve until stopped, with the configured Prefect server or, where none is, with one of our own.
 
     Ctrl-C and SIGTERM end it alike: schedules are paused, and what it started ends with it.
 
@@ -30,7 +32,7 @@ def serve(port: int | None = None) -> int:
         port: of our own server's UI; None is `DEFAULT_PORT`, or any free one where that is taken.
 
     Raises:
-        InputError: the port is taken, or a server runs already, elsewhere.
+        InputError: the port is taken, the workspace is served already, or the configured server cannot be used.
     """
     signal.signal(signal.SIGTERM, _interrupt)
     place = Workspace(get_settings().workspace)
@@ -48,32 +50,24 @@ def _interrupt(*_: object) -> None:
 
 
 def _serve(place: Workspace, port: int | None) -> None:
-    configured = os.environ.get("PREFECT_API_URL", "")
-    if configured and answers(configured):
+    configured = os.environ.get("PREFECT_API_URL", "").strip()
+    if configured:
         if port is not None:
-            raise InputError(f"--port {port}: the Prefect server of PREFECT_API_URL is used, {configured}")
-        _say(f"Prefect server: {configured.removesuffix('/api')} (stop with Ctrl-C)")
+            raise InputError(f"--port {port}: the Prefect server of PREFECT_API_URL is used, {redacted(configured)}")
+        configured_server(place)
+        check_server(configured)
+        _say(f"Prefect server: {redacted(configured).removesuffix('/api')} (stop with Ctrl-C)")
         _serve_here(place, configured.removesuffix("/api"))
         return
-    if configured:
-        _say(f"no Prefect server answers at {configured}; starting one")
-    running = running_server(place)
-    if running is None:
-        with listening_socket("127.0.0.1", port, DEFAULT_PORT) as probe:
-            number = int(probe.getsockname()[1])
-        if port is None and number != DEFAULT_PORT:
-            _say(f"port {DEFAULT_PORT} is taken by another program: taking {number}")
-    elif port is not None and urlsplit(running).port != port:
-        raise InputError(f"--port {port}: this workspace has a Prefect server already, {running.removesuffix('/api')}")
-    else:
-        number = DEFAULT_PORT
-    with LocalServer(place, schedules=True, port=number) as server:
+    use_home(place)
+    with LocalServer(place, schedules=True, port=port) as server:
+        if port is None and urlsplit(server.api_url).port != DEFAULT_PORT:
+            _say(f"port {DEFAULT_PORT} is taken by another program: taking {urlsplit(server.api_url).port}")
         server.wait()
-        use_server(server.api_url, place.prefect_home)
+        use_server(server.api_url, place)
         _say(f"Prefect UI: {server.ui_url} (stop with Ctrl-C)")
-        if server.pid is not None:
-            _restart_dead_runs()
-            server.keep_alive(_say)
+        _restart_dead_runs()
+        server.keep_alive(_say)
         _serve_here(place, server.ui_url)
 
 
@@ -105,8 +99,10 @@ def _serve_here(place: Workspace, ui_url: str) -> None:
 
     from deployments.automations import set_up
     from flows.catalogue import FLOWS
+    from tasks.runners import task_runner
     from tasks.serving import serving_styles
 
+    task_runner()  # a setting that cannot be used is said now, and not by each run
     serving = serving_styles(place)
     runner = Runner(pause_on_shutdown=True)
     for definition in reversed(DEFINITIONS):  # the UI can list what was made last first
@@ -127,10 +123,12 @@ def _serve_here(place: Workspace, ui_url: str) -> None:
         made = runner.add_deployment(deployment)
     _say(f"Try on: {ui_url}/deployments/deployment/{made}/run")
     set_up()
-    try:
-        asyncio.run(_until_stopped(runner))
-    except (asyncio.CancelledError, TerminationSignal):
-        raise KeyboardInterrupt from None
+    with TemporaryDirectory(prefix="fittingroom-") as own:
+        runner._tmp_dir = Path(own) / "runner"  # Prefect's choice has one name for all users of the machine
+        try:
+            asyncio.run(_until_stopped(runner))
+        except (asyncio.CancelledError, TerminationSignal):
+            raise KeyboardInterrupt from None
 
 
 async def _until_stopped(runner: Runner) -> None:

@@ -35,6 +35,7 @@ The library's map (each part is usable alone; nothing here knows of Prefect, and
 ``retention``          personal pictures are deleted when their time has come
 ``cli``                the command line
 ``doctor``             what is installed, reachable and missing
+``entrypoints``        where a served run finds its flow, whatever the current folder holds
 =====================  =============================================================================
 """
 

@@ -7,14 +7,14 @@ from flows.stories import named, story
 from flows.timeouts import HOURS
 from tasks.caching import Sealed, Summary, records_in
 from tasks.crawling import Fetches, chosen_styles, crawl_of, offers_of
-from tasks.runners import shard_runner
+from tasks.runners import ShardRunner
 
 
 @story(
     CrawlParameters,
     name="crawl-garments",
     run_name=lambda parameters: f"crawl {named(parameters.styles)}",
-    task_runner=shard_runner(threads=8),  # most of them wait for their hosts
+    task_runner=ShardRunner(threads=8),  # most of them wait for their hosts
     timeout_seconds=12 * HOURS,
 )
 def crawl_garments(parameters: CrawlParameters) -> Sealed[dict[str, Summary]]:

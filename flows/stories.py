@@ -85,6 +85,12 @@ class Story(Flow[..., R], Generic[P, R]):
         error = get_state_exception(state) if state.is_failed() else None
         return error.result if isinstance(error, FellShort) else state.result()
 
+    def to_deployment(self, name: str, **options: Any) -> Any:  # type: ignore[override]  # Prefect's names each option
+        """A deployment whose runs find this flow by a name that no other project has (`fittingroom.entrypoints`)."""
+        made: Any = super().to_deployment(name, **options)
+        made.entrypoint = f"fittingroom.entrypoints.{self.fn.__name__}"
+        return made
+
     def offer(self, name: str, choices: Iterable[str]) -> None:
         """Let run forms offer these values for the items of a list; others can be typed all the same."""
         self.__signature__ = _signature(self.model, {name: list(choices)})

@@ -12,7 +12,7 @@ from flows.stories import named, story
 from flows.timeouts import HOURS
 from tasks.caching import Content, Record, records_in
 from tasks.endings import nothing_to_do
-from tasks.runners import shard_runner
+from tasks.runners import ShardRunner
 from tasks.serving import ServingModel, ServingModels, models_for
 from tasks.trying_on import find_waiting_photos, photo_shards, try_on_style, write_manifest
 
@@ -21,7 +21,7 @@ from tasks.trying_on import find_waiting_photos, photo_shards, try_on_style, wri
     TryOnBatchParameters,
     name="try-on-batch",
     run_name=lambda parameters: f"try on {parameters.name}: {named(parameters.styles)}",
-    task_runner=shard_runner(),
+    task_runner=ShardRunner(),
     timeout_seconds=12 * HOURS,
 )
 def try_on_batch(parameters: TryOnBatchParameters) -> dict[str, Record] | State[dict[str, Record]]:

@@ -24,8 +24,8 @@ def in_other_processes() -> bool:
     return bool(get_settings().dask)
 
 
-def shard_runner(threads: int = THREADS) -> Any:
-    """A task runner for a flow of shards, as the installation's settings say.
+def task_runner(threads: int = THREADS) -> Any:
+    """Where shards are worked on as the installation's settings say now: ``threads`` at a time, or on Dask.
 
     Raises:
         SettingError: ``FITTINGROOM_DASK`` is neither an address nor ``local:N``, or prefect-dask is not installed.
@@ -46,3 +46,19 @@ def shard_runner(threads: int = THREADS) -> Any:
         workers = {"n_workers": int(local[1]), "threads_per_worker": 1, "dashboard_address": None}
         return DaskTaskRunner(cluster_kwargs=workers)
     return DaskTaskRunner(address=wanted)
+
+
+class ShardRunner(ThreadPoolTaskRunner[Any]):
+    """The task runner for a flow of shards: which one it is, the settings say when the flow runs, not before.
+
+    Args:
+        threads: shards at a time, where they run in threads.
+    """
+
+    def __init__(self, threads: int = THREADS) -> None:
+        super().__init__(max_workers=threads)
+        self._threads = threads
+
+    def duplicate(self) -> Any:  # each run asks for a runner of its own
+        """The runner that a run uses (`task_runner`)."""
+        return task_runner(self._threads)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,6 +22,7 @@ from fittingroom.cli.helping import Group
 from fittingroom.cli.styles import app as styles_app
 from fittingroom.errors import FittingroomError
 from fittingroom.redaction import redacted
+from fittingroom.workspace import FULL, full_folder
 
 INTERRUPTED = 130
 
@@ -61,6 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code. ``--debug`` is understood anywhere among the arguments."""
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch is loaded, here or in a process of ours
+    os.environ.setdefault("PYTHONSAFEPATH", "1")  # our processes import nothing from the current folder
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
@@ -78,7 +81,8 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
+        named = error.filename or (full_folder(Path()) if error.errno in FULL else None)
+        where = f": {named}" if named else ""
         return _fail(f"{error.strerror or error}{where}", debug, 1)
     except Exception as error:  # noqa: BLE001  the last line of defence: one readable line, never a wall of text
         if hasattr(error, "format_message"):  # wrong usage, found by typer
