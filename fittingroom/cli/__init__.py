@@ -7,6 +7,7 @@ and nothing else. This module owns that behaviour; the commands stand beside it,
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -23,6 +24,8 @@ from fittingroom.errors import FittingroomError
 from fittingroom.redaction import redacted
 
 INTERRUPTED = 130
+_NO_NAMES = (errno.ENAMETOOLONG, errno.ELOOP)
+"""What the system says of paths that nothing can have: a matter of what was typed."""
 
 app = typer.Typer(
     name="fittingroom",
@@ -79,7 +82,7 @@ def run(arguments: list[str]) -> int:
         return 1
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
-        return _fail(f"{error.strerror or error}{where}", debug, 1)
+        return _fail(f"{error.strerror or error}{where}", debug, 2 if error.errno in _NO_NAMES else 1)
     except Exception as error:  # noqa: BLE001  the last line of defence: one readable line, never a wall of text
         if hasattr(error, "format_message"):  # wrong usage, found by typer
             context = getattr(error, "ctx", None)
