@@ -75,7 +75,7 @@ def _instead(path: Path | str) -> str:
     for there, kind in ((os.path.isdir, "folder"), (os.path.isfile, "file"), (os.path.exists, "device or a socket")):
         if there(path):
             return f"that is a {kind}"
-    return "that is a link to nothing" if os.path.islink(path) else ""
+    return "that is a link to nothing" if os.path.islink(path) else ""  # noqa: PTH114  pathlib's raises what os.path answers
 
 
 class ImageRejected(InputError):

@@ -14,7 +14,9 @@ WorkersOption = Annotated[int, typer.Option(min=0, help="Processes that read; 0 
 ImagesOption = Annotated[
     Path | None,
     typer.Option(
-        "--images", metavar="DIR", help="Where the pictures are, when they are not in image/ or images/ beside the annotations."
+        "--images",
+        metavar="DIR",
+        help="Where the pictures are, when they are not in image/ or images/ beside the annotations.",
     ),
 ]
 

@@ -117,9 +117,9 @@ def train_style_command(
     from fittingroom.settings import get_settings
     from fittingroom.styles.admission import admit_style
     from fittingroom.styles.measured import measured_style
+    from fittingroom.styles.weights_card import check_weights
     from fittingroom.training.device import choose_preset
     from fittingroom.training.turns import own_folder
-    from fittingroom.styles.weights_card import check_weights
     from fittingroom.translation.dataset import list_pictures
     from fittingroom.translation.held_out import held_out_of
     from fittingroom.translation.outcome import PICTURES
@@ -259,18 +259,15 @@ def evaluate_style_command(
 ) -> int:
     """Colour difference, structure, leak, pattern, cycle error and KID of a style on given garments."""
     from fittingroom.errors import InputError
-    from fittingroom.images import list_images
     from fittingroom.settings import get_settings
     from fittingroom.styles.weights_card import check_weights
-    from fittingroom.translation.dataset import original_pictures, without_twins
+    from fittingroom.translation.dataset import list_pictures, original_pictures, without_twins
     from fittingroom.translation.evaluate import StyleTarget, evaluate_style
     from fittingroom.translation.kid import kernel_distance
 
     if sheet is not None:
         check_output_file(sheet, "--sheet", PICTURE_SUFFIXES)
-    files = without_twins(list_images(images))
-    if not files:
-        raise InputError(f"{images}: expected prepared pictures, the folder has none")
+    files = without_twins(list_pictures(images, "--images", 1))
     if weights is None:
         serving = open_serving()
         weights = serving.weights(serving.style(name))
@@ -283,7 +280,7 @@ def evaluate_style_command(
             check_weights(kid_weights, "--kid-weights")
     style_target, distance, said = None, None, "KID is left out: it wants the style's pictures, --target"
     if target is not None:
-        own = without_twins(list_images(target))
+        own = without_twins(list_pictures(target, "--target", 1))
         style_target = StyleTarget.of_pictures(own)
         distance, said = kernel_distance(original_pictures(own), kid_weights, get_settings().backbone_weights)
     with pictures_bar(f"evaluate {name}", as_json) as bar:

@@ -181,13 +181,13 @@ def test_ctrl_c_in_a_conversion_is_one_line_of_one_process(tmp_path: Path) -> No
         region = {"shape_attributes": {"name": "polygon"} | corners, "region_attributes": {"category": "vest"}}
         entries[f"{number}"] = {"filename": f"{number}.png", "size": -1, "regions": [region], "file_attributes": {}}
     (via / "via.json").write_text(json.dumps(entries))
-    words = ["annotations", "convert", str(via), str(tmp_path / "out.json"), "--to", "coco", "--workers", "2"]
+    words = ["annotations", "convert", str(via), str(tmp_path / "out" / "coco"), "--to", "coco", "--workers", "2"]
     seen = run_in_terminal(words, tmp_path / "w", interrupt=lambda raw: b"/12000" in raw)
     assert seen.code == 130, seen.text
     assert "Traceback" not in seen.text
     assert [line for line in seen.lines if "error" in line] == ["error: stopped"], seen.text
     assert seen.left == ()
-    assert not (tmp_path / "out.json").exists()
+    assert not (tmp_path / "out").exists(), "made for it, and empty"
     assert not list(tmp_path.rglob("*.tmp"))
 
 
