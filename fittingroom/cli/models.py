@@ -31,7 +31,9 @@ SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="name=value", help="One setting; may be repeated.")
 ]
 Split = Literal["train", "validation", "all"]
-OutOption = Annotated[Path | None, typer.Option("--out", help="Where to train; a folder of the workspace if left out.")]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", help="Where to train, made if missing; a folder of the workspace if left out.")
+]
 
 
 def register(app: typer.Typer) -> None:
