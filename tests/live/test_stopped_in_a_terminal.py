@@ -1,18 +1,15 @@
-"""Ctrl-C in ``run FLOW``, and in ``serve``: what a person sees, what lies there afterwards, and who is gone."""
+"""Ctrl-C in ``run FLOW``: what a person sees, what lies there afterwards, and that nobody is left."""
 
 from __future__ import annotations
 
 import json
-import signal
 import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deployments.definitions import DEFINITIONS
 from fittingroom import images
 from fittingroom.sample.deepfashion2_set import render_deepfashion2_set
 from tests.cli.terminal import Seen, run_in_terminal
@@ -84,36 +81,3 @@ def test_ctrl_c_in_a_training_flow(server: str, tmp_path: Path) -> None:
     assert not (workspace / "training" / "style-red" / "weights.safetensors").exists()
     for checkpoint in (workspace / "training" / "style-red" / "checkpoints").iterdir():
         assert (checkpoint / "complete.json").is_file()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("by", [None, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-def test_a_serve_that_was_stopped_leaves_its_schedules_paused(by: int | None, server: str, tmp_path: Path) -> None:
-    scheduled = {each.flow for each in DEFINITIONS if each.cron}
-    before: dict[str, bool] = {}
-
-    def serving(raw: bytes) -> bool:
-        if b"Try on: " not in raw:
-            return False
-        before.update(paused(server))
-        return True
-
-    seen = run_in_terminal(["serve"], tmp_path / "w", 200, {"PREFECT_API_URL": server}, interrupt=serving, by=by)
-    assert seen.code == 0, seen.text
-    assert before == dict.fromkeys(scheduled, False), "while it served"
-    assert paused(server) == dict.fromkeys(scheduled, True)
-    assert ask(server, "flow_runs/count", {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}) == 0
-
-
-def paused(server: str) -> dict[str, bool]:
-    """Of each deployment with a schedule, whether it is paused."""
-    return {each["name"]: each["paused"] for each in ask(server, "deployments/filter", {}) if each["schedules"]}
-
-
-def ask(server: str, what: str, body: dict[str, Any]) -> Any:
-    """What a Prefect server answers."""
-    request = urllib.request.Request(
-        f"{server}/{what}", json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=30) as reply:
-        return json.loads(reply.read())
