@@ -34,6 +34,7 @@ def demo(workspace: Path | str, console: Console | None = None) -> int:
     The first run takes some minutes, the next finds everything done. Stopped half-way, it goes on where it was.
     """
     place = Workspace(Path(workspace))
+    place.check_writable()
     settings = _keep_to(place)
     console = console or Console()
     started = time.monotonic()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -103,32 +105,44 @@ def _serve_here(place: Workspace, ui_url: str) -> None:
     from tasks.serving import serving_styles
 
     task_runner()  # a setting that cannot be used is said now, and not by each run
-    serving = serving_styles(place)
-    runner = Runner(pause_on_shutdown=True)
-    for definition in reversed(DEFINITIONS):  # the UI can list what was made last first
-        trigger = trigger_of(definition)
-        flow = FLOWS[definition.flow].load()
-        if "try-on" in definition.tags:
-            flow.offer("styles", serving)
-        deployment: Any = flow.to_deployment(
-            name=definition.flow,
-            description=definition.description,
-            tags=definition.all_tags,
-            cron=definition.cron,
-            concurrency_limit=_waiting_in_line(definition.concurrency),
-            triggers=[DeploymentEventTrigger(**trigger)] if trigger else None,
-            parameters=definition.parameters(place),
-            entrypoint_type=EntrypointType.MODULE_PATH,
-        )
-        made = runner.add_deployment(deployment)
-    _say(f"Try on: {ui_url}/deployments/deployment/{made}/run")
-    set_up()
-    with TemporaryDirectory(prefix="fittingroom-") as own:
-        runner._tmp_dir = Path(own) / "runner"  # Prefect's choice has one name for all users of the machine
-        try:
+    serving, made = serving_styles(place), []
+    runner = Runner(pause_on_shutdown=False)
+    try:
+        for definition in reversed(DEFINITIONS):  # the UI can list what was made last first
+            trigger = trigger_of(definition)
+            flow = FLOWS[definition.flow].load()
+            if "try-on" in definition.tags:
+                flow.offer("styles", serving)
+            deployment: Any = flow.to_deployment(
+                name=definition.flow,
+                description=definition.description,
+                tags=definition.all_tags,
+                cron=definition.cron,
+                concurrency_limit=_waiting_in_line(definition.concurrency),
+                triggers=[DeploymentEventTrigger(**trigger)] if trigger else None,
+                parameters=definition.parameters(place),
+                entrypoint_type=EntrypointType.MODULE_PATH,
+            )
+            made.append(runner.add_deployment(deployment))
+        _say(f"Try on: {ui_url}/deployments/deployment/{made[-1]}/run")
+        set_up()
+        with TemporaryDirectory(prefix="fittingroom-") as own:
+            runner._tmp_dir = Path(own) / "runner"  # Prefect's choice has one name for all users of the machine
             asyncio.run(_until_stopped(runner))
-        except (asyncio.CancelledError, TerminationSignal):
-            raise KeyboardInterrupt from None
+    except (asyncio.CancelledError, TerminationSignal):
+        raise KeyboardInterrupt from None
+    finally:
+        _pause(made)
+
+
+def _pause(deployments: Iterable[Any]) -> None:
+    """Pause them. The runner would do it, but only once it runs: who stops us before that is told the same."""
+    import httpx
+    from prefect.client.orchestration import get_client
+
+    with contextlib.suppress(httpx.HTTPError), get_client(sync_client=True) as client:  # a server that is gone
+        for deployment in deployments:
+            client.pause_deployment(deployment)
 
 
 async def _until_stopped(runner: Runner) -> None:

@@ -274,6 +274,8 @@ def _explain(kind: str, context: Mapping[str, Any], details: ErrorDetails) -> st
     got = got if len(got) <= 80 else got[:77] + "..."
     if kind in ("missing", "union_tag_not_found"):
         return "expected a value, got none"
+    if kind == "model_type":
+        return f"expected {'styles:' if not details['loc'] else 'fields and their values'}, got {got}"
     if kind == "extra_forbidden":
         return "expected no such field here"
     if kind == "literal_error":

@@ -22,6 +22,7 @@ Messages are one line: what was wrong, what was expected, what came.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from fittingroom.names import printable
@@ -60,10 +61,21 @@ class AnnotationError(InputError):
 
 
 class MissingInputError(InputError):
-    """Something the user named is not there."""
+    """Something the user named is not there, or is something else: a file where a folder is wanted."""
 
     def __init__(self, what: str, path: Path | str, hint: str = "") -> None:
+        hint = hint or _instead(path)
         super().__init__(f"{what} not found: {printable(path)}" + (f" ({hint})" if hint else ""))
+
+
+def _instead(path: Path | str) -> str:
+    """What lies at a path after all; nothing of what is no path, but a name."""
+    if not isinstance(path, Path):
+        return ""
+    for there, kind in ((os.path.isdir, "folder"), (os.path.isfile, "file"), (os.path.exists, "device or a socket")):
+        if there(path):
+            return f"that is a {kind}"
+    return "that is a link to nothing" if os.path.islink(path) else ""  # noqa: PTH114  pathlib's raises what os.path answers
 
 
 class ImageRejected(InputError):

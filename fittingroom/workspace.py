@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from fittingroom.errors import InputError, StorageUnavailable
 from fittingroom.names import is_utf8
+from fittingroom.outputs import check_output_folder
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """The system's words for a disk or a quota that is full."""
@@ -124,11 +125,7 @@ class Workspace:
         Raises:
             InputError: it is on a read-only file system, belongs to somebody else, or is a file.
         """
-        existing = next(path for path in (self.root, *self.root.parents) if path.exists())
-        if not existing.is_dir():
-            raise InputError(f"workspace {self.root}: expected a folder, {existing} is a file")
-        if not os.access(existing, os.W_OK | os.X_OK):
-            raise InputError(f"workspace {self.root}: expected a folder that can be written, {existing} cannot")
+        check_output_folder(self.root, "workspace")
 
     def relative(self, path: Path) -> str:
         """``path`` as written into manifests: relative to the root, with forward slashes.

@@ -7,6 +7,7 @@ and nothing else. This module owns that behaviour; the commands stand beside it,
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -25,6 +26,8 @@ from fittingroom.redaction import redacted
 from fittingroom.workspace import FULL, full_folder
 
 INTERRUPTED = 130
+_NO_NAMES = (errno.ENAMETOOLONG, errno.ELOOP)
+"""What the system says of paths that nothing can have: a matter of what was typed."""
 
 app = typer.Typer(
     name="fittingroom",
@@ -83,7 +86,7 @@ def run(arguments: list[str]) -> int:
     except OSError as error:
         named = error.filename or (full_folder(Path()) if error.errno in FULL else None)
         where = f": {named}" if named else ""
-        return _fail(f"{error.strerror or error}{where}", debug, 1)
+        return _fail(f"{error.strerror or error}{where}", debug, 2 if error.errno in _NO_NAMES else 1)
     except Exception as error:  # noqa: BLE001  the last line of defence: one readable line, never a wall of text
         if hasattr(error, "format_message"):  # wrong usage, found by typer
             context = getattr(error, "ctx", None)

@@ -92,7 +92,9 @@ def crawl(
 
 def cutout(
     source: Annotated[Path, typer.Argument(metavar="SRC_DIR", help="A folder of photos.")],
-    target: Annotated[Path, typer.Argument(metavar="DST_DIR", help="Where garment-only pictures are written.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="DST_DIR", help="Where garment-only pictures are written; made if missing.")
+    ],
     segmenter: Annotated[Path | None, typer.Option(help="Segmenter weights instead of those that serve.")] = None,
     method: Annotated[str, typer.Option(help="auto, plain (needs no segmenter) or model (trusts only it).")] = "auto",
     people: Annotated[str, typer.Option(help="allow or refuse pictures of people.")] = "allow",
@@ -153,7 +155,9 @@ def cutout(
 
 def prepare(
     source: Annotated[Path, typer.Argument(metavar="SRC_DIR", help="A folder of garment-only pictures.")],
-    target: Annotated[Path, typer.Argument(metavar="DST_DIR", help="Where training pictures are written.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="DST_DIR", help="Where training pictures are written; made if missing.")
+    ],
     size: Annotated[int, typer.Option(help="Side of the square pictures, in pixels.")] = 256,
     flip: Annotated[bool, typer.Option(help="Write a mirrored twin of every picture.")] = True,
     as_json: JsonOption = False,

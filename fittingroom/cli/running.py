@@ -39,7 +39,9 @@ def try_on(
     style: Annotated[
         str, typer.Option(metavar="IMAGE_OR_NAME", help="A style's name, or a picture of the wanted style.")
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.png", help="Where to write the result.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OUT.png", help="PNG or JPEG to write, in a folder that is there.")
+    ],
     exact: Annotated[bool, typer.Option("--exact", help="Refuse a style that is only near the wanted one.")] = False,
     segmenter: Annotated[Path | None, typer.Option(help="Segmenter weights instead of those that serve.")] = None,
     as_json: JsonOption = False,

@@ -84,7 +84,7 @@ def describe(
 @app.command()
 def promote(
     name: NameArgument,
-    version: Annotated[int, typer.Argument(help="The version that shall serve.")],
+    version: Annotated[int, typer.Argument(metavar="VERSION", help="The version that shall serve.")],
     force: Annotated[bool, typer.Option("--force", help="Also a version that its gate refused.")] = False,
 ) -> int:
     """Make a version the champion. A version that its gate refused wants --force."""
@@ -132,7 +132,7 @@ def _print_versions(name: str, served: Served | None, document: Mapping[str, Any
     if served is None:
         print(f"{name}: no version serves")
     elif served.starter:
-        print(f"{name}: {served.words()}, until one of your own serves")
+        print(f"{served.words()}, until one of your own serves")
         starter = {"version": "starter", "metrics": served.metrics, "domain": served.domain}
         screen.print(versions_table([starter], width=screen.width), highlight=False)
     else:

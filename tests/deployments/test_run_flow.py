@@ -46,6 +46,10 @@ def good(tmp_path: Path) -> dict[str, Any]:
         ({"style": {"epochs": -3}}, "setting epochs: expected a whole number"),
         ({"segmenter": {"epoch": 3}}, "setting epoch: expected"),
         ({"preset": "huge"}, "parameter preset: expected"),
+        ({"style": 3}, r'parameter style: expected a JSON object such as \{"epochs": 10\}, got 3'),
+        ({"seed": "many"}, "parameter seed: expected a whole number, got 'many'"),
+        ({"per_host_delay": "long"}, "parameter per_host_delay: expected a number, got 'long'"),
+        ({"allow_loopback": "perhaps"}, "parameter allow_loopback: expected true or false, got 'perhaps'"),
         ({"trainings": 2}, "parameter trainings: expected one of"),
     ],
 )
