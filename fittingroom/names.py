@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 NOT_UTF8 = "its name is not UTF-8: rename it (convmv -f cp949 -t utf8 does so for names from a Korean Windows)"
 """What is said of a file that is refused for its name."""
@@ -47,3 +49,31 @@ def _shown(character: str) -> str:
 def name_key(name: str) -> str:
     """What spellings of one name have in common: composed or decomposed letters, capitals or not."""
     return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
+
+
+MOST_LISTED = 15
+"""So many names are listed where one of them was expected; of more, the nearest."""
+
+
+def not_known(what: str, name: str, known: Iterable[str]) -> str:
+    """What is said of a name that is none of those there are: the one that was meant, where it can be told.
+
+    >>> not_known("setting", "epoch", ["epochs", "seed"])
+    'setting epoch: there is none of this name; did you mean epochs?'
+    """
+    names = list(known)
+    spelt, wanted = {_spelling(each): each for each in names}, _spelling(name)
+    begun = [each for each in spelt if len(wanted) > 2 and each.startswith(wanted)]
+    if near := begun or get_close_matches(wanted, spelt, n=1):
+        hint = f"there is none of this name; did you mean {spelt[near[0]]}?"
+    elif len(names) <= MOST_LISTED:
+        hint = f"expected one of {', '.join(names)}"
+    else:
+        nearest = get_close_matches(wanted, spelt, n=3, cutoff=0.0)
+        hint = f"expected one of {len(names)} names; the nearest are {', '.join(spelt[each] for each in nearest)}"
+    return f"{what} {printable(name)}: {hint}"
+
+
+def _spelling(name: str) -> str:
+    """Capitals, and what parts the words, are no matter of meaning."""
+    return name_key(name).replace("-", "_").replace(" ", "_")

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from fittingroom.catalog import load_catalog
 from fittingroom.errors import MissingInputError, SettingError
+from fittingroom.names import not_known
 from fittingroom.segmentation.settings import preset as segmenter_preset
 from fittingroom.settings import get_settings
 from fittingroom.translation.settings import preset as style_preset
@@ -144,9 +145,10 @@ class ConvertParameters(Parameters):
     def _sound(cls, value: dict[str, Any]) -> dict[str, Any]:
         from fittingroom.annotations.selection import SelectionSettings  # brings NumPy, which few flows need
 
-        allowed = {each.name for each in fields(SelectionSettings)} - {"train", "validation", "seed"}
-        if unknown := set(value) - allowed:
-            raise ValueError(f"expected {', '.join(sorted(allowed))}, got {', '.join(sorted(unknown))}")
+        known = [each.name for each in fields(SelectionSettings) if each.name not in ("train", "validation", "seed")]
+        for name in value:
+            if name not in known:
+                raise ValueError(not_known("condition", name, known))
         try:
             SelectionSettings(**value)
         except (SettingError, TypeError) as error:
