@@ -63,15 +63,22 @@ def not_known(what: str, name: str, known: Iterable[str]) -> str:
     """
     names = list(known)
     spelt, wanted = {_spelling(each): each for each in names}, _spelling(name)
-    begun = [each for each in spelt if len(wanted) > 2 and each.startswith(wanted)]
-    if near := begun or get_close_matches(wanted, spelt, n=1):
-        hint = f"there is none of this name; did you mean {spelt[near[0]]}?"
+    begun = [spelt[each] for each in spelt if len(wanted) > 2 and each.startswith(wanted)]
+    if near := begun[0] if begun else nearest(name, names):
+        hint = f"there is none of this name; did you mean {near}?"
     elif len(names) <= MOST_LISTED:
         hint = f"expected one of {', '.join(names)}"
     else:
-        nearest = get_close_matches(wanted, spelt, n=3, cutoff=0.0)
-        hint = f"expected one of {len(names)} names; the nearest are {', '.join(spelt[each] for each in nearest)}"
+        least_unlike = get_close_matches(wanted, spelt, n=3, cutoff=0.0)
+        hint = f"expected one of {len(names)} names; the nearest are {', '.join(spelt[each] for each in least_unlike)}"
     return f"{what} {printable(name)}: {hint}"
+
+
+def nearest(name: str, known: Iterable[str], alike: float = 0.6) -> str | None:
+    """The most alike of several names, or None where none is: ``alike`` is from 0 (not at all) to 1 (the same)."""
+    spelt = {_spelling(each): each for each in known}
+    found = get_close_matches(_spelling(name), spelt, n=1, cutoff=alike)
+    return spelt[found[0]] if found else None
 
 
 def _spelling(name: str) -> str:
