@@ -6,14 +6,14 @@ import asyncio
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from deployments.definitions import DEFINITIONS, trigger_of
 from deployments.environment import answers, running_server, set_defaults, use_server
 from deployments.server import DEFAULT_PORT, LocalServer
 from fittingroom.errors import InputError
 from fittingroom.ports import listening_socket
+from fittingroom.served import check_trainings
 from fittingroom.settings import get_settings
 from fittingroom.workspace import Workspace
 
@@ -30,11 +30,13 @@ def serve(port: int | None = None) -> int:
         port: of our own server's UI; None is `DEFAULT_PORT`, or any free one where that is taken.
 
     Raises:
-        InputError: the port is taken, or a server runs already, elsewhere.
+        InputError: the port is taken, a server runs already, elsewhere, or a setting cannot be used.
     """
     signal.signal(signal.SIGTERM, _interrupt)
-    place = Workspace(get_settings().workspace)
+    settings = get_settings()
+    place = Workspace(settings.workspace)
     place.check_writable()
+    check_trainings(settings)
     set_defaults()
     try:
         _serve(place, port)
@@ -89,48 +91,26 @@ def _mark_dead_runs() -> None:
         _say(f"the process of run {name} is gone: it is started again")
 
 
-def _waiting_in_line(limit: int | None) -> Any:
-    """So many runs at once; a further one waits."""
-    from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
-
-    return ConcurrencyLimitConfig(limit=limit, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE) if limit else None
-
-
 def _serve_here(place: Workspace, ui_url: str) -> None:
     # Only now: Prefect reads its settings when it is imported.
-    from prefect.events import DeploymentEventTrigger
     from prefect.exceptions import TerminationSignal
     from prefect.runner import Runner
-    from prefect.types.entrypoint import EntrypointType
 
+    from deployments.applied import Applied
     from deployments.automations import set_up
-    from flows.catalogue import FLOWS
+    from deployments.deploying import deploy_all, pause_all
     from tasks.serving import serving_styles
 
-    serving = serving_styles(place)
-    runner = Runner(pause_on_shutdown=True)
-    for definition in reversed(DEFINITIONS):  # the UI can list what was made last first
-        trigger = trigger_of(definition)
-        flow = FLOWS[definition.flow].load()
-        if "try-on" in definition.tags:
-            flow.offer("styles", serving)
-        deployment: Any = flow.to_deployment(
-            name=definition.flow,
-            description=definition.description,
-            tags=definition.all_tags,
-            cron=definition.cron,
-            concurrency_limit=_waiting_in_line(definition.concurrency),
-            triggers=[DeploymentEventTrigger(**trigger)] if trigger else None,
-            parameters=definition.parameters(place),
-            entrypoint_type=EntrypointType.MODULE_PATH,
-        )
-        made = runner.add_deployment(deployment)
-    _say(f"Try on: {ui_url}/deployments/deployment/{made}/run")
-    set_up()
+    runner, applied = Runner(pause_on_shutdown=False), Applied(place, _say)
+    ids = deploy_all(runner, place, get_settings(), serving_styles(place), applied)
+    _say(f"Try on: {ui_url}/deployments/deployment/{ids['try-on']}/run")
+    set_up(applied)
     try:
         asyncio.run(_until_stopped(runner))
     except (asyncio.CancelledError, TerminationSignal):
         raise KeyboardInterrupt from None
+    finally:
+        pause_all(ids.values(), applied)
 
 
 async def _until_stopped(runner: Runner) -> None:
