@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
+import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.objects import ConcurrencyLimitConfig
@@ -96,11 +98,12 @@ def _deployment(flow: Story[Any, Any], name: str, parts: dict[str, Any]) -> Runn
 
 def pause_all(ids: Iterable[UUID], applied: Applied) -> None:
     """Pause the deployments until they are served again; those that a person paused stay so then, too."""
-    with get_client(sync_client=True) as client:
+    with contextlib.suppress(httpx.HTTPError), get_client(sync_client=True) as client:  # a server that is gone
         for deployment in ids:
-            if not client.read_deployment(deployment).paused:
-                client.pause_deployment(deployment)
-                applied.pause(deployment)
+            with contextlib.suppress(ObjectNotFound):
+                if not client.read_deployment(deployment).paused:
+                    client.pause_deployment(deployment)
+                    applied.pause(deployment)
     applied.save()
 
 

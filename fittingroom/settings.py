@@ -249,4 +249,6 @@ def _explained(error: ValidationError) -> InputError:
     wanted = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ").removeprefix("expected ")
     if first["type"] in ("dict_type", "model_type"):
         wanted = "names with values"
-    return SettingError(name, first.get("input"), wanted)
+    if name.startswith(PREFIX):
+        return SettingError(name, first.get("input"), wanted)
+    return InputError(f"{name}: expected {wanted}, got {first.get('input')!r}")
