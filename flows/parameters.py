@@ -21,6 +21,7 @@ Preset = Literal["auto", "demo", "cpu", "standard"]
 StylePreset = Literal["auto", "demo", "cpu", "standard", "recipe"]
 PRESET_WORDS = "Size of network and training; auto is cpu where there is no GPU and standard where there is one"
 TRIED_ON = "Styles to try on: names, or pictures (paths) of what is wanted; leave empty for all that serve"
+LOOKED_UP = "left empty, as its crawl, the catalog or its last version says"
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Category = Literal[
     "short sleeve top",
@@ -188,12 +189,12 @@ class TrainStyleParameters(Parameters):
     """How one style is trained."""
 
     style: Words = Field(description="Name of the style; its prepared pictures are learnt from")
-    category: Category | None = Field(None, description="Category of its garments")
-    colour: str = Field("", max_length=40, description="Its colour, in words")
+    category: Category | None = Field(None, description=f"Category of its garments; {LOOKED_UP}")
+    colour: str = Field("", max_length=40, description=f"Its colour, in words; {LOOKED_UP}")
     pattern: Literal["", "solid", "striped", "checked", "dotted", "floral", "graphic"] = Field(
-        "", description="Its pattern"
+        "", description=f"Its pattern; {LOOKED_UP}"
     )
-    digest: str = Field("", description="Digest of the style in its catalog; filled in by retrain-styles")
+    digest: str = Field("", description="Digest of what it is trained for; left empty, of what its crawl found")
     sources: list[Words] = Field(
         [], description="Prepared folders of other garments to change; empty for people's and all other styles'"
     )
