@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 
+from dotenv import dotenv_values
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
@@ -233,7 +234,7 @@ def get_settings() -> Settings:
 def _refuse_misspelt() -> None:
     """Other variables with our prefix are somebody's own; one that is nearly a setting's is a slip."""
     known = [PREFIX + name.upper() for name in Settings.model_fields]
-    for name in os.environ:
+    for name in (*os.environ, *dotenv_values(".env")):
         upper = name.upper()
         if upper.startswith(PREFIX) and upper not in known and (near := nearest(upper, known, 0.9)):
             raise InputError(f"variable {name}: there is no such setting; did you mean {near}?")

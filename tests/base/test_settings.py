@@ -129,6 +129,13 @@ def test_what_is_wrong_in_the_environment_names_the_variable(
     assert str(caught.value) == said
 
 
+def test_what_is_misspelt_in_dotenv_is_told(write: Write, tmp_path: Path) -> None:
+    write("")
+    (tmp_path / ".env").write_text("FITTINGROOM_RETENTION_DAY=3\n")
+    with pytest.raises(InputError, match=r"FITTINGROOM_RETENTION_DAY: .*did you mean FITTINGROOM_RETENTION_DAYS\?$"):
+        get_settings()
+
+
 def test_other_variables_of_this_prefix_are_left_alone(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     write("")
     for name in ("ROOT", "SCREENSHOTS", "UI_API_URL"):  # of prefect.yaml, the benchmarks, compose.yaml
