@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from deployments.definitions import DEFINITIONS, trigger_of
 from deployments.environment import check_server, configured_server, set_defaults, use_home, use_server
 from deployments.server import DEFAULT_PORT, LocalServer
 from fittingroom.errors import InputError
 from fittingroom.redaction import redacted
+from fittingroom.served import check_trainings
 from fittingroom.settings import get_settings
 from fittingroom.workspace import Workspace
 
@@ -34,11 +32,14 @@ def serve(port: int | None = None) -> int:
         port: of our own server's UI; None is `DEFAULT_PORT`, or any free one where that is taken.
 
     Raises:
-        InputError: the port is taken, the workspace is served already, or the configured server cannot be used.
+        InputError: the port is taken, the workspace is served already, or the configured server or a setting cannot be
+            used.
     """
     signal.signal(signal.SIGTERM, _interrupt)
-    place = Workspace(get_settings().workspace)
+    settings = get_settings()
+    place = Workspace(settings.workspace)
     place.check_writable()
+    check_trainings(settings)
     set_defaults()
     try:
         _serve(place, port)
@@ -85,64 +86,30 @@ def _restart_dead_runs() -> None:
         _say(line)
 
 
-def _waiting_in_line(limit: int | None) -> Any:
-    """So many runs at once; a further one waits."""
-    from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
-
-    return ConcurrencyLimitConfig(limit=limit, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE) if limit else None
-
-
 def _serve_here(place: Workspace, ui_url: str) -> None:
     # Only now: Prefect reads its settings when it is imported.
-    from prefect.events import DeploymentEventTrigger
     from prefect.exceptions import TerminationSignal
     from prefect.runner import Runner
-    from prefect.types.entrypoint import EntrypointType
 
+    from deployments.applied import Applied
     from deployments.automations import set_up
-    from flows.catalogue import FLOWS
+    from deployments.deploying import deploy_all, pause_all
     from tasks.runners import task_runner
     from tasks.serving import serving_styles
 
     task_runner()  # a setting that cannot be used is said now, and not by each run
-    serving, made = serving_styles(place), []
-    runner = Runner(pause_on_shutdown=False)
+    runner, applied = Runner(pause_on_shutdown=False), Applied(place, _say)
     try:
-        for definition in reversed(DEFINITIONS):  # the UI can list what was made last first
-            trigger = trigger_of(definition)
-            flow = FLOWS[definition.flow].load()
-            if "try-on" in definition.tags:
-                flow.offer("styles", serving)
-            deployment: Any = flow.to_deployment(
-                name=definition.flow,
-                description=definition.description,
-                tags=definition.all_tags,
-                cron=definition.cron,
-                concurrency_limit=_waiting_in_line(definition.concurrency),
-                triggers=[DeploymentEventTrigger(**trigger)] if trigger else None,
-                parameters=definition.parameters(place),
-                entrypoint_type=EntrypointType.MODULE_PATH,
-            )
-            made.append(runner.add_deployment(deployment))
-        _say(f"Try on: {ui_url}/deployments/deployment/{made[-1]}/run")
-        set_up()
+        ids = deploy_all(runner, place, get_settings(), serving_styles(place), applied)
+        _say(f"Try on: {ui_url}/deployments/deployment/{ids['try-on']}/run")
+        set_up(applied)
         with TemporaryDirectory(prefix="fittingroom-") as own:
             runner._tmp_dir = Path(own) / "runner"  # Prefect's choice has one name for all users of the machine
             asyncio.run(_until_stopped(runner))
     except (asyncio.CancelledError, TerminationSignal):
         raise KeyboardInterrupt from None
     finally:
-        _pause(made)
-
-
-def _pause(deployments: Iterable[Any]) -> None:
-    """Pause them. The runner would do it, but only once it runs: who stops us before that is told the same."""
-    import httpx
-    from prefect.client.orchestration import get_client
-
-    with contextlib.suppress(httpx.HTTPError), get_client(sync_client=True) as client:  # a server that is gone
-        for deployment in deployments:
-            client.pause_deployment(deployment)
+        pause_all(applied)
 
 
 async def _until_stopped(runner: Runner) -> None:

@@ -6,7 +6,7 @@ The library's map (each part is usable alone; nothing here knows of Prefect, and
 ``errors``             the error tree and its exit codes
 ``redaction``          passwords and keys hidden in whatever is shown or written
 ``names``              file names that are not UTF-8, in other letters or capitals
-``settings``           workspace root, device, tracking URI, network limits (``FITTINGROOM_*``)
+``settings``           workspace root, device, tracking URI, schedules (``FITTINGROOM_*``, ``fittingroom.toml``)
 ``workspace``          every path the pipeline writes; atomic writes; content digests
 ``outputs``            where a command is told to write, looked at before any work is done
 ``ports``              a port to listen on
@@ -34,6 +34,7 @@ The library's map (each part is usable alone; nothing here knows of Prefect, and
 ``tracking``           a training's curves, sheets and settings in MLflow while it learns
 ``retention``          personal pictures are deleted when their time has come
 ``cli``                the command line
+``served``             settings of served deployments: checked, and where each comes from
 ``doctor``             what is installed, reachable and missing
 ``entrypoints``        where a served run finds its flow, whatever the current folder holds
 =====================  =============================================================================

@@ -18,7 +18,8 @@ from packaging.version import Version
 
 from fittingroom.errors import FittingroomError
 from fittingroom.redaction import redacted
-from fittingroom.settings import Settings
+from fittingroom.served import check_trainings, known_settings
+from fittingroom.settings import Settings, settings_file
 from fittingroom.workspace import Workspace
 
 State = Literal["ok", "note", "broken"]
@@ -78,6 +79,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _traps()
     yield _torch(settings)
     yield _workspace(settings)
+    yield from _settings(settings)
     yield _registry(settings)
     yield _prefect()
 
@@ -143,6 +145,17 @@ def _workspace(settings: Settings) -> Finding:
     free = shutil.disk_usage(existing).free / 1e9
     where = str(root) if root.exists() else f"{root} (not made yet)"
     return Finding("workspace", "ok" if free > 2 else "note", f"{where}, {free:.0f} GB free")
+
+
+def _settings(settings: Settings) -> Iterator[Finding]:
+    path = settings_file(settings.workspace)
+    yield Finding("settings file", "ok" if path.exists() else "note", str(path) if path.exists() else f"none at {path}")
+    for name, value, found in known_settings(settings):
+        yield Finding(f"setting {name}", "ok", f"{value} ({', '.join(found) or 'default'})")
+    try:
+        check_trainings(settings)
+    except FittingroomError as error:
+        yield Finding("settings", "broken", str(error))
 
 
 def _registry(settings: Settings) -> Finding:

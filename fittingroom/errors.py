@@ -5,6 +5,7 @@
     FittingroomError                 exit 1: it ran, and something failed or fell short
     ├── InputError                   exit 2: refused before work began
     │   ├── SettingError             a setting: its name, the value, what is allowed
+    │   │   └── UnknownSetting       no such setting: its name, and the nearest there is
     │   ├── CatalogError             a catalog file: the line and the field
     │   ├── AnnotationError          an annotation file: the file and the field
     │   ├── MissingInputError        a file, folder or style that is not there
@@ -23,9 +24,10 @@ Messages are one line: what was wrong, what was expected, what came.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
-from fittingroom.names import printable
+from fittingroom.names import not_known, printable
 from fittingroom.redaction import redacted
 
 
@@ -50,6 +52,15 @@ class SettingError(InputError):
     def __init__(self, field: str, value: object, allowed: str) -> None:
         self.field, self.value, self.allowed = field, value, allowed
         super().__init__(f"setting {field}: expected {allowed}, got {value!r}")
+
+
+class UnknownSetting(SettingError):
+    """A setting that there is not; the message names the nearest one that there is."""
+
+    def __init__(self, name: str, value: object, known: Iterable[str]) -> None:
+        names = list(known)
+        super().__init__(name, value, "one of " + ", ".join(names))
+        self.args = (not_known("setting", name, names),)
 
 
 class CatalogError(InputError):

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from fittingroom.errors import InputError
+from fittingroom.names import not_known
 from flows.parameters import Parameters
 
 P = TypeVar("P", bound=Parameters)
@@ -49,7 +50,7 @@ def _first_problem(error: ValidationError, model: type[Parameters]) -> str:
     if problem["type"] == "missing":
         return f"parameter {field}: expected a value, got none"
     if problem["type"] == "extra_forbidden":
-        return f"parameter {field}: expected one of {', '.join(model.model_fields)}"
+        return not_known("parameter", field, model.model_fields)
     words = _WORDS.get(problem["type"].removesuffix("_parsing").removesuffix("_type"))
     expected = f"expected {words}" if words else problem["msg"].replace("Input should be ", "expected ", 1)
     return f"parameter {field}: {expected}, got {problem['input']!r}"

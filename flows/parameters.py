@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from fittingroom.catalog import load_catalog
 from fittingroom.errors import MissingInputError, SettingError
+from fittingroom.names import not_known
 from fittingroom.segmentation.settings import preset as segmenter_preset
 from fittingroom.settings import get_settings
 from fittingroom.translation.settings import preset as style_preset
@@ -20,6 +21,7 @@ Preset = Literal["auto", "demo", "cpu", "standard"]
 StylePreset = Literal["auto", "demo", "cpu", "standard", "recipe"]
 PRESET_WORDS = "Size of network and training; auto is cpu where there is no GPU and standard where there is one"
 TRIED_ON = "Styles to try on: names, or pictures (paths) of what is wanted; leave empty for all that serve"
+LOOKED_UP = "left empty, as its crawl, the catalog or its last version says"
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Category = Literal[
     "short sleeve top",
@@ -144,9 +146,10 @@ class ConvertParameters(Parameters):
     def _sound(cls, value: dict[str, Any]) -> dict[str, Any]:
         from fittingroom.annotations.selection import SelectionSettings  # brings NumPy, which few flows need
 
-        allowed = {each.name for each in fields(SelectionSettings)} - {"train", "validation", "seed"}
-        if unknown := set(value) - allowed:
-            raise ValueError(f"expected {', '.join(sorted(allowed))}, got {', '.join(sorted(unknown))}")
+        known = [each.name for each in fields(SelectionSettings) if each.name not in ("train", "validation", "seed")]
+        for name in value:
+            if name not in known:
+                raise ValueError(not_known("condition", name, known))
         try:
             SelectionSettings(**value)
         except (SettingError, TypeError) as error:
@@ -186,12 +189,12 @@ class TrainStyleParameters(Parameters):
     """How one style is trained."""
 
     style: Words = Field(description="Name of the style; its prepared pictures are learnt from")
-    category: Category | None = Field(None, description="Category of its garments")
-    colour: str = Field("", max_length=40, description="Its colour, in words")
+    category: Category | None = Field(None, description=f"Category of its garments; {LOOKED_UP}")
+    colour: str = Field("", max_length=40, description=f"Its colour, in words; {LOOKED_UP}")
     pattern: Literal["", "solid", "striped", "checked", "dotted", "floral", "graphic"] = Field(
-        "", description="Its pattern"
+        "", description=f"Its pattern; {LOOKED_UP}"
     )
-    digest: str = Field("", description="Digest of the style in its catalog; filled in by retrain-styles")
+    digest: str = Field("", description="Digest of what it is trained for; left empty, of what its crawl found")
     sources: list[Words] = Field(
         [], description="Prepared folders of other garments to change; empty for people's and all other styles'"
     )

@@ -83,10 +83,6 @@ def _training(style: StyleCard, parameters: RetrainParameters) -> TrainStylePara
     return TrainStyleParameters(
         workspace=parameters.workspace,
         style=style.name,
-        category=style.category,
-        colour=style.colour,
-        pattern=style.pattern,
-        digest=style.catalog_digest,
         preset=parameters.preset,
         settings=parameters.settings,
         from_nearest=parameters.from_nearest,

@@ -24,6 +24,7 @@ from prefect.utilities.hashing import file_hash
 from pydantic import WithJsonSchema
 
 from fittingroom.errors import FittingroomError, InputError
+from fittingroom.names import not_known
 from flows.filling_in import fill_in
 from flows.parameters import Parameters
 from tasks.expected import quiet_expected_errors
@@ -77,8 +78,7 @@ class Story(Flow[..., R], Generic[P, R]):
         if parameters is not None:
             values = {name: getattr(parameters, name) for name in self.model.model_fields}
         if unknown := set(values) - set(self.model.model_fields):
-            known = ", ".join(self.model.model_fields)
-            raise InputError(f"{self.name}: parameter {min(unknown)}: expected one of {known}")
+            raise InputError(f"{self.name}: {not_known('parameter', min(unknown), self.model.model_fields)}")
         state: Any = super().__call__(return_state=True, **values)
         if return_state:
             return state

@@ -15,9 +15,10 @@ from flows.parameters import LifecycleParameters
 from tasks import training
 from tasks.annotating import PEOPLE
 from tasks.caching import Content, Record
+from tasks.cards import known_card
 from tasks.contents import file_content
 from tasks.pictures import prepared_pictures
-from tasks.registering import StyleCard, judge_segmenter, register_segmenter, register_style
+from tasks.registering import judge_segmenter, register_segmenter, register_style
 from tasks.turns import in_turn
 
 
@@ -39,8 +40,6 @@ class Trainings:
         self.style_settings = training.style_settings(preset, parameters.style, seed)
         backbone = parameters.backbone_weights
         self.backbone = file_content(parameters.place, backbone) if backbone else None
-        # As the styles' folders are now: a picture that comes while it trains makes its style pending again.
-        self.cards = {model: StyleCard.of(parameters.place, style) for model, style in self.styles.items()}
         self.pictures: dict[str, StylePictures] = {}
         self.trained: dict[str, Record] = {}
         self.registered: dict[str, Record] = {}
@@ -82,8 +81,9 @@ class Trainings:
         if model == SEGMENTER:
             self.evaluated = judge_segmenter(place, trained, dataset, device)
             return register_segmenter(place, trained, self.evaluated, dataset, self.segmenter_settings, preset, device)
-        source, target = self.pictures[self.styles[model].name]
-        return register_style(place, trained, self.cards[model], source, target, self.style_settings, preset, device)
+        card = known_card(place, self.styles[model].name)
+        source, target = self.pictures[card.name]
+        return register_style(place, trained, card, source, target, self.style_settings, preset, device)
 
     def _where(self) -> dict[str, Any]:
         return {

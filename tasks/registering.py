@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -125,7 +125,10 @@ def register_trained(workspace: Workspace, style: str, preset: str, force: bool 
     folder = workspace.training(style_model(style))
     path = folder / "weights.safetensors"
     weights = read_weights(path, "style")
-    known = registered_card(workspace, style)
+    from tasks.cards import known_card  # which stands on this module
+
+    registered = registered_card(workspace, style)
+    known = replace(known_card(workspace, style), catalog_digest=registered.catalog_digest)
     return register(
         workspace=str(workspace.root),
         model=style_model(style),

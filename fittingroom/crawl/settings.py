@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 from fittingroom import __version__
 from fittingroom.crawl.candidates import REASONS
-from fittingroom.errors import SettingError
+from fittingroom.errors import SettingError, UnknownSetting
 from fittingroom.settings import Settings
 
 RETRIABLE = ("failed", "refused", "skipped", *REASONS)
@@ -108,10 +108,10 @@ class CrawlSettings:
         Raises:
             SettingError: an override that is not a field or not allowed.
         """
-        known = {field.name for field in fields(cls)}
+        known = [field.name for field in fields(cls)]
         for name, value in overrides.items():
             if name not in known:
-                raise SettingError(name, value, f"one of {', '.join(sorted(known))}")
+                raise UnknownSetting(name, value, known)
         values: dict[str, object] = {"contact": installation.contact or ""}
         values |= {"allow_loopback": installation.allow_loopback} | overrides
         return cls(**values)  # type: ignore[arg-type]  # __post_init__ checks every value

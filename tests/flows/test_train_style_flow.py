@@ -14,8 +14,10 @@ from fittingroom.translation.networks import build_generator
 from fittingroom.translation.predict import KIND
 from fittingroom.translation.settings import StyleSettings, preset
 from fittingroom.workspace import Workspace
-from flows.parameters import TrainStyleParameters
+from flows.parameters import RetrainParameters, TrainStyleParameters
+from flows.retrain_styles import retrain_styles
 from flows.train_style import train_style
+from tests.live.live_world import STYLE, build_world
 from tests.translation.style_builders import GREYS, TINY, write_garments
 
 pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.slow]
@@ -70,3 +72,17 @@ def test_a_style_starts_from_the_champion_that_looks_most_alike(tmp_path: Path) 
     train(from_nearest=False)
     assert distance(place, weights["bright-red"]) > 10 * near, "another start is another training"
     assert len(Registry(place).versions("style-crimson")) == 2
+
+
+def test_a_style_trained_by_hand_is_registered_with_the_same_facts_as_by_the_retraining(tmp_path: Path) -> None:
+    world = build_world(tmp_path, pictures=8)
+    place = world.workspace
+    write_garments(place.prepared("people-garments"), 8, GREYS)
+    settings = {"preset": "demo", "settings": SETTINGS, "device": "cpu"}
+    retrain_styles(RetrainParameters(workspace=place.root, catalog=world.catalog, styles=[STYLE], **settings))
+    train_style(TrainStyleParameters(workspace=place.root, style=STYLE, seed=1, **settings))
+    by_hand, retrained = Registry(place).versions(style_model(STYLE))
+    facts = ("category", "colour", "pattern")
+    assert [by_hand.tags[name] for name in facts] == [retrained.tags[name] for name in facts]
+    assert by_hand.tags["category"] == "short sleeve top"
+    assert by_hand.digests["style"] == retrained.digests["style"] != ""
