@@ -206,9 +206,10 @@ def _says(automation: AutomationCore) -> dict[str, Any]:
     """
     from prefect.automations import AutomationCore
 
-    # Not as JSON: the sets of events would become lists in any order.
-    found = AutomationCore.model_validate(automation.model_dump()).model_dump(exclude={"owner_resource"})
-    found["trigger"] = {name: value for name, value in found["trigger"].items() if name != "id"}
+    found = AutomationCore.model_validate(automation.model_dump()).model_dump(mode="json", exclude={"owner_resource"})
+    trigger = {name: value for name, value in found["trigger"].items() if name != "id"}
+    # Sets, of which each process makes lists in an order of its own.
+    found["trigger"] = trigger | {name: sorted(trigger[name]) for name in ("after", "expect", "for_each")}
     return found
 
 
