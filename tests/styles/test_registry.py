@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fittingroom.errors import FittingroomError, InputError, MissingInputError, StorageUnavailable
+from fittingroom.errors import Damaged, InputError, MissingInputError, StorageUnavailable
 from fittingroom.styles.registry import Registry, content_digest, style_model
 from fittingroom.workspace import Workspace
 
@@ -209,21 +209,21 @@ def test_a_try_on_reads_the_registry_without_mlflow(registry: Registry, workspac
     assert (run.returncode, run.stdout.strip(), run.stderr) == (0, "weights one", "")
 
 
-@pytest.mark.parametrize("damage", [b"", b"{", b'{"format": 2}', b'{"format": 2, "state": 3, "versions": 4}', b"\xff"])
+@pytest.mark.parametrize("damage", [b"", b"{", b'{"format": 3}', b'{"format": 3, "state": 3, "versions": 4}', b"\xff"])
 def test_a_damaged_snapshot_is_read_again_from_the_registry(
     registry: Registry, workspace: Workspace, weights: Path, damage: bytes
 ) -> None:
     registry.register("style-damaged", weights, {}, {}, {"n": 3})
     (workspace.registry / "snapshot.json").write_bytes(damage)
     assert registry.versions("style-damaged")[0].recipe == {"n": 3}
-    assert json.loads((workspace.registry / "snapshot.json").read_text())["format"] == 2
+    assert json.loads((workspace.registry / "snapshot.json").read_text())["format"] == 3
 
 
 def test_lost_and_changed_weights_are_said(registry: Registry, weights: Path) -> None:
     made = registry.register("style-lost", weights, {}, {}, {"n": 4})
     path = registry.weights_path(made)
     path.write_bytes(b"cut")
-    with pytest.raises(FittingroomError, match="expected the 11 bytes of style-lost version 1, got 3"):
+    with pytest.raises(Damaged, match=rf"{path}: damaged: expected SHA-256 {made.weights_sha256} \(lost version 1\)"):
         registry.weights_path(made)
     path.unlink()
     with pytest.raises(MissingInputError, match="registered file not found"):
@@ -348,7 +348,7 @@ def test_weights_of_a_server_are_fetched_once_and_checked(registry: Registry, we
 
     other = Registry("http://127.0.0.1:9", downloads=tmp_path / "other")
     other._client = _Server(b"weights two")  # type: ignore[assignment]
-    with pytest.raises(FittingroomError, match="expected weights of SHA-256"):
+    with pytest.raises(Damaged, match="expected weights of SHA-256"):
         other.weights_path(served)
     assert not [p for p in (tmp_path / "other").rglob("*") if p.is_file()]
 
