@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 
 
 def result_folder(workspace: Workspace, person: Content) -> Path:
-    """Where the pictures of one photo go: its name and the start of its digest."""
-    stem = artifact_key(Path(person.path).stem)[:40] or "photo"
-    return workspace.tryon / f"{stem}-{person.digest[:10]}"
+    """Where the pictures of one photo go: by the start of its digest, for its name may be a person's."""
+    return workspace.tryon / f"photo-{person.digest[:10]}"
 
 
 def find_photos(workspace: Workspace, persons: list[Path]) -> list[Content]:
@@ -39,7 +38,7 @@ def find_photos(workspace: Workspace, persons: list[Path]) -> list[Content]:
             raise MissingInputError("person photos", person, "the folder has no picture")
         found += files
     say("photos to try styles on: %d", len(found))
-    with Digests(workspace) as digests:
+    with Digests(workspace, names=False) as digests:
         return [Content(str(path.absolute()), digests.of(path)) for path in found]
 
 
