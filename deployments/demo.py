@@ -112,6 +112,7 @@ def _lifecycle(place: Workspace, world: World, shop_url: str, live: LiveProgress
 
     from flows.lifecycle import lifecycle
     from flows.parameters import LifecycleParameters
+    from tasks.photo_names import with_names
     from tasks.watching import watching, watching_stages
 
     _log_to_file(place.prefect_home / "demo.log")
@@ -133,7 +134,7 @@ def _lifecycle(place: Workspace, world: World, shop_url: str, live: LiveProgress
             outcome = lifecycle(parameters)
         except FittingroomError as error:
             return [str(error)], {}
-    return outcome["problems"], outcome["files"]
+    return [with_names(place, problem) for problem in outcome["problems"]], outcome["files"]
 
 
 def _send_what_is_left() -> None:

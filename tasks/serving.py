@@ -15,6 +15,7 @@ from fittingroom.styles.registry import Registry
 from fittingroom.styles.serving import Served, Serving
 from fittingroom.workspace import Workspace
 from tasks.caching import Content
+from tasks.photo_names import photo_id
 
 
 class ServingModel(NamedTuple):
@@ -64,7 +65,7 @@ def models_for(
     for served in (segmenter, *chosen):
         logger.info("%s", served.words())
     if RENDERED in {served.domain for served in (segmenter, *chosen)}:
-        real = next((Path(photo.path).name for photo in photos if not is_rendered(Path(photo.path))), None)
+        real = next((photo_id(photo) for photo in photos if not is_rendered(Path(photo.path))), None)
         domains = {served.title: served.domain for served in (segmenter, *chosen)}
         if real is not None:
             logger.warning("%s: %s", real, warn_of_photo(False, domains))

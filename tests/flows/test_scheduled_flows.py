@@ -24,7 +24,7 @@ from fittingroom.manifest import Manifest
 from fittingroom.starter import StarterModels
 from fittingroom.styles.registry import SEGMENTER, Registry, style_model
 from fittingroom.training.weights import save_weights
-from fittingroom.workspace import Workspace
+from fittingroom.workspace import Workspace, digest_file
 from flows.clean_up import clean_up
 from flows.parameters import (
     CleanUpParameters,
@@ -37,6 +37,8 @@ from flows.retrain_styles import retrain_styles
 from flows.run_again import run_again
 from flows.try_on import try_on
 from flows.try_on_batch import try_on_batch
+from tasks.caching import Content
+from tasks.photo_names import photo_id, with_names
 from tasks.rerunning import MOST_TRIES
 from tests.tryon.stand_ins import Finder, Painter
 
@@ -128,9 +130,11 @@ def test_models_that_know_drawings_alone_are_told_of_in_log_and_result(
         for row in record["value"]["rows"]
         if "warning" in row
     }
-    assert list(warnings) == [("navy", "real.png")]
-    assert warnings["navy", "real.png"].startswith(words)
-    assert any(f"real.png: {words}" in record.message for record in caplog.records if record.levelname == "WARNING")
+    known_as = photo_id(Content(str(real), digest_file(real)))
+    assert list(warnings) == [("navy", known_as)]
+    assert with_names(serving, known_as) == "real.png"
+    assert warnings["navy", known_as].startswith(words)
+    assert any(f"{known_as}: {words}" in record.message for record in caplog.records if record.levelname == "WARNING")
     caplog.clear()
     try_on(TryOnParameters(workspace=serving.root, persons=[drawn], styles=["navy"]))
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
