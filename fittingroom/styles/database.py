@@ -1,19 +1,20 @@
-"""The registry's SQLite file: which state it is in, whether it is whole, and what was read of it in that state."""
+"""The registry's SQLite file: which state it is in, whether it is whole, and what it holds."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-from dataclasses import asdict
+import sqlite3
 from pathlib import Path
 
 from fittingroom.errors import Damaged
-from fittingroom.styles.records import Damage, Found
-from fittingroom.styles.versions import ModelVersion
-from fittingroom.workspace import write_json
+from fittingroom.styles.records import Found, KeptModel, KeptVersion, understood
+from fittingroom.styles.versions import CHAMPION
 
-SNAPSHOT = "snapshot.json"
-SNAPSHOT_FORMAT = 3
+_WAIT = 20.0
+"""Seconds to wait for a writer."""
+_VERSIONS = """SELECT name, version, run_id, source, creation_time FROM model_versions
+    WHERE current_stage IS NOT 'Deleted_Internal'"""
+"""MLflow keeps the rows of deleted versions."""
 _MAGIC = b"SQLite format 3\0"
 _HEADER = 100
 
@@ -59,27 +60,39 @@ def damaged(database: Path, what: str) -> Damaged:
     )
 
 
-def read_snapshot(database: Path, state: str) -> Found | None:
-    """What was read of the database in this state; None where nobody has read it yet."""
+def read(database: Path) -> Found:
+    """Everything that is registered, straight out of MLflow's tables: MLflow itself takes seconds to import, and with a
+    thousand styles as long again to answer.
+
+    Raises:
+        sqlite3.OperationalError: the tables are not (or not yet) those that are expected, or it is locked.
+        Damaged: it cannot be read.
+    """
+    check_whole(database)
     try:
-        kept = json.loads((database.parent / SNAPSHOT).read_text(encoding="utf-8"))
-        if kept["format"] != SNAPSHOT_FORMAT or kept["state"] != state:
-            return None
-        return Found([ModelVersion(**each) for each in kept["versions"]], [Damage(**each) for each in kept["damaged"]])
-    except (OSError, ValueError, TypeError, KeyError):
-        return None  # none yet, or a torn or older one
-
-
-def write_snapshot(database: Path, state: str, found: Found) -> None:
-    """Keep what was read of the database in this state; left undone where the folder cannot be written."""
-    values = {
-        "format": SNAPSHOT_FORMAT,
-        "state": state,
-        "versions": [asdict(version) for version in found.versions],
-        "damaged": [asdict(damage) for damage in found.damaged],
-    }
-    with contextlib.suppress(PermissionError):
-        write_json(database.parent / SNAPSHOT, values, indent=None)
+        with contextlib.closing(sqlite3.connect(database, timeout=_WAIT)) as connection, connection:
+            connection.execute("BEGIN")  # one state of it
+            models: dict[str, KeptModel] = {
+                name: KeptModel({}, None) for (name,) in connection.execute("SELECT name FROM registered_models")
+            }
+            for name, key, value in connection.execute("SELECT name, key, value FROM registered_model_tags"):
+                models[name].tags[key] = value
+            query = "SELECT name, version FROM registered_model_aliases WHERE alias = ?"
+            for name, version in connection.execute(query, (CHAMPION,)):
+                models[name] = models[name]._replace(champion=version)
+            versions = {
+                (name, version): KeptVersion(name, version, {}, run_id or "", source or "", created)
+                for name, version, run_id, source, created in connection.execute(_VERSIONS)
+            }
+            query = "SELECT name, version, key, value FROM model_version_tags"
+            for name, version, key, value in connection.execute(query):
+                if (name, version) in versions:
+                    versions[name, version].tags[key] = value
+    except sqlite3.OperationalError:
+        raise
+    except (sqlite3.DatabaseError, KeyError, UnicodeError) as error:
+        raise damaged(database, str(error)) from None
+    return understood(models, versions.values())
 
 
 def _header(database: Path) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,7 +21,6 @@ from fittingroom.styles.versions import (
 )
 
 if TYPE_CHECKING:
-    from mlflow.entities.model_registry import ModelVersion as MlflowVersion
     from mlflow.tracking import MlflowClient
 
 
@@ -75,28 +74,57 @@ class Found(NamedTuple):
     damaged: list[Damage]
 
 
+class KeptModel(NamedTuple):
+    """A registered model as MLflow keeps it."""
+
+    tags: dict[str, str]
+    champion: int | None
+
+
+class KeptVersion(NamedTuple):
+    """A version as MLflow keeps it; ``created`` in milliseconds since 1970."""
+
+    model: str
+    version: int
+    tags: dict[str, str]
+    run_id: str
+    source: str
+    created: int
+
+
 def read_all(client: MlflowClient, model: str | None) -> Found:
-    """Every version of ours, of one model or of all."""
+    """Every version of ours that an MLflow server has, of one model or of all."""
     query = f"name = '{model}'" if model else None
-    champions: dict[str, int] = {}
-    retired: dict[str, str] = {}
+    models = {
+        each.name: KeptModel(each.tags, int(each.aliases[CHAMPION]) if CHAMPION in each.aliases else None)
+        for each in _pages(lambda token: client.search_registered_models(query, page_token=token))
+    }
+    versions = (
+        KeptVersion(
+            each.name, int(each.version), each.tags, each.run_id or "", each.source or "", each.creation_timestamp
+        )
+        for each in _pages(lambda token: client.search_model_versions(query, page_token=token))
+    )
+    return understood(models, versions)
+
+
+def understood(models: Mapping[str, KeptModel], versions: Iterable[KeptVersion]) -> Found:
+    """What MLflow keeps, as versions of ours, and what of it is damaged."""
     found = Found([], [])
-    for registered in _pages(lambda token: client.search_registered_models(query, page_token=token)):
-        retired[registered.name] = registered.tags.get(RETIRED_TAG, "")
-        if CHAMPION in registered.aliases:
-            champions[registered.name] = int(registered.aliases[CHAMPION])
+    for name, model in models.items():
         try:
-            history_in(registered.tags)
+            history_in(model.tags)
         except ValueError as error:
-            found.damaged.append(Damage.of_history(registered.name, str(error)))
-    for each in _pages(lambda token: client.search_model_versions(query, page_token=token)):
+            found.damaged.append(Damage.of_history(name, str(error)))
+    for each in versions:
         if RECORD_TAG not in each.tags:  # not ours
             continue
-        champion = int(each.version) == champions.get(each.name)
+        model = models.get(each.model, KeptModel({}, None))
+        champion = each.version == model.champion
         try:
-            found.versions.append(_version_of(each, champion, retired.get(each.name, "")))
+            found.versions.append(_version_of(each, champion, model.tags.get(RETIRED_TAG, "")))
         except ValueError as error:
-            found.damaged.append(Damage.of_version(each.name, int(each.version), champion, str(error)))
+            found.damaged.append(Damage.of_version(each.model, each.version, champion, str(error)))
     return found
 
 
@@ -113,19 +141,19 @@ def history_in(tags: dict[str, str]) -> list[int]:
     return value
 
 
-def _version_of(found: MlflowVersion, champion: bool, retired: str) -> ModelVersion:
+def _version_of(kept: KeptVersion, champion: bool, retired: str) -> ModelVersion:
     return ModelVersion(
-        model=found.name,
-        version=int(found.version),
+        model=kept.model,
+        version=kept.version,
         champion=champion,
-        content_digest=found.tags.get(DIGEST_TAG, ""),
-        created_at=found.creation_timestamp / 1000,
-        run_id=found.run_id or "",
-        source=found.source or "",
-        verdict=found.tags.get(VERDICT_TAG, ""),
-        verdict_reasons=found.tags.get(REASONS_TAG, ""),
+        content_digest=kept.tags.get(DIGEST_TAG, ""),
+        created_at=kept.created / 1000,
+        run_id=kept.run_id,
+        source=kept.source,
+        verdict=kept.tags.get(VERDICT_TAG, ""),
+        verdict_reasons=kept.tags.get(REASONS_TAG, ""),
         retired=retired,
-        **_checked(_json(found.tags[RECORD_TAG])),
+        **_checked(_json(kept.tags[RECORD_TAG])),
     )
 
 

@@ -4,13 +4,14 @@ One registered model per style (``style-<name>``) and one ``segmenter``. A versi
 data digests and recipe. By default MLflow's SQLite file and artifact folder lie in the workspace's ``registry``
 folder; any other tracking URI (a server's, say) works the same.
 
-MLflow is slow to import and to open (some 2 s), and a try-on only wants one path: for the SQLite file, everything
-read is kept in ``snapshot.json`` beside it, valid for as long as the file stands still (`fittingroom.styles.database`).
+MLflow is slow to import and to open (some 2 s), and a try-on only wants one path: from the SQLite file everything is
+read directly (`fittingroom.styles.database`); MLflow writes, and reads what a server has.
 """
 
 from __future__ import annotations
 
 import math
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -81,6 +82,7 @@ class Registry:
         self._files = StoredFiles(self._artifacts, downloads or folder / "downloads", self._do)
         self._client: MlflowClient | None = None
         self._opening = threading.Lock()
+        self._kept: tuple[str, Found] = ("", Found([], []))
 
     @classmethod
     def from_settings(cls) -> Registry:
@@ -341,11 +343,14 @@ class Registry:
         if not self._database.exists():
             return Found([], [])
         state = database.state_of(self._database)
-        if kept := database.read_snapshot(self._database, state):
+        kept_state, kept = self._kept
+        if kept_state == state:
             return kept
-        found = self._do(lambda client: read_all(client, None))
-        if database.state_of(self._database) == state:
-            database.write_snapshot(self._database, state, found)
+        try:
+            found = database.read(self._database)
+        except sqlite3.OperationalError:  # another process is making the tables, say
+            return self._do(lambda client: read_all(client, None))
+        self._kept = (state, found)
         return found
 
     def _do(self, action: Callable[[MlflowClient], Result]) -> Result:
