@@ -193,8 +193,8 @@ class Registry:
     ) -> ModelVersion:
         """Add a version; it does not serve until it is promoted.
 
-        The same content with the same weights is registered once: the version that is there is returned, and its file
-        put back where it was gone or damaged.
+        The same content with the same weights is registered once: the version that is there is returned. Where the file
+        of a version with these weights was gone or damaged it is put back.
 
         Args:
             model: ``segmenter`` or ``style-<name>``.
@@ -229,9 +229,11 @@ class Registry:
         }
         digest = digest or content_digest(digests, recipe)
         with self._writing():
-            for known in self.versions(model):
-                if known.content_digest == digest and known.weights_sha256 == record["weights_sha256"]:
-                    self._files.put_back(known, weights)
+            same = [each for each in self.versions(model) if each.weights_sha256 == record["weights_sha256"]]
+            for known in same:
+                self._files.put_back(known, weights)
+            for known in same:
+                if known.content_digest == digest:
                     return known
             artifacts = {WEIGHTS_NAME: weights, **(files or {})}
             number = self._do(

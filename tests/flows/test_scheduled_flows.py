@@ -18,7 +18,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.states import Completed, Crashed
 
 from fittingroom.domain import MARK
-from fittingroom.errors import MissingInputError
+from fittingroom.errors import Damaged, MissingInputError
 from fittingroom.images import encode_png, write_png
 from fittingroom.manifest import Manifest
 from fittingroom.starter import StarterModels
@@ -95,6 +95,23 @@ def test_a_style_that_does_not_serve_is_refused(serving: Workspace) -> None:
         run_batch(serving, styles=["teal"])
     with pytest.raises(MissingInputError, match=r"style not found: teal \(there is navy, red\)"):
         try_on(TryOnParameters(workspace=serving.root, persons=[serving.persons / "a.png"], styles=["teal"]))
+
+
+def test_a_style_that_lost_its_weights_keeps_no_other_from_being_tried_on(
+    serving: Workspace, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry = Registry(serving)
+    red = registry.champion("style-red")
+    assert red is not None
+    path = registry.weights_path(red)
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    person = photo(tmp_path / "a.png", 90)
+    found = try_on(TryOnParameters(workspace=serving.root, persons=[person]))
+    assert list(found) == ["navy"]
+    said = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert any(text.startswith(f"left out: {path}: damaged: expected SHA-256") for text in said)
+    with pytest.raises(Damaged, match="red version 1"):
+        try_on(TryOnParameters(workspace=serving.root, persons=[person], styles=["red"]))
 
 
 def test_in_an_empty_workspace_the_starters_serve_the_flows(serving: Workspace, tmp_path: Path) -> None:
