@@ -8,11 +8,13 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from fittingroom.cli import run
 from fittingroom.errors import Damaged, InputError, MissingInputError
+from fittingroom.images import write_png
 from fittingroom.settings import get_settings
 from fittingroom.starter import SUMS, StarterModels
 from fittingroom.styles.registry import Registry
@@ -301,7 +303,9 @@ def test_a_torn_history_is_said_and_begun_anew(place: Path, torn: str, capfd: py
     assert registry.damaged() == []
 
 
-def test_a_model_that_is_damaged_as_a_whole_is_not_said_to_be_unknown(place: Path) -> None:
+def test_a_model_that_is_damaged_as_a_whole_is_not_said_to_be_unknown(
+    place: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     for version in (1, 2):
         change_tag(place, "model_version_tags", RECORD_TAG, "style-blue", "{}", version=version)
     registry = Registry(place)
@@ -309,6 +313,9 @@ def test_a_model_that_is_damaged_as_a_whole_is_not_said_to_be_unknown(place: Pat
         registry.rollback("style-blue")
     with pytest.raises(Damaged):
         registry.champion("style-blue")
+    write_png(tmp_path / "me.png", np.full((80, 70, 3), 120, np.uint8))
+    assert run(["try-on", str(tmp_path / "me.png"), "--style", "Blue", "-o", str(tmp_path / "out.png")]) == 2
+    assert capfd.readouterr().err.startswith("error: blue: damaged: version 2: its record: field metrics")
     registry.rollback("style-green")
     with pytest.raises(InputError, match="expected a previous champion"):
         registry.rollback("style-green")
