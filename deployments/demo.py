@@ -114,6 +114,7 @@ def _lifecycle(place: Workspace, world: World, shop_url: str, live: LiveProgress
 
     from flows.lifecycle import lifecycle
     from flows.parameters import LifecycleParameters
+    from tasks.photo_names import with_names
     from tasks.watching import watching, watching_stages
 
     _log_to_file(place.prefect_home / "demo.log")
@@ -135,7 +136,7 @@ def _lifecycle(place: Workspace, world: World, shop_url: str, live: LiveProgress
             outcome = lifecycle(parameters)
         except FittingroomError as error:
             return [str(error)], {}
-    return outcome["problems"], outcome["files"]
+    return [with_names(place, problem) for problem in outcome["problems"]], outcome["files"]
 
 
 def _log_to_file(path: Path) -> None:

@@ -37,13 +37,14 @@ def run_flow(name: str, values: Mapping[str, Any], explain_cache: bool = False) 
         if (full := full_folder(parameters.place.root)) is not None:
             raise StorageUnavailable(no_space(full)) from error
         raise
+    from tasks.photo_names import with_names
     from tasks.reporting import outcome_of  # with Prefect behind it, whose settings are in place by now
 
     outcome = outcome_of(parameters.place, result)
     for problem in outcome["problems"]:
-        print(f"error: {problem}", file=sys.stderr)
+        print(f"error: {with_names(parameters.place, problem)}", file=sys.stderr)
     for title, path in outcome["files"].items():
-        print(f"{title}: {path}")
+        print(f"{with_names(parameters.place, title)}: {path}")
     return 1 if outcome["problems"] else 0
 
 

@@ -18,6 +18,7 @@ The library's map (each part is usable alone; nothing here knows of Prefect, and
 ``garment``            a garment instance found in a picture
 ``manifest``           one row for every picture: what happened to it and why
 ``shards``             splitting files by content, so that one new picture changes one shard
+``datasets``           where a dataset's pictures lie, also after its workspace was moved
 ``catalog``            styles and where their pictures come from (``catalog_yaml`` reads the file, lines kept)
 ``crawl``              sources, polite fetcher, duplicates
 ``cutout``             any photo -> garment only on white, or a reason why not

@@ -166,7 +166,10 @@ def _registry(settings: Settings) -> Finding:
         from fittingroom.styles.registry import Registry
         from fittingroom.styles.serving import Serving
 
-        serving = Serving.of_installation(Registry(settings.tracking_uri or place)).all()
+        whole = Serving.of_installation(Registry(settings.tracking_uri or place))
+        if damaged := whole.damaged():
+            return Finding("registry", "broken", "; ".join(damage.words() for damage in damaged))
+        serving = whole.all()
         own = any(not served.starter for served in serving)
         names = ", ".join(served.model + (" (starter)" if served.starter else "") for served in serving)
         return Finding("registry", "ok" if own else "note", "serving: " + (names or "nothing yet"))

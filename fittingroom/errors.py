@@ -13,6 +13,7 @@
     ├── NoGarmentFound               the segmenter saw nothing to change
     ├── TrainingDiverged             the loss stopped being a number, twice
     ├── WeightsRejected              a weights file that is not ours, or not of this kind
+    ├── Damaged                      exit 2: what was kept is not what was written; how to go on
     ├── NothingProduced              a stage ended with no output at all
     └── TransientError               may heal by itself: tasks retry these and no others
         ├── HostUnavailable          time-outs, 429, 5xx; may carry ``retry_after`` seconds
@@ -119,6 +120,12 @@ class TrainingDiverged(FittingroomError):
 
 class WeightsRejected(FittingroomError):
     """A weights file that is damaged, of another kind, or made for another network."""
+
+
+class Damaged(FittingroomError):
+    """Something kept on disk is not what was written there; the message names the file or record, and the way out."""
+
+    exit_code = 2
 
 
 class NothingProduced(FittingroomError):

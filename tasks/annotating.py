@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from fittingroom.datasets import images_dir_of
 from fittingroom.errors import MissingInputError
 from fittingroom.shards import Shard, plan_shards
 from fittingroom.workspace import Workspace, digest_value
@@ -90,7 +91,7 @@ def plan_people(workspace: Workspace, dataset: Content, size: int) -> list[Shard
 
 def images_folder(dataset: Content) -> Path:
     """Where a dataset's photos lie."""
-    return Path(_selection(dataset)["images_dir"])
+    return images_dir_of(Path(dataset.path), _selection(dataset))
 
 
 def read_dataset(workspace: Workspace, name: str) -> Content:

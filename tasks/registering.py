@@ -64,7 +64,7 @@ def register_segmenter(
     force: bool = False,
 ) -> Record:
     """Register a trained segmenter with its figures, and let its gate decide."""
-    return register(
+    return _registered(
         workspace=str(workspace.root),
         model=SEGMENTER,
         weights=weights_of(workspace, trained),
@@ -93,7 +93,7 @@ def register_style(
     force: bool = False,
 ) -> Record:
     """Register a trained style with its figures on held-out garments, and let its gate decide."""
-    return register(
+    return _registered(
         workspace=str(workspace.root),
         model=style_model(card.name),
         weights=weights_of(workspace, trained),
@@ -129,7 +129,7 @@ def register_trained(workspace: Workspace, style: str, preset: str, force: bool 
 
     registered = registered_card(workspace, style)
     known = replace(known_card(workspace, style), catalog_digest=registered.catalog_digest)
-    return register(
+    return _registered(
         workspace=str(workspace.root),
         model=style_model(style),
         weights=file_content(workspace, path),
@@ -144,6 +144,14 @@ def register_trained(workspace: Workspace, style: str, preset: str, force: bool 
         device=get_settings().device,
         force=force,
     )
+
+
+def _registered(*, model: str, weights: Content, workspace: str, **arguments: Any) -> Record:
+    """`register`, again where what it registered before is gone or damaged: registering puts it back."""
+    lost = not open_registry(Workspace(Path(workspace))).has_intact(model, weights.digest)
+    step = register.with_options(refresh_cache=True) if lost else register
+    record: Record = step(model=model, weights=weights, workspace=workspace, **arguments)
+    return record
 
 
 def _where_shown() -> str | None:

@@ -167,7 +167,7 @@ def _by_person(place: Workspace, tried_on: Mapping[str, Record]) -> list[Any]:
     for style, record in tried_on.items():
         for entry in record["value"]["rows"]:
             row = rows.setdefault(
-                entry["photo"], {"name": entry["person"], "overlay": "", "results": {}, "messages": []}
+                entry["photo"], {"name": Path(entry["photo"]).name, "overlay": "", "results": {}, "messages": []}
             )
             if entry["status"] == "done":
                 row["overlay"] = row["overlay"] or str(place.root / entry["overlay"])

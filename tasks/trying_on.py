@@ -12,6 +12,7 @@ from fittingroom.workspace import Workspace, write_json
 from tasks.artifacts import MOST_ROWS, artifact_key, picture_rows, show_markdown, show_table
 from tasks.caching import Content, Made, Record, step
 from tasks.digests import Digests
+from tasks.photo_names import note_names, photo_id
 from tasks.telling import say
 
 if TYPE_CHECKING:
@@ -19,9 +20,8 @@ if TYPE_CHECKING:
 
 
 def result_folder(workspace: Workspace, person: Content) -> Path:
-    """Where the pictures of one photo go: its name and the start of its digest."""
-    stem = artifact_key(Path(person.path).stem)[:40] or "photo"
-    return workspace.tryon / f"{stem}-{person.digest[:10]}"
+    """Where the pictures of one photo go."""
+    return workspace.tryon / photo_id(person)
 
 
 def find_photos(workspace: Workspace, persons: list[Path]) -> list[Content]:
@@ -39,8 +39,10 @@ def find_photos(workspace: Workspace, persons: list[Path]) -> list[Content]:
             raise MissingInputError("person photos", person, "the folder has no picture")
         found += files
     say("photos to try styles on: %d", len(found))
-    with Digests(workspace) as digests:
-        return [Content(str(path.absolute()), digests.of(path)) for path in found]
+    with Digests(workspace, names=False) as digests:
+        photos = [Content(str(path.absolute()), digests.of(path)) for path in found]
+    note_names(workspace, photos)
+    return photos
 
 
 def find_waiting_photos(workspace: Workspace, folder: Path) -> list[Content]:
@@ -86,13 +88,13 @@ def write_manifest(workspace: str, name: str, tried_on: list[Record]) -> Made:
     return Made({"files": {path.name: place.relative(path)}, "counts": manifest.counts()}, [path])
 
 
-@step("try on", version=2, run_name="try on {style}", beside=("device",))
+@step("try on", version=3, run_name="try on {style}", beside=("device",))
 def try_on_style(
     workspace: str,
     style: str,
     category: str | None,
     persons: list[Content],
-    names: list[str],  # of the photos: they name the results
+    names: list[str],  # of the photos: they stand beside the results, in the workspace alone
     segmenter: Content,
     translator: Content,
     domains: dict[str, str],  # what the two learnt from, by their names
@@ -119,11 +121,17 @@ def try_on_style(
     )
     rows: list[dict[str, Any]] = []
     files: list[Path] = []
-    for one, name in zip(tried, names, strict=True):
-        row = {"person": printable(name), "photo": _portable(place, one.photo), "style": style, **_facts(place, one)}
+    for one, person, name in zip(tried, persons, names, strict=True):
+        row = {
+            "person": photo_id(person),
+            "photo": _portable(place, one.photo),
+            "style": style,
+            **_facts(place, one),
+        }
         if not one.refused:
             facts = folders[one.photo] / f"{style}.json"
-            write_json(facts, {key: value for key, value in row.items() if key != "seconds"})
+            told = {key: value for key, value in row.items() if key != "seconds"}
+            write_json(facts, {**told, "person": printable(name)})
             files += [*one.pictures.values(), facts]
         rows.append(row)
     _show(place, style, persons, rows)
@@ -160,5 +168,5 @@ def _show(place: Workspace, style: str, persons: list[Content], rows: list[dict[
         told = "\n".join(f"- {_told(place, row)}" for _, row in done[:MOST_ROWS])  # a table would not break its lines
         markdown = picture_rows(["photo", "garment found", style], pictures) + f"\n\n{told}"
         show_markdown(artifact_key("try-on", style), markdown, f"Try-on: {style}")
-    refused = [row for row in rows if row["status"] != "done"]
+    refused = [{k: v for k, v in row.items() if k != "photo"} for row in rows if row["status"] != "done"]
     show_table(artifact_key("try-on", style, "refused"), refused, f"Photos that {style} could not be tried on")

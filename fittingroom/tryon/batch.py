@@ -82,7 +82,7 @@ def _try_on_one(
         photo = read_photo(path)
         result = try_on_photo(photo, finder, translator, settings, category)
     except (ImageRejected, NoGarmentFound) as error:
-        return TriedOn(path, refused=str(error))
+        return TriedOn(path, refused=error.detail if isinstance(error, ImageRejected) else str(error))
     written = {what: folder / f"{style}{ending}.png" for what, ending in PICTURES.items()}
     write_result(written["image"], result, photo)
     seen = photo.srgb if photo.srgb.shape[2] == 3 else flatten_on_white(photo.srgb)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 import torch
 
+from fittingroom.errors import Damaged
+from fittingroom.styles import intact
 from fittingroom.styles.choose import AvailableStyle
 from fittingroom.styles.registry import Registry, style_model
 from fittingroom.training.weights import read_weights, save_weights
 from fittingroom.translation.networks import build_generator
 from fittingroom.translation.predict import KIND
 from fittingroom.translation.settings import StyleSettings, preset
-from fittingroom.workspace import Workspace
-from flows.parameters import RetrainParameters, TrainStyleParameters
+from fittingroom.workspace import Workspace, digest_file
+from flows.parameters import RegisterStyleParameters, RetrainParameters, TrainStyleParameters
+from flows.register_style import register_style
 from flows.retrain_styles import retrain_styles
 from flows.train_style import train_style
 from tests.live.live_world import STYLE, build_world
@@ -72,6 +76,20 @@ def test_a_style_starts_from_the_champion_that_looks_most_alike(tmp_path: Path) 
     train(from_nearest=False)
     assert distance(place, weights["bright-red"]) > 10 * near, "another start is another training"
     assert len(Registry(place).versions("style-crimson")) == 2
+
+    registry = Registry(place)
+    newest = registry.versions("style-crimson")[0]
+    path = registry.weights_path(newest)
+    facts, data = path.stat(), bytearray(path.read_bytes())
+    data[-3] ^= 0x10
+    path.write_bytes(data)
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))  # as a disk does it, which tells nobody
+    intact._digest.cache_clear()
+    with pytest.raises(Damaged, match="`fittingroom run register-style --param style=crimson` registers it again"):
+        registry.weights_path(newest)
+    register_style(RegisterStyleParameters(workspace=place.root, style="crimson", preset="demo"))
+    assert registry.weights_path(newest) == path, "what the message says does help"
+    assert digest_file(path) == newest.weights_sha256
 
 
 def test_a_style_trained_by_hand_is_registered_with_the_same_facts_as_by_the_retraining(tmp_path: Path) -> None:
