@@ -105,7 +105,7 @@ def opened(
                 image.seek(0)
                 _refuse_size(image, name, max_pixels)  # a GIF's first frame may reach beyond what its header says
                 yield image
-            except ImageRejected:
+            except (ImageRejected, MemoryError):
                 raise
             except Image.DecompressionBombError as error:
                 raise _too_large(name, max_pixels, str(error)) from None

@@ -16,7 +16,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from fittingroom import app as page
+from fittingroom.app import page
 from fittingroom.app import create_app
 from fittingroom.categories import CATEGORY_IDS
 from fittingroom.domain import MARK
