@@ -260,7 +260,10 @@ async def _form(request: Request) -> AsyncIterator[FormData]:
 def _check_origin(request: Request) -> None:
     """Refuse forms that another site's page sends here, or one that hides where it is from."""
     origin = request.headers.get("origin")
-    if origin and _place(origin) != _place(f"{urlsplit(origin).scheme}://{request.headers.get('host', '')}"):
+    if origin is None:
+        return
+    sent_from = _place(origin)
+    if sent_from is None or sent_from != _place(f"{urlsplit(origin).scheme}://{request.headers.get('host', '')}"):
         raise HTTPException(403, "this form was sent from another site")
 
 
