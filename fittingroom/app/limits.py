@@ -148,7 +148,9 @@ class LimitUploads:
     Refused by what their header says where that is enough, else where the application reads them.
     """
 
-    def __init__(self, app: ASGIApp, limit: int, words: str, refusal: Callable[[int, str], Awaitable[Response]]) -> None:
+    def __init__(
+        self, app: ASGIApp, limit: int, words: str, refusal: Callable[[int, str], Awaitable[Response]]
+    ) -> None:
         self.app, self.limit, self.words, self.refusal = app, limit, words, refusal
         self.places = Places(UPLOADS_AT_ONCE)
 

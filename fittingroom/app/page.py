@@ -26,7 +26,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect
 
-from fittingroom.app.limits import Line, LimitUploads, client_of
+from fittingroom.app.limits import LimitUploads, Line, client_of
 from fittingroom.app.rendering import MAX_UPLOAD_BYTES, Page, headers
 from fittingroom.domain import warn_of_photo
 from fittingroom.errors import (
@@ -113,7 +113,9 @@ def create_app(
 
     app = FastAPI(title="Fittingroom", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.stop = stop
-    too_large = f"this upload is too large, at most {MAX_UPLOAD_BYTES // 1_000_000} MB are accepted; make the photo smaller"
+    too_large = (
+        f"this upload is too large, at most {MAX_UPLOAD_BYTES // 1_000_000} MB are accepted; make the photo smaller"
+    )
     app.add_middleware(LimitUploads, limit=MAX_UPLOAD_BYTES + 100_000, words=too_large, refusal=refusal)
     if allowed_hosts is not None:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(allowed_hosts))

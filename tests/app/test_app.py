@@ -16,8 +16,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from fittingroom.app import page
-from fittingroom.app import create_app
+from fittingroom.app import create_app, page
 from fittingroom.categories import CATEGORY_IDS
 from fittingroom.domain import MARK
 from fittingroom.errors import StorageUnavailable

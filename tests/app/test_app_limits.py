@@ -172,7 +172,14 @@ def test_a_poster_at_many_ends_does_not_keep_the_others_out(tmp_path: Path) -> N
 def test_null_and_foreign_origins_are_refused_before_anything_is_read(tmp_path: Path) -> None:
     with serving(tmp_path) as where:
         here = f"127.0.0.1:{where[1]}"
-        for origin in ("null", "http://evil.example", f"http://127.0.0.1:{where[1] + 1}", "http://127.0.0.1", "x", "://"):
+        for origin in (
+            "null",
+            "http://evil.example",
+            f"http://127.0.0.1:{where[1] + 1}",
+            "http://127.0.0.1",
+            "x",
+            "://",
+        ):
             with connect(where) as connection:
                 connection.sendall(head(here, 1_000_000, Origin=origin))
                 told = b""
@@ -209,7 +216,9 @@ def test_the_origin_is_held_against_an_ipv6_host(tmp_path: Path) -> None:
         assert ask(where, Origin="http://[::1]") == 403
 
 
-@pytest.mark.parametrize("charset", ["undefined", "idna", "punycode", "rot13", "base64", "utf-7", "no-such", "\\x00", ""])
+@pytest.mark.parametrize(
+    "charset", ["undefined", "idna", "punycode", "rot13", "base64", "utf-7", "no-such", "\\x00", ""]
+)
 @pytest.mark.parametrize("kind", ["multipart/form-data; boundary=----here", "application/x-www-form-urlencoded"])
 def test_no_charset_is_an_error_of_the_server(tmp_path: Path, charset: str, kind: str) -> None:
     body = form(b"\xff\xfe\x80\xc3" * 9).replace(b"red-solid", b"\xc3\x28 \xff.\xb1-")
@@ -220,7 +229,7 @@ def test_no_charset_is_an_error_of_the_server(tmp_path: Path, charset: str, kind
 
 
 @pytest.mark.parametrize("during", ["upload", "decoding", "wait"])
-def test_ctrl_c_ends_the_server_within_seconds(tmp_path: Path, during: str) -> None:
+def test_ctrl_c_ends_the_server_within_seconds(during: str) -> None:
     program = (
         f"import sys, time; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "from serving import Models\n"
