@@ -8,7 +8,7 @@ started it, whatever becomes of that, and the next picture gets a new one. Work 
 from __future__ import annotations
 
 import contextlib
-import math
+import ctypes
 import os
 import resource
 import signal
@@ -162,6 +162,8 @@ def _main(pipe: Connection, seconds: float, memory: int) -> None:
             answer = _answer(work, arguments)
             signal.setitimer(signal.ITIMER_PROF, 0)
             pipe.send(answer)
+            del work, arguments, answer
+            give_memory_back()
         except (EOFError, BrokenPipeError, ConnectionResetError):
             return
 
@@ -179,10 +181,13 @@ def _answer(work: Callable[..., object], arguments: tuple[object, ...]) -> objec
         return RuntimeError(f"{type(error).__name__}: {error}")
 
 
-def most_at_once(cores: int) -> int:
-    """Workers that keep up with ``cores`` at work on other things: half as many, and at least two."""
-    return max(2, math.ceil(cores / 2))
+def give_memory_back() -> None:
+    """To the system, what was freed: glibc keeps it, by thread, and a process that serves for days grows by that."""
+    if _trim is not None:
+        _trim(0)
 
+
+_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
 
 if __name__ == "__main__":
     _main(Connection(int(sys.argv[1])), float(sys.argv[2]), int(sys.argv[3]))

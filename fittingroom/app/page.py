@@ -43,7 +43,7 @@ from fittingroom.settings import get_settings
 from fittingroom.styles.choose import AvailableStyle
 from fittingroom.tryon.photo import Photo, read_photo, try_on_photo
 from fittingroom.tryon.pipeline import GarmentTranslator, TryOnResult
-from fittingroom.workers import Workers
+from fittingroom.workers import Workers, give_memory_back
 from fittingroom.workspace import Workspace
 
 MAX_UPLOAD_PIXELS = 40_000_000
@@ -209,7 +209,13 @@ class _Room:
 
     async def dress(self, data: bytes, style: AvailableStyle) -> dict[str, str]:
         """What the page shows of one try-on: pictures as data URIs and a sentence."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._dress, data, style)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._dressed, data, style)
+
+    def _dressed(self, data: bytes, style: AvailableStyle) -> dict[str, str]:
+        try:
+            return self._dress(data, style)
+        finally:
+            give_memory_back()
 
     def _dress(self, data: bytes, style: AvailableStyle) -> dict[str, str]:
         photo = self._decoders.run(read_photo, data, MAX_UPLOAD_PIXELS, MAX_UPLOAD_BYTES, LONGEST_SIDE)
