@@ -113,12 +113,19 @@ class Page:
         return told
 
 
+def free_port() -> int:
+    """A port of the loopback that nobody has at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextlib.contextmanager
 def served_page() -> Iterator[Page]:
     """``fittingroom app`` with the starter models, in a workspace of its own."""
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
-            [sys.executable, "-c", "from fittingroom.cli import main; main(['app'])"],
+            [sys.executable, "-c", f"from fittingroom.cli import main; main(['app', '--port', '{free_port()}'])"],
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "FITTINGROOM_WORKSPACE": folder},
