@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import os
 import re
 import resource
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from PIL import Image
 from starlette.exceptions import HTTPException
 
 from fittingroom.app import limits, server
@@ -333,3 +335,22 @@ def test_a_wait_ends_and_gives_its_turn_on() -> None:
 )
 def test_an_ipv6_customer_is_one_client(host: str, client: str) -> None:
     assert client_of({"client": (host, 1)}) == client
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak can be forgotten on Linux only")
+def test_large_pictures_take_no_memory_of_the_server(tmp_path: Path) -> None:
+    def peak(side: int) -> int:
+        picture = io.BytesIO()
+        Image.new("RGB", (side, side), (90, 80, 70)).save(picture, "PNG")
+        body = form(picture.getvalue())
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+        with connect(where) as connection:
+            connection.sendall(head("127.0.0.1", len(body), Connection="close") + body)
+            assert status(answer(connection)) == 200
+        found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
+        assert found
+        return int(found[1]) * 1024
+
+    with serving(tmp_path) as where:
+        peak(1600)
+        assert peak(4500) - peak(1600) < 40_000_000  # 20 million pixels are 61 MB, and as much again for each copy
