@@ -69,6 +69,7 @@ def test_requests_that_do_not_come_are_ended_in_time(tmp_path: Path, monkeypatch
         assert answer(silent) == answer(slow) == b""
 
 
+@pytest.mark.slow
 def test_an_answer_that_nobody_takes_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "ANSWER_SECONDS", 0.5)
     with serving(tmp_path) as where, connect(where) as deaf:
@@ -337,6 +338,7 @@ def test_an_ipv6_customer_is_one_client(host: str, client: str) -> None:
     assert client_of({"client": (host, 1)}) == client
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak can be forgotten on Linux only")
 def test_large_pictures_take_no_memory_of_the_server(tmp_path: Path) -> None:
     def peak(side: int) -> int:
