@@ -105,8 +105,12 @@ def opened(
                 image.seek(0)
                 _refuse_size(image, name, max_pixels)  # a GIF's first frame may reach beyond what its header says
                 yield image
-            except (ImageRejected, MemoryError):
+            except ImageRejected:
                 raise
+            except MemoryError:
+                raise ImageRejected(
+                    "too_much_memory", name, "decoding it takes more memory than there is for it; make it smaller"
+                ) from None
             except Image.DecompressionBombError as error:
                 raise _too_large(name, max_pixels, str(error)) from None
             except OSError as error:

@@ -91,6 +91,16 @@ def test_a_slow_decoder_is_ended_in_the_middle() -> None:
     workers.close()
 
 
+def test_a_picture_larger_than_the_memory_for_it_is_refused() -> None:
+    workers = Workers(1, memory=500_000_000)
+    assert_at_work(workers)
+    with pytest.raises(ImageRejected) as refused:
+        workers.run(read_rgb, png(7000))
+    assert refused.value.reason == "too_much_memory"
+    assert_at_work(workers)
+    workers.close()
+
+
 def test_a_slow_one_does_not_end_what_others_do() -> None:
     workers = Workers(2, seconds=2.0)
     with ThreadPoolExecutor(2) as threads:
