@@ -293,6 +293,7 @@ def test_the_servers_own_troubles_are_not_shown(client: TestClient, models: Mode
     models.broken = True
     for response in (client.get("/"), send(client, encoded())):
         assert response.status_code == 503
+        assert response.headers["retry-after"] == "10"
         assert "secret" not in response.text
     models.broken, models.translate = False, None  # type: ignore[assignment]
     response = send(client, encoded())
