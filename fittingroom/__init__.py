@@ -10,6 +10,8 @@ The library's map (each part is usable alone; nothing here knows of Prefect, and
 ``workspace``          every path the pipeline writes; atomic writes; content digests
 ``outputs``            where a command is told to write, looked at before any work is done
 ``ports``              a port to listen on
+``extras``             what only some commands need, asked for before they begin
+``workers``            work on pictures from outside in processes that can be ended
 ``cores``              how many cores and threads to take: what was asked, the quota, the affinity
 ``locks``              one at a time, between processes; a killed holder holds nothing
 ``boxes masks images`` geometry and safe decoding (``signatures`` names what is no picture)

@@ -27,6 +27,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from fittingroom.names import not_known, printable
 from fittingroom.redaction import redacted
@@ -39,6 +40,16 @@ class FittingroomError(Exception):
 
     def __str__(self) -> str:
         return redacted(super().__str__())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors pass between processes whole, whatever their constructors ask for."""
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[FittingroomError], arguments: tuple[Any, ...], state: dict[str, Any]) -> FittingroomError:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(state)
+    return error
 
 
 class InputError(FittingroomError):
@@ -98,6 +109,8 @@ class ImageRejected(InputError):
         "too_many_bytes",
         "too_many_pixels",
         "too_many_scans",
+        "too_much_memory",
+        "too_slow",
         "format_not_allowed",
         "unreadable",
         "truncated",

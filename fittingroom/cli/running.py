@@ -91,6 +91,9 @@ def page(
     ] = None,
 ) -> int:
     """Serve the try-on page for a browser, until stopped."""
+    from fittingroom.extras import need_extra
+
+    need_extra("app", "the try-on page")
     from fittingroom.app import serve_app
     from fittingroom.settings import get_settings
     from fittingroom.workspace import Workspace
