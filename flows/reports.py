@@ -17,6 +17,7 @@ from tasks.clock import Clock
 from tasks.pictures import PreparedStyle
 from tasks.reporting import PictureSet, Work, build_report, command_of, prepared_set, stages_of
 from tasks.training import chosen_preset
+from tasks.trying_on import rows_of
 
 RETRAINING = "retraining"
 """The folder of a retraining's report, under the workspace's reports."""
@@ -72,7 +73,7 @@ def report_lifecycle(parameters: LifecycleParameters, done: Done, clock: Clock) 
             pending=[],
             problems=[f"{model}: {message}" for model, message in trainings.failed.items()],
             overlays=trainings.evaluated["value"]["overlays"],
-            tried_on=dict(done.tried_on),
+            tried_on={style: rows_of(record) for style, record in done.tried_on.items()},
             rejected=opaque(
                 {f"crawl {name}": [summary] for name, summary in done.crawled.items()}
                 | {f"cut out {name}": result.cut for name, result in done.prepared.items()}

@@ -75,7 +75,7 @@ def write_dataset(
     chosen = selection.choose(opened, selection.SelectionSettings(**settings), found)
     selection.write_dataset(chosen, folder)
     files = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
-    counts = {"train": float(len(chosen.train)), "validation": float(len(chosen.validation))}
+    counts = {"train": len(chosen.train), "validation": len(chosen.validation)}
     show_figures(artifact_key("dataset", name), counts, f"Pictures selected into {folder}")
     return Made({"name": name, "counts": counts, "left_out": chosen.left_out, "found": chosen.found}, files)
 

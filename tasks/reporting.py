@@ -59,7 +59,7 @@ MASK_CAPTION = "annotated (left) | found (right)"
 
 
 # `about`: date, command and times are of the run that wrote the report; a run that changes nothing leaves it as it is.
-@step("build report", version=4, run_name="build report", beside=("about", "stages"))
+@step("build report", version=5, run_name="build report", beside=("about", "stages"))
 def build_report(
     workspace: str,
     folder: str,  # within the workspace's reports; empty for these themselves
@@ -74,7 +74,7 @@ def build_report(
     problems: list[str],
     subtitle: str = "",
     overlays: list[str] = [],  # noqa: B006  never changed
-    tried_on: dict[str, Record] = {},  # noqa: B006
+    tried_on: dict[str, list[dict[str, Any]]] = {},  # noqa: B006  by style, `tasks.trying_on.rows_of`
     rejected: dict[str, list[Summary]] = {},  # noqa: B006  by stage
 ) -> Made:
     """Write the report, and a contact sheet where photos were tried on, into the workspace's ``reports``."""
@@ -160,12 +160,12 @@ def _samples(folder: Path) -> list[Path]:
     return sorted((folder / "samples").glob("*.png"))[-1:] or list(folder.glob("samples.png"))
 
 
-def _by_person(place: Workspace, tried_on: Mapping[str, Record]) -> list[Any]:
+def _by_person(place: Workspace, tried_on: Mapping[str, list[dict[str, Any]]]) -> list[Any]:
     from fittingroom.tryon.report import TryOnRow
 
     rows: dict[str, dict[str, Any]] = {}
-    for style, record in tried_on.items():
-        for entry in record["value"]["rows"]:
+    for style, entries in tried_on.items():
+        for entry in entries:
             row = rows.setdefault(
                 entry["photo"], {"name": entry["person"], "overlay": "", "results": {}, "messages": []}
             )

@@ -108,14 +108,26 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _counts_of(result: object) -> Iterator[tuple[str, str]]:
     """Name -> how many of what, added up over the shards of a stage."""
-    found: dict[str, dict[str, float]] = {}
+    found: dict[str, dict[str, int]] = {}
     for name, value in _named(result, ()):
-        rows = [str(row["status"]) for row in value.get("rows", [])]
-        for what, count in [*value.get("counts", {}).items(), *Counter(rows).items()]:
+        counts = value.get("counts") or Counter(str(row["status"]) for row in value.get("rows", []))
+        for what, count in counts.items():
             so_far = found.setdefault(name, {})
             so_far[what] = so_far.get(what, 0) + count
     for name, counts in found.items():
-        yield name, ", ".join(f"{count:g} {what}" for what, count in counts.items())
+        if counts:
+            yield name, counts_in_words(counts)
+
+
+def counts_in_words(counts: Mapping[str, int]) -> str:
+    """``21 kept, 3 refused (2 too_small, 1 blurred)``: counts of reasons (``refused: blurred``) are a status' own."""
+    parts = []
+    for status in dict.fromkeys(name.partition(": ")[0] for name in counts):
+        reasons = {name.partition(": ")[2]: n for name, n in counts.items() if name.startswith(f"{status}: ")}
+        listed = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items() if reason != status)
+        total = counts.get(status, sum(reasons.values()))
+        parts.append(f"{total:,} {status}" + (f" ({listed})" if listed else ""))
+    return ", ".join(parts)
 
 
 def _named(result: object, path: tuple[str, ...]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -129,7 +141,9 @@ def _named(result: object, path: tuple[str, ...]) -> Iterator[tuple[str, Mapping
             yield from _named(part, (*path, name))
     elif isinstance(result, Mapping) and set(result) == set(Record.__annotations__):
         yield " ".join(path) or str(result["value"].get("name", "pictures")), result["value"]
-    elif isinstance(result, Mapping) and all(isinstance(part, int | float) for part in result.values()):
+    elif isinstance(result, Mapping) and set(result) == set(Outcome.__annotations__):
+        return  # its figures are told as verdicts, and what it counts by the flows in it
+    elif isinstance(result, Mapping) and result and all(type(part) is int for part in result.values()):
         yield " ".join(path) or "counted", {"counts": result}
     elif isinstance(result, Mapping):
         for name, part in result.items():
