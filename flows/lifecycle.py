@@ -17,7 +17,7 @@ from tasks import annotating
 from tasks.caching import Content, Summary, records_in
 from tasks.clock import Clock
 from tasks.crawling import chosen_styles
-from tasks.pictures import settle_folder
+from tasks.pictures import PEOPLE, settle_folder
 from tasks.reporting import Outcome, outcome_of
 from tasks.serving import own_styles
 from tasks.trying_on import find_photos
@@ -75,7 +75,7 @@ def _cut_worn_garments(parameters: LifecycleParameters, dataset: Content) -> lis
         for shard in annotating.plan_people(place, dataset, size=256)
     ]
     records = (future.result() for future in futures)
-    done = settle_folder(place.prepared(annotating.PEOPLE), records, "cutting out what people wear")
+    done = settle_folder(place.prepared(PEOPLE), records, "cutting out what people wear")
     annotating.show_people(place)
     return done
 

@@ -20,6 +20,11 @@ Preset = Literal["auto", "demo", "cpu", "standard"]
 StylePreset = Literal["auto", "demo", "cpu", "standard", "recipe"]
 PRESET_WORDS = "Size of network and training; auto is cpu where there is no GPU and standard where there is one"
 TRIED_ON = "Styles to try on: names, or pictures (paths) of what is wanted; leave empty for all that serve"
+DomainA = Literal["people", "all-others"]
+DOMAIN_A_WORDS = (
+    "Garments a style learns to change: those cut from the segmenter's photos (people), which no other style alters, "
+    "or these and the other styles' (all-others), so that a new style has the others trained anew"
+)
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Category = Literal[
     "short sleeve top",
@@ -193,8 +198,9 @@ class TrainStyleParameters(Parameters):
     )
     digest: str = Field("", description="Digest of the style in its catalog; filled in by retrain-styles")
     sources: list[Words] = Field(
-        [], description="Prepared folders of other garments to change; empty for people's and all other styles'"
+        [], description="Prepared folders of other garments to change; empty for those of domain_a"
     )
+    domain_a: DomainA = Field("people", description=DOMAIN_A_WORDS)
     preset: StylePreset = Field("auto", description=PRESET_WORDS)
     settings: dict[str, Any] = Field({}, description='Single settings over the preset\'s, such as {"epochs": 10}')
     from_nearest: bool = Field(False, description="Start from the weights of the serving style that looks most alike")
@@ -271,6 +277,7 @@ class LifecycleParameters(Parameters):
     preset: Preset = Field("auto", description=PRESET_WORDS)
     segmenter: dict[str, Any] = Field({}, description="Single settings of the segmenter over the preset's")
     style: dict[str, Any] = Field({}, description="Single settings of the style trainings over the preset's")
+    domain_a: DomainA = Field("people", description=DOMAIN_A_WORDS)
     backbone_weights: Path | None = Field(
         default_factory=lambda: get_settings().backbone_weights,
         description="ImageNet backbone weights (safetensors) where they cannot be downloaded",
@@ -302,6 +309,7 @@ class RetrainParameters(Parameters):
     styles: list[str] = Field([], description="Look at these styles only; leave empty for all")
     preset: StylePreset = Field("auto", description=PRESET_WORDS)
     settings: dict[str, Any] = Field({}, description='Single settings over the preset\'s, such as {"epochs": 10}')
+    domain_a: DomainA = Field("people", description=DOMAIN_A_WORDS)
     left_catalog: Literal["keep", "retire"] = Field(
         "keep",
         description="Styles trained from a catalog that it does not name any more: let them serve, or retire them",

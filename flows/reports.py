@@ -11,10 +11,9 @@ from fittingroom import __version__
 from fittingroom.styles.registry import style_model
 from flows.parameters import LifecycleParameters, RetrainParameters
 from flows.trainings import Trainings
-from tasks.annotating import PEOPLE
 from tasks.caching import Content, Record, Summary, records_in
 from tasks.clock import Clock
-from tasks.pictures import PreparedStyle
+from tasks.pictures import PEOPLE, PreparedStyle
 from tasks.reporting import PictureSet, Work, build_report, command_of, prepared_set, stages_of
 from tasks.training import chosen_preset
 from tasks.trying_on import rows_of

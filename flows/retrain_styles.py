@@ -15,8 +15,9 @@ from flows.train_style import train_style
 from tasks.caching import Record
 from tasks.clock import Clock
 from tasks.endings import nothing_to_do
-from tasks.registering import StyleCard, pending_styles, settle_catalog
-from tasks.reporting import why_pending
+from tasks.pending import StyleCard, pending_styles
+from tasks.registering import settle_catalog
+from tasks.telling import say
 from tasks.turns import alone
 
 
@@ -41,7 +42,8 @@ def retrain_styles(parameters: RetrainParameters) -> dict[str, Record] | State[d
         settle_catalog(parameters.place, parameters.catalog, parameters.left_catalog == "retire")
         pending = pending_styles(parameters.place, parameters.catalog, parameters.styles)
         failed |= pending.unknown
-        why = {style.name: why_pending(parameters.place, style) for style in pending.styles}
+        for why in pending.why.values():
+            say("%s", why)
         ready = []
         with clock.stage("crawl, cut out, prepare"):
             for style in pending.styles:
@@ -56,7 +58,7 @@ def retrain_styles(parameters: RetrainParameters) -> dict[str, Record] | State[d
                     trained[style.name] = train_style(_training(style, parameters))
                 except FittingroomError as error:
                     failed[style.name] = str(error)
-        report_retraining(parameters, why, trained, failed, clock)
+        report_retraining(parameters, pending.why, trained, failed, clock)
     if failed:
         reasons = "; ".join(f"{name}: {message}" for name, message in failed.items())
         raise FittingroomError(f"{len(failed)} of {len(failed) + len(trained)} pending styles failed: {reasons}")
@@ -89,6 +91,7 @@ def _training(style: StyleCard, parameters: RetrainParameters) -> TrainStylePara
         digest=style.catalog_digest,
         preset=parameters.preset,
         settings=parameters.settings,
+        domain_a=parameters.domain_a,
         from_nearest=parameters.from_nearest,
         seed=parameters.seed,
         device=parameters.device,

@@ -8,8 +8,9 @@ from flows.stories import story
 from flows.timeouts import HOURS
 from tasks import training
 from tasks.caching import Record, records_in
+from tasks.pending import StyleCard
 from tasks.pictures import prepared_pictures, source_folders
-from tasks.registering import StyleCard, nearest_champion, register_style
+from tasks.registering import nearest_champion, register_style
 
 
 @story(
@@ -29,7 +30,8 @@ def train_style(parameters: TrainStyleParameters) -> Record:
     with records_in(place):
         target = prepared_pictures(place, parameters.style)
         source = [
-            prepared_pictures(place, name) for name in source_folders(place, parameters.style, parameters.sources)
+            prepared_pictures(place, name)
+            for name in source_folders(place, parameters.style, parameters.sources, parameters.domain_a)
         ]
         trained = training.train_style(
             workspace=str(place.root),

@@ -13,11 +13,11 @@ from fittingroom.errors import FittingroomError
 from fittingroom.styles.registry import SEGMENTER, style_model
 from flows.parameters import LifecycleParameters
 from tasks import training
-from tasks.annotating import PEOPLE
 from tasks.caching import Content, Record
 from tasks.contents import file_content
-from tasks.pictures import prepared_pictures
-from tasks.registering import StyleCard, judge_segmenter, register_segmenter, register_style
+from tasks.pending import StyleCard
+from tasks.pictures import PEOPLE, prepared_pictures
+from tasks.registering import judge_segmenter, register_segmenter, register_style
 from tasks.turns import in_turn
 
 
@@ -96,6 +96,7 @@ class Trainings:
         return prepared_pictures(self.parameters.place, style.name)
 
     def _source(self, style: Style) -> list[Content]:
-        """What people wear, and the other styles' garments."""
+        """What people wear and, where asked for, the other styles' garments."""
         others = [other.name for other in self.styles.values() if other.name != style.name]
-        return [prepared_pictures(self.parameters.place, name) for name in (PEOPLE, *others)]
+        names = (PEOPLE, *(others if self.parameters.domain_a == "all-others" else ()))
+        return [prepared_pictures(self.parameters.place, name) for name in names]

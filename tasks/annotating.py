@@ -13,10 +13,7 @@ from tasks.artifacts import artifact_key, picture_rows, show_figures, show_markd
 from tasks.caching import Content, Made, step
 from tasks.contents import folder_content, pictures_of
 from tasks.digests import Digests
-
-PEOPLE = "people-garments"
-"""The folder of prepared pictures cut from dressed people: what people wear is what a style has to change."""
-
+from tasks.pictures import PEOPLE
 
 DATASET_FILES = ("selection.json", "train.json", "validation.json")
 """What a training reads of a dataset; the selection names the photos by digest."""

@@ -59,31 +59,34 @@ def chosen_styles(catalog_file: Path, names: list[str]) -> list[Style]:
     return [style for style in catalog.styles if not names or style.name in names]
 
 
-def style_digest(workspace: Workspace, style: Style) -> str:
-    """A digest for all of a style that can be read here: its entry in the catalog, the pictures in its folders and its
-    lists of addresses. What pages and searches offer is not asked.
-
-    Raises:
-        MissingInputError, CatalogError: a folder or list that is not there, or of a kind that cannot be read.
-    """
-    from fittingroom.crawl import check_sources, pictures_in
-
-    check_sources(style)
-    contents = []
-    for source in style.sources:
-        if isinstance(source, FolderSource):
-            contents.append(folder_content(workspace, source.location, pictures_in(source)).digest)
-        elif isinstance(source, UrlsSource):
-            contents.append(file_content(workspace, source.location).digest)
-    return digest_value([style.digest(), *sorted(contents)]) if contents else style.digest()
-
-
 @dataclass(frozen=True)
 class Order:
-    """A style to crawl. ``digest`` stands for it and for what lies in its folders and lists."""
+    """A style to crawl. ``digest`` stands for it, and for what lies in its folders and lists and where: what they offer
+    is files of that place.
+    """
 
     style: dict[str, Any]
     digest: str
+
+    @classmethod
+    def of(cls, workspace: Workspace, style: Style) -> Order:
+        """Of a catalog's style.
+
+        Raises:
+            MissingInputError, CatalogError: a folder or list that is not there, or of a kind that cannot be read.
+        """
+        from fittingroom.crawl import check_sources, pictures_in
+
+        check_sources(style)
+        held = []
+        for source in style.sources:
+            if isinstance(source, FolderSource):
+                held.append(
+                    [str(source.location), folder_content(workspace, source.location, pictures_in(source)).digest]
+                )
+            elif isinstance(source, UrlsSource):
+                held.append([str(source.location), file_content(workspace, source.location).digest])
+        return cls(style.model_dump(mode="json"), digest_value([style.digest(), *sorted(held)]))
 
 
 @contextmanager
@@ -184,7 +187,7 @@ def offers_of(
         offered[style.name] = fresh.submit(
             workspace=str(workspace.root),
             name=style.name,
-            order=Order(style.model_dump(mode="json"), style_digest(workspace, style)),
+            order=Order.of(workspace, style),
             settings=settings,
             handed_on=elsewhere,
         )

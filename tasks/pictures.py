@@ -24,7 +24,10 @@ from tasks.artifacts import (
 )
 from tasks.caching import Content, Made, Record, Summary, step
 from tasks.contents import folder_content, output_paths, pictures_of, settle
+from tasks.telling import say
 
+PEOPLE = "people-garments"
+"""The folder of prepared pictures cut from dressed people: what people wear is what a style has to change."""
 OVERRIDES = "overrides.yaml"
 """In a style's folder of cut-outs: a person's word against the tests."""
 REJECTED_KEPT = 200
@@ -117,14 +120,19 @@ def prepared_pictures(workspace: Workspace, name: str) -> Content:
     return folder_content(workspace, folder, (f"{folder}/{name}" for name in names))
 
 
-def source_folders(workspace: Workspace, style: str, wanted: list[str]) -> list[str]:
-    """Names of the prepared folders a style learns to change: those wanted, else all but its own.
+def source_folders(workspace: Workspace, style: str, wanted: list[str], domain_a: str) -> list[str]:
+    """Names of the prepared folders a style learns to change: those wanted; else by ``domain_a`` what people wear
+    (``people``), which no other style alters, or all but its own (``all-others``), as where nobody's are there.
 
     Raises:
         MissingInputError: there is none.
     """
     found = sorted(path.name for path in (workspace.root / "prepared").glob("*") if any(path.glob("*.png")))
-    chosen = wanted or [name for name in found if name != style]
+    others = [name for name in found if name != style]
+    people = [PEOPLE] if domain_a == "people" and PEOPLE in found else []
+    chosen = wanted or people or others
+    if domain_a == "people" and not wanted and not people and others:
+        say("%s learns to change the garments of %s: there are none that people wear", style, ", ".join(others))
     if not chosen:
         raise MissingInputError("garments to change", workspace.root / "prepared", "prepare other styles, or people's")
     return chosen

@@ -10,14 +10,11 @@ from typing import Any, TypedDict, cast
 
 from pydantic import BaseModel
 
-from fittingroom.styles.registry import style_model
 from fittingroom.workspace import Workspace
 from tasks.artifacts import artifact_key, picture_rows, show_markdown
 from tasks.caching import Made, Record, Sealed, Summary, step
 from tasks.clock import Clock
 from tasks.contents import pictures_of
-from tasks.registering import StyleCard
-from tasks.serving import open_registry
 
 CONTACT_SHEET = "contact-sheet.png"
 REPORT = "report.html"
@@ -233,15 +230,6 @@ def prepared_set(workspace: Workspace, name: str, use: str) -> PictureSet:
     return PictureSet(
         name=name, use=use, pictures=len(names), digest=content.digest, detail=f"prepared garments{twins}"
     )
-
-
-def why_pending(workspace: Workspace, card: StyleCard) -> str:
-    """Why a style is to be trained, in a sentence."""
-    versions = open_registry(workspace).versions(style_model(card.name))
-    if not versions:
-        return f"{card.name} is new: there is no version of it yet"
-    newest = max(version.version for version in versions)
-    return f"{card.name} has changed since version {newest}: its entry in the catalog, or the pictures in its folders"
 
 
 def outcome_of(workspace: Workspace, result: object, failed: Mapping[str, str] | None = None) -> Outcome:

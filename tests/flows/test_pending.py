@@ -1,0 +1,113 @@
+"""What makes a style pending: its own content, never another style's, nor a place; and the reason is said."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fittingroom.images import write_png
+from fittingroom.styles.registry import Registry
+from fittingroom.workspace import Workspace
+from flows.lifecycle import lifecycle
+from flows.retrain_styles import retrain_styles
+from tasks.watching import watching_steps
+from tests.flows.fakes import JOBS, packshot, parameters_for, write_catalog
+
+pytestmark = pytest.mark.usefixtures("prefect_server", "fakes")
+
+
+@pytest.fixture
+def said(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """What the runs' loggers say."""
+    logger = logging.getLogger("prefect.flow_runs")
+    logger.addHandler(caplog.handler)
+    yield caplog
+    logger.removeHandler(caplog.handler)
+
+
+def live(root: Path, dataset: Path, names: list[str], **changes: object) -> tuple[list[str], dict[str, str]]:
+    """Run the lifecycle of these styles: what was trained, and why each cached step ran."""
+    JOBS.clear()
+    why: dict[str, str] = {}
+    with watching_steps(why.__setitem__):
+        outcome = lifecycle(parameters_for(root, dataset, names, **changes))
+    assert outcome["problems"] == []
+    return list(JOBS), why
+
+
+def retrain(root: Path, catalog: Path) -> list[str]:
+    JOBS.clear()
+    retrain_styles(workspace=root / "w", catalog=catalog, preset="demo")
+    return list(JOBS)
+
+
+def test_a_style_more_has_the_others_trained_anew_only_if_they_learn_from_it(tmp_path: Path, dataset: Path) -> None:
+    assert live(tmp_path, dataset, ["navy", "teal"])[0] == ["segmenter", "navy", "teal"]
+    trained, why = live(tmp_path, dataset, ["navy", "teal", "rose"])
+    assert trained == ["rose"]
+    assert (why["train style navy"], why["train style rose"]) == ("", "not done before")
+    assert live(tmp_path, dataset, ["navy", "teal", "rose"], domain_a="all-others")[0] == ["navy", "teal", "rose"]
+    trained, why = live(tmp_path, dataset, ["navy", "teal", "rose", "sand"], domain_a="all-others")
+    assert trained == ["navy", "teal", "rose", "sand"]
+    assert why["train style navy"] == "1 new folder of other garments"
+
+
+def test_a_catalog_that_moved_with_its_pictures_has_nothing_pending(
+    tmp_path: Path, dataset: Path, said: pytest.LogCaptureFixture
+) -> None:
+    live(tmp_path, dataset, ["navy", "teal"])
+    prepared = Workspace(tmp_path / "w").prepared("navy")
+    before = {path.name: path.stat().st_mtime_ns for path in prepared.glob("*.png")}
+    elsewhere = tmp_path / "elsewhere" / "lists" / "catalog.yaml"
+    elsewhere.parent.mkdir(parents=True)
+    for name in ("navy", "teal"):
+        (tmp_path / name).rename(tmp_path / "elsewhere" / name)
+    words = (tmp_path / "catalog.yaml").read_text()
+    elsewhere.write_text(words.replace("path: ", "path: ../"))
+
+    assert retrain(tmp_path, elsewhere) == []
+    assert "nothing to do: every style of the catalog was trained with the content it has now" in said.text
+    JOBS.clear()
+    moved = parameters_for(tmp_path, dataset, ["navy", "teal"]).model_copy(update={"catalog": elsewhere})
+    shutil.rmtree(tmp_path / "navy")  # which the line above has written again
+    shutil.rmtree(tmp_path / "teal")
+    assert lifecycle(moved)["problems"] == []
+    assert JOBS == []
+    assert {path.name: path.stat().st_mtime_ns for path in prepared.glob("*.png")} == before
+    assert len(Registry(Workspace(tmp_path / "w")).versions("style-navy")) == 1
+
+
+def test_a_picture_more_and_another_name_in_the_catalog_are_told_apart(
+    tmp_path: Path, dataset: Path, said: pytest.LogCaptureFixture
+) -> None:
+    live(tmp_path, dataset, ["navy", "teal"])
+    catalog = tmp_path / "catalog.yaml"
+    (tmp_path / "navy" / "0.png").rename(tmp_path / "navy" / "renamed.png")
+    assert retrain(tmp_path, catalog) == [], "a name is no content"
+
+    write_png(tmp_path / "navy" / "new.png", packshot(99))
+    assert retrain(tmp_path, catalog) == ["navy"]
+    assert "navy has changed since version 1: 1 new picture" in said.text
+    (tmp_path / "navy" / "new.png").unlink()
+    write_png(tmp_path / "navy" / "other.png", np.ascontiguousarray(packshot(98)[::-1]))
+    catalog.write_text(catalog.read_text().replace("colour: blue", "colour: navy", 1))
+    assert retrain(tmp_path, catalog) == ["navy"]
+    assert "navy has changed since version 2: colour changed, 1 new picture, 1 picture gone" in said.text
+    write_catalog(tmp_path, ["navy", "teal", "rose"])
+    catalog.write_text(catalog.read_text().replace("colour: blue", "colour: navy", 1))
+    assert retrain(tmp_path, catalog) == ["rose"]
+    assert "rose is new: there is no version of it yet" in said.text
+
+
+def test_a_picture_more_in_a_lifecycle_trains_its_style_and_says_why(tmp_path: Path, dataset: Path) -> None:
+    live(tmp_path, dataset, ["navy", "teal"])
+    write_png(tmp_path / "navy" / "new.png", packshot(99))
+    trained, why = live(tmp_path, dataset, ["navy", "teal"])
+    assert trained == ["navy"]
+    assert why["train style navy"] == "the style's pictures changed"
+    assert why["train style teal"] == ""
