@@ -35,13 +35,12 @@ DATASET = "garments"
 )
 def lifecycle(parameters: LifecycleParameters) -> Outcome:
     """Crawl, cut out, prepare, convert, train, judge, register, try on, report."""
-    place = parameters.place
+    clock, place = Clock(), parameters.place
     styles = chosen_styles(parameters.catalog, parameters.styles)
     names = [style.name for style in styles]
     trainings = Trainings(parameters, styles)  # wrong settings and missing photos are refused now, not after an hour
     find_photos(place, parameters.persons)
 
-    clock = Clock()
     with clock.stage("crawl the shop"):
         crawled = crawl_garments(_crawling(parameters, names)).content
     with clock.stage("cut out and prepare"):
@@ -59,7 +58,7 @@ def lifecycle(parameters: LifecycleParameters) -> Outcome:
     with stage("write the report"):
         done = Done(crawled, prepared, converted, dataset, worn, trainings, tried_on)
         report = report_lifecycle(parameters, done, clock)
-    return outcome_of(place, [trainings.registered, tried_on, report], trainings.failed)
+    return outcome_of(place, [converted, trainings.registered, tried_on, report], trainings.failed)
 
 
 def _cut_worn_garments(parameters: LifecycleParameters, dataset: Content) -> list[Summary]:
@@ -86,6 +85,7 @@ def _crawling(parameters: LifecycleParameters, names: list[str]) -> CrawlParamet
         catalog=parameters.catalog,
         styles=names,
         per_host_delay=parameters.per_host_delay,
+        max_images=parameters.max_images,
         max_age_hours=parameters.max_age_hours,
         allow_loopback=parameters.allow_loopback,
     )

@@ -25,6 +25,10 @@ DOMAIN_A_WORDS = (
     "Garments a style learns to change: those cut from the segmenter's photos (people), which no other style alters, "
     "or these and the other styles' (all-others), so that a new style has the others trained anew"
 )
+MAX_IMAGES_WORDS = (
+    "Pictures taken from one source at most, the others are skipped and counted; left empty, all of a folder or a list "
+    "and 5,000 of pages or a search"
+)
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Category = Literal[
     "short sleeve top",
@@ -90,7 +94,7 @@ class CrawlParameters(Parameters):
     catalog: Path = Field(description="Catalog file (YAML): styles and where their pictures come from")
     styles: list[str] = Field([], description="Styles to crawl; leave empty for all")
     per_host_delay: float = Field(1.0, ge=0, le=60, description="Seconds between two requests to one host")
-    max_images: int = Field(1000, ge=1, le=100_000, description="Pictures taken from one source at most")
+    max_images: int | None = Field(None, ge=1, le=1_000_000, description=MAX_IMAGES_WORDS)
     max_age_hours: float = Field(
         24.0, gt=0, le=8760, description="Do not crawl a style again before its pictures are this old"
     )
@@ -286,6 +290,7 @@ class LifecycleParameters(Parameters):
     validation: int = Field(54, ge=1, le=1_000_000, description="Annotated photos to be judged on")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Every random choice follows from it")
     per_host_delay: float = Field(1.0, ge=0, le=60, description="Seconds between two requests to one host")
+    max_images: int | None = Field(None, ge=1, le=1_000_000, description=MAX_IMAGES_WORDS)
     max_age_hours: float = Field(24.0, gt=0, le=8760, description="Do not crawl a style again before this age")
     allow_loopback: bool = Field(
         default_factory=lambda: get_settings().allow_loopback,
@@ -315,6 +320,7 @@ class RetrainParameters(Parameters):
         description="Styles trained from a catalog that it does not name any more: let them serve, or retire them",
     )
     per_host_delay: float = Field(1.0, ge=0, le=60, description="Seconds between two requests to one host")
+    max_images: int | None = Field(None, ge=1, le=1_000_000, description=MAX_IMAGES_WORDS)
     max_age_hours: float = Field(20.0, gt=0, le=8760, description="Do not crawl a style again before this age")
     allow_loopback: bool = Field(
         default_factory=lambda: get_settings().allow_loopback,

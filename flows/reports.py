@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from prefect.utilities.annotations import opaque
 
@@ -66,18 +66,23 @@ def report_lifecycle(parameters: LifecycleParameters, done: Done, clock: Clock) 
             },
             about={"date": clock.date, "command": command_of("lifecycle", parameters)},
             stages=stages_of(clock, work),
-            data=[*_annotated(parameters, done), *_prepared(parameters, names)],
+            data=[*_annotated(parameters, done), *_prepared(parameters, names, done.crawled)],
             preset=trainings.preset,
             models=trainings.registered,
             pending=[],
             problems=[f"{model}: {message}" for model, message in trainings.failed.items()],
             overlays=trainings.evaluated["value"]["overlays"],
             tried_on={style: rows_of(record) for style, record in done.tried_on.items()},
-            rejected=opaque(
-                {f"crawl {name}": [summary] for name, summary in done.crawled.items()}
-                | {f"cut out {name}": result.cut for name, result in done.prepared.items()}
-            ),
+            rejected=_rejected(done.crawled, done.prepared),
         )
+
+
+def _rejected(crawled: Mapping[str, Summary], prepared: Mapping[str, PreparedStyle]) -> Any:
+    """By stage; unlooked into by Prefect."""
+    return opaque(
+        {f"crawl {name}": [summary] for name, summary in crawled.items()}
+        | {f"cut out {name}": result.cut for name, result in prepared.items()}
+    )
 
 
 def _annotated(parameters: LifecycleParameters, done: Done) -> list[PictureSet]:
@@ -96,10 +101,10 @@ def _annotated(parameters: LifecycleParameters, done: Done) -> list[PictureSet]:
     ]
 
 
-def _prepared(parameters: LifecycleParameters, names: list[str]) -> list[PictureSet]:
+def _prepared(parameters: LifecycleParameters, names: list[str], crawled: Mapping[str, Summary]) -> list[PictureSet]:
     place = parameters.place
     return [
-        *(prepared_set(place, name, "what the style looks like") for name in names),
+        *(prepared_set(place, name, "what the style looks like", crawled.get(name)) for name in names),
         prepared_set(place, PEOPLE, "garments people wear, which every style learnt to change"),
     ]
 
@@ -107,6 +112,8 @@ def _prepared(parameters: LifecycleParameters, names: list[str]) -> list[Picture
 def report_retraining(
     parameters: RetrainParameters,
     why: Mapping[str, str],
+    crawled: Mapping[str, Summary],
+    prepared: Mapping[str, PreparedStyle],
     trained: Mapping[str, Record],
     failed: Mapping[str, str],
     clock: Clock,
@@ -126,7 +133,8 @@ def report_retraining(
             facts={"fittingroom": __version__, "flow": "retrain-styles", "preset": preset},
             about={"date": clock.date, "command": command_of("retrain-styles", parameters)},
             stages=stages_of(clock, {"register": {}}),
-            data=[prepared_set(place, name, "what the style looks like") for name in trained],
+            data=[prepared_set(place, name, "what the style looks like", crawled.get(name)) for name in trained],
+            rejected=_rejected(crawled, prepared),
             preset=preset,
             models={style_model(name): record for name, record in trained.items()},
             pending=list(why.values()),

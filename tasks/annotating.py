@@ -59,7 +59,7 @@ def scan_annotations(workspace: str, source: Content, shard: Shard, conditions: 
     return Made(vars(scan_files(files, images, SelectionSettings(**conditions))))
 
 
-@step("write dataset", version=1, run_name="write dataset {name}", beside=("scans",))
+@step("write dataset", version=2, run_name="write dataset {name}", beside=("scans",))
 def write_dataset(
     workspace: str, name: str, source: Content, settings: dict[str, Any], scans: list[dict[str, Any]]
 ) -> Made:
@@ -74,7 +74,8 @@ def write_dataset(
     files = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
     counts = {"train": len(chosen.train), "validation": len(chosen.validation)}
     show_figures(artifact_key("dataset", name), counts, f"Pictures selected into {folder}")
-    return Made({"name": name, "counts": counts, "left_out": chosen.left_out, "found": chosen.found}, files)
+    value = {"name": name, "counts": counts, "left_out": chosen.left_out, "found": chosen.found}
+    return Made({**value, "warnings": [f"{source.path}: {warning}" for warning in chosen.warnings]}, files)
 
 
 def plan_people(workspace: Workspace, dataset: Content, size: int) -> list[Shard]:

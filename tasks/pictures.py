@@ -24,14 +24,13 @@ from tasks.artifacts import (
 )
 from tasks.caching import Content, Made, Record, Summary, step
 from tasks.contents import folder_content, output_paths, pictures_of, settle
+from tasks.crawling import some_of_each
 from tasks.telling import say
 
 PEOPLE = "people-garments"
 """The folder of prepared pictures cut from dressed people: what people wear is what a style has to change."""
 OVERRIDES = "overrides.yaml"
 """In a style's folder of cut-outs: a person's word against the tests."""
-REJECTED_KEPT = 200
-"""Rows about pictures not kept that a record carries; the manifest has all."""
 
 
 class PreparedStyle(NamedTuple):
@@ -231,10 +230,12 @@ def _fates(place: Workspace, rows: list[ImageRow]) -> dict[str, Any]:
     return {
         "counts": counts,
         "pairs": [[_portable(place, row.key), row.path] for row in rows if row.status == "kept"][:MOST_PICTURES],
-        "rejected": [
-            shown | {"shown": _portable(place, row.key)}
-            for shown, row in zip(_rejected(rows), (row for row in rows if row.status != "kept"), strict=True)
-        ][:REJECTED_KEPT],
+        "rejected": some_of_each(
+            [
+                shown | {"shown": _portable(place, row.key)}
+                for shown, row in zip(_rejected(rows), (row for row in rows if row.status != "kept"), strict=True)
+            ]
+        ),
     }
 
 

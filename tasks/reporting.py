@@ -27,6 +27,8 @@ class Outcome(TypedDict):
     problems: list[str]
     failures: list[str]
     """Those of the problems that make a run Failed: a photo that shows no garment does not."""
+    remarks: list[str]
+    """What a person should know of it though nothing failed: what was asked for and is not there."""
     models: dict[str, dict[str, Any]]
 
 
@@ -143,13 +145,19 @@ def _rejected_rows(place: Workspace, rejected: Mapping[str, list[Summary]]) -> l
         RejectedRow(
             stage,
             f"{reason.replace('_', ' ')}: {REASONS[reason]}" if reason in REASONS else reason.replace("_", " "),
-            len(rows),
+            _count(done, rows[0]["status"], reason),
             [row["picture"] for row in rows[:5]],
             [str(place.root / row["shown"]) for row in rows[:8] if row.get("shown")],
         )
         for stage, done in rejected.items()
         for reason, rows in _by_reason(done).items()
     ]
+
+
+def _count(done: Iterable[Summary], status: str, reason: str) -> int:
+    """How many pictures ended so; without a reason of its own a status counts for itself."""
+    name = status if reason == status else f"{status}: {reason}"
+    return sum(summary.value["counts"].get(name, 0) for summary in done)
 
 
 def _samples(folder: Path) -> list[Path]:
@@ -193,7 +201,7 @@ def stages_of(clock: Clock, work: Mapping[str, Work]) -> list[Stage]:
     """The stages of a report by the wall clock, which add up to the whole, each with the work that went on in it."""
     found = [Stage(name=name, seconds=s, detail=_in_words(work.get(name, {}), s)) for name, s in clock.stages]
     rest = clock.elapsed() - sum(stage["seconds"] for stage in found)
-    return [*found, Stage(name="between the stages", seconds=max(rest, 0.0), detail="")]
+    return [*found, Stage(name="waiting and orchestration", seconds=max(rest, 0.0), detail="")]
 
 
 def _in_words(work: Work, wall: float) -> str:
@@ -220,16 +228,34 @@ def command_of(flow: str, parameters: BaseModel) -> str:
     return shlex.join(words)
 
 
-def prepared_set(workspace: Workspace, name: str, use: str) -> PictureSet:
-    """A folder of prepared pictures, as a training sees it."""
+def prepared_set(workspace: Workspace, name: str, use: str, crawled: Summary | None = None) -> PictureSet:
+    """A folder of prepared pictures, as a training sees it; with what became of those ``crawled`` for it."""
     from tasks.pictures import prepared_pictures
 
     content = prepared_pictures(workspace, name)
     names = [picture for picture in pictures_of(workspace.prepared(name)) if not picture.endswith("_flip.png")]
     twins = " and their mirrored twins" if len(names) < len(pictures_of(workspace.prepared(name))) else ""
+    came_of = f"; of {counted(crawled.value)}" if crawled else ""
     return PictureSet(
-        name=name, use=use, pictures=len(names), digest=content.digest, detail=f"prepared garments{twins}"
+        name=name, use=use, pictures=len(names), digest=content.digest, detail=f"prepared garments{twins}{came_of}"
     )
+
+
+def counted(value: Mapping[str, Any]) -> str:
+    """What a step's value counts, in words: ``3,000 offered: 1,000 kept, 2,000 skipped (2,000 limit)``."""
+    words = counts_in_words(value["counts"])
+    return f"{value['offered']:,} offered: {words}" if "offered" in value else words
+
+
+def counts_in_words(counts: Mapping[str, int]) -> str:
+    """``21 kept, 3 refused (2 too_small, 1 blurred)``: counts of reasons (``refused: blurred``) are a status' own."""
+    parts = []
+    for status in dict.fromkeys(name.partition(": ")[0] for name in counts):
+        reasons = {name.partition(": ")[2]: n for name, n in counts.items() if name.startswith(f"{status}: ")}
+        listed = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items() if reason != status)
+        total = counts.get(status, sum(reasons.values()))
+        parts.append(f"{total:,} {status}" + (f" ({listed})" if listed else ""))
+    return ", ".join(parts)
 
 
 def outcome_of(workspace: Workspace, result: object, failed: Mapping[str, str] | None = None) -> Outcome:
@@ -237,7 +263,7 @@ def outcome_of(workspace: Workspace, result: object, failed: Mapping[str, str] |
     if isinstance(result, dict) and set(result) == set(Outcome.__annotations__):
         return cast("Outcome", result)
     failures = [f"{name}: {message}" for name, message in (failed or {}).items()]
-    outcome = Outcome(files={}, problems=[*failures], failures=failures, models={})
+    outcome = Outcome(files={}, problems=[*failures], failures=failures, remarks=[], models={})
     for value in _values(result):
         if "passed" in value:
             outcome["models"][value["model"]] = dict(value)
@@ -252,6 +278,7 @@ def outcome_of(workspace: Workspace, result: object, failed: Mapping[str, str] |
                 outcome["files"][what] = str(workspace.root / row["image"])
             else:
                 outcome["problems"].append(f"{what}: {row['message']}")
+        outcome["remarks"] += value.get("warnings", [])
         for name, path in value.get("files", {}).items():
             outcome["files"][name] = str(workspace.root / path)
     return outcome

@@ -10,7 +10,7 @@ from fittingroom.errors import FittingroomError
 from fittingroom.workspace import Workspace
 from tasks.artifacts import artifact_key, plain_cell, show_markdown
 from tasks.caching import Record, Sealed, Summary
-from tasks.reporting import Outcome, outcome_of
+from tasks.reporting import Outcome, counted, outcome_of
 from tasks.telling import run_logger, say
 
 MOST_LINES = 40
@@ -27,7 +27,7 @@ def sum_up(workspace: Workspace, flow: str, result: object, seconds: float) -> s
     made = _made(result, outcome)
     for title, words, path in made[:MOST_LINES]:
         say("%s: %s", title, f"{words}: {path}" if words else path)
-    for problem in outcome["problems"][:MOST_LINES]:
+    for problem in [*outcome["remarks"], *outcome["problems"][:MOST_LINES]]:
         run_logger().warning("%s", problem)
     for kind in ("files", "problems"):
         if (left := len(outcome[kind]) - MOST_LINES) > 0:
@@ -93,6 +93,8 @@ def _sections(counts: Mapping[str, str], made: list[tuple[str, str, str]], outco
         yield _table(("model", "verdict"), _verdicts(outcome))
     if made:
         yield _table(("made", "how", "file"), ((name, words, f"`{path}`") for name, words, path in made))
+    if outcome["remarks"]:
+        yield "\n".join(("To know:", "", *(f"- {remark}" for remark in outcome["remarks"])))
     if outcome["problems"]:
         listed = [f"- {problem}" for problem in outcome["problems"][:MOST_LINES]]
         yield "\n".join(("What fell short:", "", *listed))
@@ -109,25 +111,17 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _counts_of(result: object) -> Iterator[tuple[str, str]]:
     """Name -> how many of what, added up over the shards of a stage."""
     found: dict[str, dict[str, int]] = {}
+    offered: dict[str, int] = {}
     for name, value in _named(result, ()):
         counts = value.get("counts") or Counter(str(row["status"]) for row in value.get("rows", []))
         for what, count in counts.items():
             so_far = found.setdefault(name, {})
             so_far[what] = so_far.get(what, 0) + count
+        if "offered" in value:
+            offered[name] = offered.get(name, 0) + value["offered"]
     for name, counts in found.items():
         if counts:
-            yield name, counts_in_words(counts)
-
-
-def counts_in_words(counts: Mapping[str, int]) -> str:
-    """``21 kept, 3 refused (2 too_small, 1 blurred)``: counts of reasons (``refused: blurred``) are a status' own."""
-    parts = []
-    for status in dict.fromkeys(name.partition(": ")[0] for name in counts):
-        reasons = {name.partition(": ")[2]: n for name, n in counts.items() if name.startswith(f"{status}: ")}
-        listed = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items() if reason != status)
-        total = counts.get(status, sum(reasons.values()))
-        parts.append(f"{total:,} {status}" + (f" ({listed})" if listed else ""))
-    return ", ".join(parts)
+            yield name, counted({"counts": counts} | ({"offered": offered[name]} if name in offered else {}))
 
 
 def _named(result: object, path: tuple[str, ...]) -> Iterator[tuple[str, Mapping[str, Any]]]:

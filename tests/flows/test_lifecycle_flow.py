@@ -52,7 +52,7 @@ def test_from_catalog_and_photos_to_pictures_and_a_report_then_all_of_it_cached(
     for words in (
         "fittingroom run lifecycle --param", "catalog.yaml", __version__, "annotated photos, train", "people-garments",
         "median (CIEDE2000)", "0 is the same colour, 2 is just noticeable; at most 14 passes", "falls short",
-        "photo: person.png", "style-diverges: the loss stopped being finite", "between the stages",
+        "photo: person.png", "style-diverges: the loss stopped being finite", "waiting and orchestration",
     ):  # fmt: skip
         assert words in said, words
     registry = Registry(Workspace(tmp_path / "w"))

@@ -16,7 +16,7 @@ from fittingroom.workspace import Workspace
 from flows.lifecycle import lifecycle
 from flows.retrain_styles import retrain_styles
 from tasks.watching import watching_steps
-from tests.flows.fakes import JOBS, packshot, parameters_for, write_catalog
+from tests.flows.fakes import JOBS, packshot, parameters_for, report_text, write_catalog
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "fakes")
 
@@ -102,6 +102,39 @@ def test_a_picture_more_and_another_name_in_the_catalog_are_told_apart(
     catalog.write_text(catalog.read_text().replace("colour: blue", "colour: navy", 1))
     assert retrain(tmp_path, catalog) == ["rose"]
     assert "rose is new: there is no version of it yet" in said.text
+
+
+def test_a_picture_that_changed_and_kept_its_name_is_taken_anew(tmp_path: Path, dataset: Path) -> None:
+    live(tmp_path, dataset, ["navy"])
+    prepared = Workspace(tmp_path / "w").prepared("navy")
+    before = {path.name for path in prepared.glob("*.png")}
+    write_png(tmp_path / "navy" / "0.png", packshot(99))
+    assert retrain(tmp_path, tmp_path / "catalog.yaml") == ["navy"]
+    after = {path.name for path in prepared.glob("*.png")}
+    assert (len(after), len(before - after), len(after - before)) == (10, 2, 2)
+
+
+def test_a_limit_that_was_asked_for_is_said_in_log_record_and_report(
+    tmp_path: Path, dataset: Path, said: pytest.LogCaptureFixture
+) -> None:
+    logger = logging.getLogger("prefect.task_runs")
+    logger.addHandler(said.handler)
+    live(tmp_path, dataset, ["navy"], max_images=4)
+    words = "5 offered: 4 kept, 1 skipped (1 limit)"
+    assert f"navy: {words}" in said.text
+    assert "navy: offered 5, 1 of them not taken: at most 4 pictures of a source are taken (max_images)" in said.text
+    report = report_text(tmp_path / "w" / "reports" / "report.html")
+    assert f"of {words}" in report
+    assert "limit: the source gave more than the settings allow" in report
+    said.clear()
+    live(tmp_path, dataset, ["navy"])
+    assert "navy: 5 offered: 5 kept" in said.text
+    assert "not taken" not in said.text
+    logger.removeHandler(said.handler)
+    write_png(tmp_path / "navy" / "new.png", packshot(99))
+    retrain_styles(workspace=tmp_path / "w", catalog=tmp_path / "catalog.yaml", preset="demo", max_images=3)
+    report = report_text(tmp_path / "w" / "reports" / "retraining" / "report.html")
+    assert "of 6 offered: 3 kept, 3 skipped (3 limit)" in report
 
 
 def test_a_picture_more_in_a_lifecycle_trains_its_style_and_says_why(tmp_path: Path, dataset: Path) -> None:

@@ -34,7 +34,7 @@ def test_times_add_up_to_the_wall_clock_and_overlapping_work_is_said(monkeypatch
     assert [(stage["name"], stage["seconds"]) for stage in stages] == [
         ("crawl", 5),
         ("train", 60),
-        ("between the stages", 1),
+        ("waiting and orchestration", 1),
     ]
     assert sum(stage["seconds"] for stage in stages) == clock.elapsed() == 66
     assert stages[0]["detail"] == "crawl 4.5 s in 2 tasks"
