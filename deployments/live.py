@@ -11,6 +11,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
+from rich.theme import Theme
 
 from fittingroom.training.progress import Progress
 
@@ -33,6 +34,7 @@ def log_console() -> Console:
     loggers = [logging.getLogger(), *(logging.getLogger(name) for name in logging.root.manager.loggerDict)]
     handlers = [h for logger in loggers for h in logger.handlers if isinstance(h, PrefectConsoleHandler)]
     console = handlers[0].console if handlers else Console(stderr=True)
+    console.push_theme(Theme())  # Prefect's has the styles of its log only
     for handler in handlers:
         handler.console = console
     return console

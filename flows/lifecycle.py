@@ -18,8 +18,9 @@ from tasks.caching import Content, Summary, records_in
 from tasks.clock import Clock
 from tasks.crawling import chosen_styles
 from tasks.pictures import PEOPLE, settle_folder
-from tasks.reporting import Outcome, outcome_of
+from tasks.reporting import Outcome, counted_together, outcome_of
 from tasks.serving import own_styles
+from tasks.telling import say
 from tasks.trying_on import find_photos
 from tasks.watching import stage
 
@@ -54,6 +55,8 @@ def lifecycle(parameters: LifecycleParameters) -> Outcome:
         trainings.carry_out(dataset)
     with clock.stage("try on"):
         ready = own_styles(place, names)
+        if not ready:
+            say("nothing is tried on: of %s no version of your own serves", ", ".join(names))
         tried_on = try_on(_trying(parameters, ready)) if ready else {}
     with stage("write the report"):
         done = Done(crawled, prepared, converted, dataset, worn, trainings, tried_on)
@@ -76,6 +79,7 @@ def _cut_worn_garments(parameters: LifecycleParameters, dataset: Content) -> lis
     records = (future.result() for future in futures)
     done = settle_folder(place.prepared(PEOPLE), records, "cutting out what people wear")
     annotating.show_people(place)
+    say("garments people wear: %s", counted_together(done))
     return done
 
 

@@ -9,12 +9,22 @@ from prefect.utilities.annotations import opaque
 
 from fittingroom import __version__
 from fittingroom.styles.registry import style_model
+from fittingroom.workspace import Workspace
 from flows.parameters import LifecycleParameters, RetrainParameters
 from flows.trainings import Trainings
 from tasks.caching import Content, Record, Summary, records_in
 from tasks.clock import Clock
 from tasks.pictures import PEOPLE, PreparedStyle
-from tasks.reporting import PictureSet, Work, build_report, command_of, prepared_set, stages_of
+from tasks.reporting import (
+    PictureSet,
+    Work,
+    build_report,
+    command_of,
+    counted,
+    counted_together,
+    prepared_set,
+    stages_of,
+)
 from tasks.training import chosen_preset
 from tasks.trying_on import rows_of
 
@@ -66,7 +76,7 @@ def report_lifecycle(parameters: LifecycleParameters, done: Done, clock: Clock) 
             },
             about={"date": clock.date, "command": command_of("lifecycle", parameters)},
             stages=stages_of(clock, work),
-            data=[*_annotated(parameters, done), *_prepared(parameters, names, done.crawled)],
+            data=[*_annotated(parameters, done), *_prepared(parameters, names, done.crawled, done.worn)],
             preset=trainings.preset,
             models=trainings.registered,
             pending=[],
@@ -88,6 +98,7 @@ def _rejected(crawled: Mapping[str, Summary], prepared: Mapping[str, PreparedSty
 def _annotated(parameters: LifecycleParameters, done: Done) -> list[PictureSet]:
     counts = done.converted["value"]["counts"]
     detail = f"from {parameters.dataset}, drawn with seed {parameters.seed}"
+    asked = {"train": parameters.train, "validation": parameters.validation}
     uses = {"train": "the segmenter learnt from them", "validation": "the segmenter was judged on them"}
     return [
         PictureSet(
@@ -95,18 +106,24 @@ def _annotated(parameters: LifecycleParameters, done: Done) -> list[PictureSet]:
             use=use,
             pictures=int(counts[side]),
             digest=done.dataset.digest,
-            detail=detail,
+            detail=detail + (f"; {asked[side]:,} were asked for" if counts[side] < asked[side] else ""),
         )
         for side, use in uses.items()
     ]
 
 
-def _prepared(parameters: LifecycleParameters, names: list[str], crawled: Mapping[str, Summary]) -> list[PictureSet]:
+def _prepared(
+    parameters: LifecycleParameters, names: list[str], crawled: Mapping[str, Summary], worn: list[Summary]
+) -> list[PictureSet]:
     place = parameters.place
     return [
-        *(prepared_set(place, name, "what the style looks like", crawled.get(name)) for name in names),
-        prepared_set(place, PEOPLE, "garments people wear, which every style learnt to change"),
+        *(_style_set(place, name, crawled) for name in names),
+        prepared_set(place, PEOPLE, "garments people wear, which every style learnt to change", counted_together(worn)),
     ]
+
+
+def _style_set(place: Workspace, name: str, crawled: Mapping[str, Summary]) -> PictureSet:
+    return prepared_set(place, name, "what the style looks like", counted(crawled[name].value))
 
 
 def report_retraining(
@@ -133,7 +150,7 @@ def report_retraining(
             facts={"fittingroom": __version__, "flow": "retrain-styles", "preset": preset},
             about={"date": clock.date, "command": command_of("retrain-styles", parameters)},
             stages=stages_of(clock, {"register": {}}),
-            data=[prepared_set(place, name, "what the style looks like", crawled.get(name)) for name in trained],
+            data=[_style_set(place, name, crawled) for name in trained],
             rejected=_rejected(crawled, prepared),
             preset=preset,
             models={style_model(name): record for name, record in trained.items()},

@@ -16,7 +16,7 @@ from tasks import training
 from tasks.caching import Content, Record
 from tasks.contents import file_content
 from tasks.pending import StyleCard
-from tasks.pictures import PEOPLE, prepared_pictures
+from tasks.pictures import prepared_pictures, source_folders
 from tasks.registering import judge_segmenter, register_segmenter, register_style
 from tasks.turns import in_turn
 
@@ -97,6 +97,7 @@ class Trainings:
 
     def _source(self, style: Style) -> list[Content]:
         """What people wear and, where asked for, the other styles' garments."""
-        others = [other.name for other in self.styles.values() if other.name != style.name]
-        names = (PEOPLE, *(others if self.parameters.domain_a == "all-others" else ()))
-        return [prepared_pictures(self.parameters.place, name) for name in names]
+        place, others = self.parameters.place, [other.name for other in self.styles.values()]
+        least = self.style_settings["min_pictures"]
+        names = source_folders(place, style.name, self.parameters.domain_a, least, others)
+        return [prepared_pictures(place, name) for name in names]

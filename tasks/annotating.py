@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,7 @@ def _selection(dataset: Content) -> dict[str, Any]:
     return found
 
 
-@step("cut worn garments", version=1, run_name="cut garments people wear, shard {shard.label}")
+@step("cut worn garments", version=2, run_name="cut garments people wear, shard {shard.label}")
 def people_garments_shard(workspace: str, dataset: Content, shard: Shard, size: int, flip: bool) -> Made:
     """Cut every large enough garment out of the photos of a shard by its true mask, as the try-on would."""
     from fittingroom.annotations.findings import Findings
@@ -122,8 +123,10 @@ def people_garments_shard(workspace: str, dataset: Content, shard: Shard, size: 
     images, findings = images_folder(dataset), Findings()
     annotated = read(open_source(Path(dataset.path) / "train.json", findings, images), findings)
     photos = (photo for photo in annotated if photo.file_name in wanted)
-    written = cut_worn_garments(photos, images, place.prepared(PEOPLE), size=size, flip=flip)
-    return Made({"counts": {"kept": len(written)}}, written)
+    refused: Counter[str] = Counter()
+    written = cut_worn_garments(photos, images, place.prepared(PEOPLE), size=size, flip=flip, refused=refused)
+    counts = {"kept": len(written) // (1 + flip), **{f"refused: {why}": count for why, count in refused.items()}}
+    return Made({"counts": counts}, written)
 
 
 def show_people(workspace: Workspace) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypedDict, cast
@@ -228,17 +229,20 @@ def command_of(flow: str, parameters: BaseModel) -> str:
     return shlex.join(words)
 
 
-def prepared_set(workspace: Workspace, name: str, use: str, crawled: Summary | None = None) -> PictureSet:
-    """A folder of prepared pictures, as a training sees it; with what became of those ``crawled`` for it."""
+def prepared_set(workspace: Workspace, name: str, use: str, came_of: str = "") -> PictureSet:
+    """A folder of prepared pictures, as a training sees it; ``came_of`` says what they were chosen from."""
     from tasks.pictures import prepared_pictures
 
     content = prepared_pictures(workspace, name)
     names = [picture for picture in pictures_of(workspace.prepared(name)) if not picture.endswith("_flip.png")]
     twins = " and their mirrored twins" if len(names) < len(pictures_of(workspace.prepared(name))) else ""
-    came_of = f"; of {counted(crawled.value)}" if crawled else ""
-    return PictureSet(
-        name=name, use=use, pictures=len(names), digest=content.digest, detail=f"prepared garments{twins}{came_of}"
-    )
+    detail = f"prepared garments{twins}" + (f"; of {came_of}" if came_of else "")
+    return PictureSet(name=name, use=use, pictures=len(names), digest=content.digest, detail=detail)
+
+
+def counted_together(done: Iterable[Summary]) -> str:
+    """What the shards of a stage count, in words."""
+    return counts_in_words(sum((Counter(summary.value["counts"]) for summary in done), Counter()))
 
 
 def counted(value: Mapping[str, Any]) -> str:

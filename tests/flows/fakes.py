@@ -160,7 +160,7 @@ def write_catalog(root: Path, names: list[str]) -> Path:
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small DeepFashion2 folder."""
-    return render_deepfashion2_set(tmp_path_factory.mktemp("df2"), 6, 0, height=172, width=128)
+    return render_deepfashion2_set(tmp_path_factory.mktemp("df2"), 6, 0, height=344, width=256)
 
 
 def report_text(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from fittingroom.images import write_png
+from fittingroom.sample.deepfashion2_set import render_deepfashion2_set
 from fittingroom.styles.registry import Registry
 from fittingroom.workspace import Workspace
 from flows.lifecycle import lifecycle
@@ -18,7 +20,7 @@ from flows.retrain_styles import retrain_styles
 from tasks.watching import watching_steps
 from tests.flows.fakes import JOBS, packshot, parameters_for, report_text, write_catalog
 
-pytestmark = pytest.mark.usefixtures("prefect_server", "fakes")
+pytestmark = [pytest.mark.usefixtures("prefect_server", "fakes"), pytest.mark.slow]
 
 
 @pytest.fixture
@@ -55,6 +57,32 @@ def test_a_style_more_has_the_others_trained_anew_only_if_they_learn_from_it(tmp
     trained, why = live(tmp_path, dataset, ["navy", "teal", "rose", "sand"], domain_a="all-others")
     assert trained == ["navy", "teal", "rose", "sand"]
     assert why["train style navy"] == "1 new folder of other garments"
+
+
+def test_where_people_give_too_few_garments_the_other_styles_are_learnt_from_and_it_is_said(
+    tmp_path: Path, said: pytest.LogCaptureFixture
+) -> None:
+    few = render_deepfashion2_set(tmp_path / "df2", 6, 0, height=172, width=128)
+    assert live(tmp_path, few, ["navy", "teal"])[0] == ["segmenter", "navy", "teal"]
+    assert re.search(r"garments people wear: [0-3] kept, \d refused \(\d under 64 pixels\)", said.text)
+    assert re.search(
+        r"navy learns to change the garments of people-garments, teal: of people's there are [0-3], and", said.text
+    )
+    assert live(tmp_path, few, ["navy", "teal", "rose"])[0] == ["navy", "teal", "rose"]
+
+
+def test_photos_that_were_asked_for_and_are_not_there_are_said(
+    tmp_path: Path, dataset: Path, said: pytest.LogCaptureFixture
+) -> None:
+    words = "6 pictures match where 350 were asked for: 5 to train on (asked 296), 1 to validate on (asked 54)"
+    parameters = parameters_for(tmp_path, dataset, ["navy"]).model_copy(update={"train": 296, "validation": 54})
+    for _ in range(2):  # the second time out of the cache
+        said.clear()
+        outcome = lifecycle(parameters)
+        assert outcome["remarks"] == [f"{dataset}: {words}"]
+        assert outcome["problems"] == []
+        assert words in said.text
+    assert "; 296 were asked for" in report_text(tmp_path / "w" / "reports" / "report.html")
 
 
 def test_a_catalog_that_moved_with_its_pictures_has_nothing_pending(

@@ -18,7 +18,7 @@ from flows.try_on import try_on
 from flows.try_on_batch import try_on_batch
 from tests.tryon.stand_ins import Finder, Painter
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
+pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.slow]
 
 Facts = dict[Path, tuple[int, int, str]]
 
