@@ -109,7 +109,7 @@ def build_report(
         tryons=persons,
         models=[_model_row(place, name, record["value"], preset) for name, record in models.items()],
         masks=[PictureRow(str(place.root / path), MASK_CAPTION) for path in overlays],
-        rejected=_rejected_rows(place, rejected),
+        rejected=rejected_rows(place, rejected),
     )
     files.append(write_report(target / REPORT, report))
     pictures = [[Path(row.photo), *(Path(path) for path in row.results.values())] for row in shown]
@@ -138,7 +138,8 @@ def _model_row(place: Workspace, name: str, value: dict[str, Any], preset: str) 
     )
 
 
-def _rejected_rows(place: Workspace, rejected: Mapping[str, list[Summary]]) -> list[Any]:
+def rejected_rows(place: Workspace, rejected: Mapping[str, list[Summary]]) -> list[Any]:
+    """A row for each stage and reason: how many in all, and examples of them."""
     from fittingroom.crawl.candidates import REASONS
     from fittingroom.tryon.report import RejectedRow
 
