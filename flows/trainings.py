@@ -18,6 +18,8 @@ from tasks.contents import file_content
 from tasks.pending import StyleCard
 from tasks.pictures import prepared_pictures, source_folders
 from tasks.registering import judge_segmenter, register_segmenter, register_style
+from tasks.summing_up import verdict_of
+from tasks.telling import say
 from tasks.turns import in_turn
 
 
@@ -55,6 +57,7 @@ class Trainings:
             try:
                 self.trained[model] = future.result()
                 self.registered[model] = self._register(model, dataset)
+                say("%s: %s", model, verdict_of(self.registered[model]["value"]))
             except FittingroomError as error:
                 if model == SEGMENTER:
                     raise

@@ -160,7 +160,7 @@ def write_catalog(root: Path, names: list[str]) -> Path:
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small DeepFashion2 folder."""
-    return render_deepfashion2_set(tmp_path_factory.mktemp("df2"), 6, 0, height=344, width=256)
+    return render_deepfashion2_set(tmp_path_factory.mktemp("df2"), 12, 0, height=344, width=256)
 
 
 def report_text(path: Path) -> str:
@@ -175,5 +175,5 @@ def parameters_for(root: Path, dataset: Path, names: list[str], **changes: Any) 
         write_png(photo, packshot(7))
     return LifecycleParameters(
         workspace=root / "w", catalog=write_catalog(root, names), dataset=dataset, persons=[photo], preset="demo",
-        train=4, validation=2, **changes,
+        train=8, validation=4, **changes,
     )  # fmt: skip
