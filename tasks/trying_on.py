@@ -228,7 +228,8 @@ def _counts(rows: list[dict[str, Any]], before: set[str]) -> dict[str, int]:
 
 def _facts(place: Workspace, one: TriedOn) -> dict[str, Any]:
     if one.refused:
-        return {"status": "refused", "reason": one.reason, "message": one.refused}
+        message = one.refused.replace(printable(one.photo), printable(one.photo.name))  # wherever it lies
+        return {"status": "refused", "reason": one.reason, "message": message}
     return {
         "status": "done",
         "message": one.message,

@@ -117,13 +117,16 @@ def test_photos_that_lie_elsewhere_now_are_not_done_again(place: Workspace, tmp_
 
     there, here = tmp_path / "there", tmp_path / "here"
     write_png(there / "a.png", shade(90))
-    assert counts(trying(there)) == {"done": 1}
+    (there / "b.png").write_bytes(b"no picture")
+    assert counts(trying(there)) == {"done": 1, "refused": 1}
     before = facts(place)
     there.rename(here)
     moved = trying(here)
-    assert counts(moved) == {"done before": 1}
+    assert counts(moved) == {"done before": 1, "refused before": 1}
     assert facts(place) == before
-    assert moved["navy"]["value"]["rows"][0]["photo"] == str(here / "a.png")
+    rows = moved["navy"]["value"]["rows"]
+    assert [row["photo"] for row in rows] == [str(here / "a.png"), str(here / "b.png")]
+    assert rows[1]["message"].startswith("b.png: expected JPEG")
 
 
 def test_every_file_among_the_photos_has_a_row_whatever_its_name(place: Workspace) -> None:
