@@ -26,7 +26,7 @@ def test_a_flow_shows_its_training_while_it_learns_and_says_the_verdict(tmp_path
     assert seen.code in (0, 1), seen.text  # so short a training may fall short at its gate
     assert "Traceback" not in seen.text
     assert re.search(rb"  red .*epoch [1-3]/4", seen.raw), "a bar while it learnt"
-    (bar,) = [line for line in seen.lines if re.match(r"✓   red  +━{28} 0:0\d:\d\d epoch 4/4", line)]
+    (bar,) = [line for line in seen.lines if re.match(r"✓   red +━{28} 0:0\d:\d\d epoch 4/4", line)]
     log = seen.lines[: seen.lines.index(bar)]
     assert any("train style red: not done before" in line for line in log), "the log stands above the bars, untorn"
     assert any("style-red: version 1 " in line for line in log)
