@@ -135,7 +135,7 @@ def styles_cost(styles: str) -> dict[str, float]:
     from fittingroom.styles.registry import Registry
     from fittingroom.styles.serving import Serving
     from fittingroom.workspace import Workspace
-    from tasks.registering import pending_styles
+    from tasks.pending import pending_styles
 
     count = int(styles)
     with tempfile.TemporaryDirectory() as folder:

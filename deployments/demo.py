@@ -124,6 +124,7 @@ def _lifecycle(place: Workspace, world: World, shop_url: str, live: LiveProgress
         dataset=world.dataset,
         persons=list(world.person_photos[:PERSONS]),
         preset="demo",
+        domain_a="all-others",  # its two styles are given, and its figures were measured so
         backbone_weights=None,
         per_host_delay=0.0,
         max_age_hours=8760,

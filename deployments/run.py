@@ -28,7 +28,7 @@ def run_flow(name: str, values: Mapping[str, Any], explain_cache: bool = False) 
     try:
         with server_for_a_run(parameters.place, _say):
             flow = entry.load()
-            with _explained() if explain_cache else nullcontext():
+            with _shown(), _explained() if explain_cache else nullcontext():
                 result = flow(parameters)
     except FittingroomError:
         raise
@@ -43,6 +43,8 @@ def run_flow(name: str, values: Mapping[str, Any], explain_cache: bool = False) 
     outcome = outcome_of(parameters.place, result)
     for problem in outcome["problems"]:
         print(f"error: {with_names(parameters.place, problem)}", file=sys.stderr)
+    for note in outcome["remarks"]:
+        print(f"note: {with_names(parameters.place, note)}", file=sys.stderr)
     for title, path in outcome["files"].items():
         print(f"{with_names(parameters.place, title)}: {path}")
     return 1 if outcome["problems"] else 0
@@ -50,6 +52,16 @@ def run_flow(name: str, values: Mapping[str, Any], explain_cache: bool = False) 
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _shown() -> Iterator[None]:
+    """Show stages and trainings while they last: below the log in a terminal, as a line now and then elsewhere."""
+    from deployments.live import LiveProgress, log_console
+    from tasks.watching import watching, watching_stages
+
+    with LiveProgress(log_console()) as live, watching(live.training), watching_stages(live.stage):
+        yield
 
 
 @contextmanager

@@ -34,9 +34,10 @@ def train_style(parameters: TrainStyleParameters) -> Record:
     )
     with records_in(place):
         target = prepared_pictures(place, parameters.style)
-        source = [
-            prepared_pictures(place, name) for name in source_folders(place, parameters.style, parameters.sources)
-        ]
+        sources = parameters.sources or source_folders(
+            place, parameters.style, parameters.domain_a, settings["min_pictures"]
+        )
+        source = [prepared_pictures(place, name) for name in sources]
         trained = training.train_style(
             workspace=str(place.root),
             name=parameters.style,

@@ -13,12 +13,13 @@ from fittingroom.errors import FittingroomError
 from fittingroom.styles.registry import SEGMENTER, style_model
 from flows.parameters import LifecycleParameters
 from tasks import training
-from tasks.annotating import PEOPLE
 from tasks.caching import Content, Record
 from tasks.cards import known_card
 from tasks.contents import file_content
-from tasks.pictures import prepared_pictures
+from tasks.pictures import prepared_pictures, source_folders
 from tasks.registering import judge_segmenter, register_segmenter, register_style
+from tasks.summing_up import verdict_of
+from tasks.telling import say
 from tasks.turns import in_turn
 
 
@@ -54,6 +55,7 @@ class Trainings:
             try:
                 self.trained[model] = future.result()
                 self.registered[model] = self._register(model, dataset)
+                say("%s: %s", model, verdict_of(self.registered[model]["value"]))
             except FittingroomError as error:
                 if model == SEGMENTER:
                     raise
@@ -96,6 +98,8 @@ class Trainings:
         return prepared_pictures(self.parameters.place, style.name)
 
     def _source(self, style: Style) -> list[Content]:
-        """What people wear, and the other styles' garments."""
-        others = [other.name for other in self.styles.values() if other.name != style.name]
-        return [prepared_pictures(self.parameters.place, name) for name in (PEOPLE, *others)]
+        """What people wear and, where asked for, the other styles' garments."""
+        place, others = self.parameters.place, [other.name for other in self.styles.values()]
+        least = self.style_settings["min_pictures"]
+        names = source_folders(place, style.name, self.parameters.domain_a, least, others)
+        return [prepared_pictures(place, name) for name in names]

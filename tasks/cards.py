@@ -14,7 +14,8 @@ from fittingroom.errors import InputError
 from fittingroom.settings import get_settings
 from fittingroom.workspace import Workspace, write_json
 from tasks.crawling import STYLE
-from tasks.registering import StyleCard, registered_card
+from tasks.pending import StyleCard
+from tasks.registering import registered_card
 
 CARD = "card.json"
 """In a style's crawl folder: its `StyleCard` at the time of the crawl."""

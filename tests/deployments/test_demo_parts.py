@@ -52,6 +52,13 @@ def test_where_nobody_watches_it_says_plain_lines() -> None:
     assert len(said) == 2, "not every step"
 
 
+def test_a_training_that_waits_for_its_turn_says_so() -> None:
+    out = io.StringIO()
+    with LiveProgress(Console(file=out, width=120)) as live:
+        live.training("navy-striped", Progress(0, 0, 0, 0, message="another training is at work"))
+    assert out.getvalue() == "  navy-striped: another training is at work\n"
+
+
 @pytest.mark.parametrize(
     ("width", "words"),
     [(60, "epoch 2/48"), (80, "epoch 2/48  246 s left"), (120, "epoch 2/48  246 s left  learning_rate 0.0007")],
