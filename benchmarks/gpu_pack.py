@@ -19,7 +19,8 @@ import numpy as np
 from PIL import Image
 from safetensors.torch import load_file, save
 
-from fittingroom.domain import mark_of
+from fittingroom.datasets import images_dir_of
+from fittingroom.domain import MARK, is_rendered, mark_of
 from fittingroom.errors import InputError, MissingInputError
 from fittingroom.images import encode_jpeg, encode_png, list_images, read_rgb, read_rgba, resize
 from fittingroom.segmentation.dataset import transform_polygon
@@ -33,6 +34,8 @@ PARTS = "parts.json"
 """Beside the parts: each file's parts in order, and its SHA-256."""
 KEPT_FIELDS = ("id", "image_id", "category_id", "iscrowd", "style", "scale", "occlusion", "zoom_in", "viewpoint")
 BACKBONE = "backbone.safetensors"
+RENDERED = "rendered.json"
+"""Names of the WebP pictures that bore the sample world's mark, for which WebP has no place."""
 
 
 def pack(
@@ -69,8 +72,7 @@ def pack(
             size += len(data)
             tar.addfile(entry, io.BytesIO(data))
 
-        images = Path(_json(dataset / "selection.json")["images_dir"])
-        root = images if images.is_absolute() else dataset / images
+        root = images_dir_of(dataset, _json(dataset / "selection.json"))
         add("dataset/selection.json", b'{"images_dir": "images"}')
         for split in ("train", "validation"):
             coco = _json(dataset / f"{split}.json")
@@ -89,10 +91,13 @@ def pack(
                 )
             coco["annotations"] = [_smaller(each, scales[each["image_id"]]) for each in coco["annotations"]]
             add(f"dataset/{split}.json", json.dumps(coco, separators=(",", ":")).encode())
+        rendered = []
         for name, folder in {"source": source, **{f"styles/{name}": path for name, path in styles.items()}}.items():
             originals = [path for path in list_images(folder) if original_name(path) == path.stem][:most_garments]
             for path in originals:
                 add(f"{name}/{path.stem}.webp", _webp(path, quality))
+                rendered += [f"{name}/{path.stem}.webp"] if is_rendered(path) else []
+        add(RENDERED, json.dumps(rendered).encode())
         if backbone is not None:
             add(BACKBONE, save(halved(load_file(str(backbone)))))
     if size > MOST_BYTES:
@@ -109,10 +114,12 @@ def unpack(file: Path, out: Path) -> None:
     shutil.rmtree(out, ignore_errors=True)
     with tarfile.open(file) as tar:
         tar.extractall(out, filter="data")
+    rendered = {out / name for name in _json(out / RENDERED, "list of rendered pictures")}
     for path in sorted(out.rglob("*.webp")):
-        picture = read_rgba(path)
-        write_bytes(path.with_suffix(".png"), encode_png(picture, 1))
-        write_bytes(path.with_name(f"{path.stem}{FLIPPED}.png"), encode_png(np.ascontiguousarray(picture[:, ::-1]), 1))
+        picture, mark = read_rgba(path), MARK if path in rendered else ""
+        mirrored = np.ascontiguousarray(picture[:, ::-1])
+        write_bytes(path.with_suffix(".png"), encode_png(picture, 1, comment=mark))
+        write_bytes(path.with_name(f"{path.stem}{FLIPPED}.png"), encode_png(mirrored, 1, comment=mark))
         path.unlink()
 
 

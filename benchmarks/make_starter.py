@@ -31,6 +31,7 @@ from fittingroom.styles.colours import colour_name
 from fittingroom.training.weights import halved, read_weights, save_weights
 from fittingroom.translation.evaluate import StyleTarget
 from fittingroom.translation.predict import KIND as STYLE
+from fittingroom.workspace import digest_file, write_text
 
 MOST_BYTES = 20_000_000
 FOLDER = Path(starter.__file__).parent
@@ -50,7 +51,9 @@ def make(
     for name, path in (pair.split("=", 1) for pair in style or ()):
         tags = _tags(name, Path(path), categories.get(name, ""), colours.get(name))
         _halve(Path(path), STYLE, FOLDER / f"style-{name}.safetensors", {"name": name, starter.TAGS: tags})
-    sizes = {path.name: path.stat().st_size for path in sorted(FOLDER.glob("*.safetensors"))}
+    shipped = sorted(FOLDER.glob("*.safetensors"))
+    write_text(FOLDER / starter.SUMS, "".join(f"{digest_file(path)}  {path.name}\n" for path in shipped))
+    sizes = {path.name: path.stat().st_size for path in shipped}
     print(sizes, f"{sum(sizes.values()):,} bytes in all")
     if sum(sizes.values()) > MOST_BYTES:
         raise SystemExit(f"expected at most {MOST_BYTES:,} bytes")

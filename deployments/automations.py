@@ -1,16 +1,21 @@
-"""Automations, in code: runs whose process died are marked Crashed and run once more; what fails is told to people.
+"""Automations, in code: arrived styles are trained; runs whose process died are marked Crashed and run once more; what
+fails is told to people.
 
 ``fittingroom serve`` sets them up. With work pools: ``python -m deployments.automations`` after ``prefect deploy``.
 """
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from deployments.definitions import DEFINITIONS
+from deployments.applied import Applied
+from deployments.definitions import DEBOUNCE, DEFINITIONS, STYLE_ARRIVED
 from deployments.environment import HEARTBEAT_SECONDS, set_defaults
+from fittingroom.settings import get_settings
+from fittingroom.workspace import Workspace
 
 if TYPE_CHECKING:
     from prefect.automations import AutomationCore, EventTrigger
@@ -18,6 +23,8 @@ if TYPE_CHECKING:
 
 RUN_AGAIN = "run-again"
 """The flow that starts a crashed run once more; it is not run again itself."""
+RETRAIN = "retrain-styles"
+"""The flow that trains the styles that arrived."""
 ALERTS = "fittingroom-alerts"
 """Name of the notification block (Slack, e-mail, ...) that alerts go to; none are sent where there is no such block."""
 BEATS_MISSED = 3
@@ -27,17 +34,30 @@ _ENDED = tuple(f"prefect.flow-run.{state}" for state in ("Completed", "Failed", 
 
 
 def automations(
-    run_again: UUID, alerts: UUID | None, heartbeat_seconds: float = HEARTBEAT_SECONDS
+    run_again: UUID, retrain: UUID, alerts: UUID | None, heartbeat_seconds: float = HEARTBEAT_SECONDS
 ) -> list[AutomationCore]:
     """What should be set up.
 
     Args:
         run_again: the deployment that starts a crashed run once more.
+        retrain: the deployment that trains what is new in the catalog.
         alerts: the notification block that alerts go to.
         heartbeat_seconds: how often runs say that they live; ``PREFECT_FLOWS_HEARTBEAT_FREQUENCY`` of the workers.
     """
-    found = [_crash_zombies(heartbeat_seconds), _run_crashed_again(run_again)]
+    found = [_retrain_arrived(retrain), _crash_zombies(heartbeat_seconds), _run_crashed_again(run_again)]
     return found if alerts is None else [*found, _tell_failed_gate(alerts), _tell_failed_run(alerts)]
+
+
+def _retrain_arrived(retrain: UUID) -> AutomationCore:
+    """Styles that arrive within `DEBOUNCE` make one run, with the deployment's own parameters."""
+    from prefect.automations import AutomationCore, EventTrigger, Posture
+    from prefect.events.actions import RunDeployment
+
+    return AutomationCore(
+        name=f"{RETRAIN} on {STYLE_ARRIVED}",
+        trigger=EventTrigger(expect={STYLE_ARRIVED}, posture=Posture.Reactive, threshold=1, within=DEBOUNCE),
+        actions=[RunDeployment(source="selected", deployment_id=retrain, schedule_after=DEBOUNCE)],
+    )
 
 
 def _crash_zombies(heartbeat_seconds: float) -> AutomationCore:
@@ -135,49 +155,61 @@ def _of_our_deployments() -> dict[str, Any]:
     return {"prefect.resource.role": "deployment", "prefect.resource.name": names}
 
 
-def set_up() -> list[str]:
-    """Create the automations on the configured server, and update those that say something else; their names.
+def set_up(applied: Applied) -> list[str]:
+    """Create the automations on the configured server, and update those that should say something else; their names.
 
-    One that a person switched off in the UI stays off while it says the same.
+    What a person changed or switched off stays so while the rest says the same.
 
     Raises:
         FittingroomError: the deployments are not there yet.
     """
+    from prefect.automations import AutomationCore
     from prefect.client.orchestration import get_client
-    from prefect.exceptions import ObjectNotFound
     from prefect.settings import get_current_settings
 
-    from fittingroom.errors import FittingroomError
-
     with get_client(sync_client=True) as client:
-        try:
-            again = client.read_deployment_by_name(f"{RUN_AGAIN}/{RUN_AGAIN}").id
-        except ObjectNotFound:
-            raise FittingroomError(f"deployment {RUN_AGAIN}: expected it on the server; deploy first") from None
         known = {automation.name: automation for automation in client.read_automations()}
         beats = get_current_settings().flows.heartbeat_frequency or HEARTBEAT_SECONDS
-        wanted = automations(again, _alerts(client), beats)
+        ids = {name: _deployment(client, name) for name in (RUN_AGAIN, RETRAIN)}
+        wanted = automations(ids[RUN_AGAIN], ids[RETRAIN], _alerts(client), beats)
         for automation in wanted:
-            present = known.get(automation.name)
+            says, present = _says(automation), known.get(automation.name)
             if present is None:
-                client.create_automation(automation)
-            elif _says(present) != _says(automation):
-                client.update_automation(present.id, automation)
+                made, settled = client.create_automation(automation), says
+            else:
+                made = present.id
+                settled = applied.settle(made, automation.name, _says(present), says, own=("enabled",))
+                if settled != _says(present):
+                    client.update_automation(made, AutomationCore.model_validate(settled))
+            now = client.read_automation(made)
+            applied.remember(made, says, settled, _says(now) if now else settled)
+        applied.save()
     return [automation.name for automation in wanted]
 
 
+def _deployment(client: SyncPrefectClient, name: str) -> UUID:
+    from prefect.exceptions import ObjectNotFound
+
+    from fittingroom.errors import FittingroomError
+
+    try:
+        return client.read_deployment_by_name(f"{name}/{name}").id
+    except ObjectNotFound:
+        raise FittingroomError(f"deployment {name}: expected it on the server; deploy first") from None
+
+
 def _says(automation: AutomationCore) -> dict[str, Any]:
-    """What an automation does, without the ids that the server gave it.
+    """What an automation does, part by part, without the ids that the server gave it.
 
     An update would give its trigger a new id, and what the old one waits for, such as the next heartbeat of a run that
     died with the machine, would be waited for by nobody.
     """
     from prefect.automations import AutomationCore
 
-    # Not as JSON: the sets of events would become lists in any order.
-    found = AutomationCore.model_validate(automation.model_dump()).model_dump(exclude={"owner_resource"})
-    found["trigger"] = {name: value for name, value in found["trigger"].items() if name != "id"}
-    found["enabled"] = True  # who switched it off in the UI meant it
+    found = AutomationCore.model_validate(automation.model_dump()).model_dump(mode="json", exclude={"owner_resource"})
+    trigger = {name: value for name, value in found["trigger"].items() if name != "id"}
+    # Sets, of which each process makes lists in an order of its own.
+    found["trigger"] = trigger | {name: sorted(trigger[name]) for name in ("after", "expect", "for_each")}
     return found
 
 
@@ -194,5 +226,5 @@ def _alerts(client: SyncPrefectClient) -> UUID | None:
 
 if __name__ == "__main__":
     set_defaults()
-    for name in set_up():
+    for name in set_up(Applied(Workspace(get_settings().workspace), lambda line: print(line, file=sys.stderr))):
         print(name)

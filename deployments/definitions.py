@@ -1,20 +1,20 @@
-"""The deployments, in one place: `serve` offers them, and ``prefect.yaml`` says the same for work pools."""
+"""The deployments, in one place: `serve` offers them, and ``prefect.yaml`` says the same for work pools.
+
+When they run stands in `fittingroom.settings.Schedules`, which events start them in `deployments.automations`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from fittingroom.settings import Settings
 from fittingroom.workspace import Workspace
 from flows.catalogue import FLOWS
 
 STYLE_ARRIVED = "fittingroom.style.arrived"
 """The event that says a style was added or changed; whoever sends it need not say which."""
-EVERY_NIGHT = "30 3 * * *"
-EVERY_MORNING = "0 6 * * *"
-EVERY_EVENING = "0 22 * * *"
 DEBOUNCE = timedelta(seconds=60)
 """Styles that arrive within this time make one run: it lists all that are pending by itself."""
 
@@ -29,8 +29,6 @@ class Definition:
     description: str
     tags: tuple[str, ...]
     concurrency: int | None = None
-    cron: str | None = None
-    on_event: str | None = None
     needs: tuple[str, ...] = field(default=())
     """Parameters a person has to fill in."""
     queue: str = "default"
@@ -41,17 +39,25 @@ class Definition:
         """Its tags, and the one that finds everything of ours."""
         return ["fittingroom", *self.tags]
 
-    def parameters(self, workspace: Workspace) -> dict[str, Any]:
-        """The defaults the run form starts from; what has to be filled in is left out, a catalog is guessed."""
+    def parameters(self, workspace: Workspace, settings: Settings) -> dict[str, Any]:
+        """What the run form, schedules and events start from; what a person has to fill in is left out."""
         model = FLOWS[self.flow].parameters
         values: dict[str, Any] = {
             name: info.get_default(call_default_factory=True)
             for name, info in model.model_fields.items()
             if not info.is_required()
         }
-        values["workspace"] = workspace.root
-        if "catalog" in model.model_fields:
-            values["catalog"] = workspace.root / _CATALOG
+        served = {
+            "workspace": workspace.root,
+            "catalog": settings.catalog.absolute() if settings.catalog else workspace.root / _CATALOG,
+            "preset": settings.preset,
+            "segmenter": settings.segmenter_settings,
+            "style": settings.style_settings,
+            "settings": settings.segmenter_settings if self.flow == "train-segmenter" else settings.style_settings,
+        }
+        values |= {
+            name: value for name, value in served.items() if name in model.model_fields and name not in self.needs
+        }
         return {name: _plain(value) for name, value in values.items()}
 
 
@@ -66,7 +72,6 @@ DEFINITIONS = (
         "Show the wanted styles on every photo of a folder; pictures and a manifest come out.",
         ("try-on", "scheduled"),
         concurrency=1,
-        cron=EVERY_MORNING,
     ),
     Definition(
         "lifecycle",
@@ -106,8 +111,6 @@ DEFINITIONS = (
         "Train the styles that are new in the catalog, or changed; each once per content.",
         ("training", "scheduled"),
         concurrency=1,
-        cron=EVERY_NIGHT,
-        on_event=STYLE_ARRIVED,
         queue="training",
     ),
     Definition(
@@ -115,7 +118,6 @@ DEFINITIONS = (
         "Delete personal pictures and artifacts that are older than the retention allows.",
         ("retention", "scheduled"),
         concurrency=1,
-        cron=EVERY_EVENING,
     ),
     Definition(
         "run-again",
@@ -124,17 +126,3 @@ DEFINITIONS = (
         needs=("run",),
     ),
 )
-
-
-def trigger_of(definition: Definition) -> Mapping[str, Any] | None:
-    """The event trigger of a deployment as Prefect spells it, also in YAML; None where it has none."""
-    if definition.on_event is None:
-        return None
-    return {
-        "name": f"{definition.flow} on {definition.on_event}",
-        "enabled": True,
-        "expect": [definition.on_event],
-        "threshold": 1,
-        "within": DEBOUNCE.total_seconds(),
-        "schedule_after": DEBOUNCE.total_seconds(),
-    }

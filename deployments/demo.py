@@ -14,9 +14,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from deployments.environment import use_server
+from deployments.environment import use_home, use_server
 from deployments.live import LiveProgress
-from deployments.server import LocalServer, free_port
+from deployments.server import LocalServer, free_port, send_what_is_left
 from fittingroom.errors import FittingroomError
 from fittingroom.sample.shop_server import ShopServer, write_catalog
 from fittingroom.sample.world import World, build_world
@@ -34,11 +34,13 @@ def demo(workspace: Path | str, console: Console | None = None) -> int:
     The first run takes some minutes, the next finds everything done. Stopped half-way, it goes on where it was.
     """
     place = Workspace(Path(workspace))
+    place.check_writable()
     settings = _keep_to(place)
     console = console or Console()
     started = time.monotonic()
+    use_home(place)
     with LocalServer(place) as server:
-        use_server(server.api_url, place.prefect_home)
+        use_server(server.api_url, place)
         signal.signal(signal.SIGINT, partial(_end_trainings, server))
         try:
             console.print(f"Fittingroom demo in {place.root}; watch it at {server.ui_url}", highlight=False)
@@ -47,7 +49,7 @@ def demo(workspace: Path | str, console: Console | None = None) -> int:
                 server.wait()
                 with _shop(place, world) as shop:
                     problems, files = _lifecycle(place, world, shop.url, live)
-            _send_what_is_left()
+            send_what_is_left()
         except KeyboardInterrupt:
             server.stop()
             console.print("\nstopped; run it again and it goes on where it was")
@@ -112,6 +114,7 @@ def _lifecycle(place: Workspace, world: World, shop_url: str, live: LiveProgress
 
     from flows.lifecycle import lifecycle
     from flows.parameters import LifecycleParameters
+    from tasks.photo_names import with_names
     from tasks.watching import watching, watching_stages
 
     _log_to_file(place.prefect_home / "demo.log")
@@ -121,6 +124,7 @@ def _lifecycle(place: Workspace, world: World, shop_url: str, live: LiveProgress
         dataset=world.dataset,
         persons=list(world.person_photos[:PERSONS]),
         preset="demo",
+        domain_a="all-others",  # its two styles are given, and its figures were measured so
         backbone_weights=None,
         per_host_delay=0.0,
         max_age_hours=8760,
@@ -133,16 +137,7 @@ def _lifecycle(place: Workspace, world: World, shop_url: str, live: LiveProgress
             outcome = lifecycle(parameters)
         except FittingroomError as error:
             return [str(error)], {}
-    return outcome["problems"], outcome["files"]
-
-
-def _send_what_is_left() -> None:
-    """Prefect sends logs and events from threads of its own: they would wait for a server that is gone."""
-    from prefect.events.worker import EventsWorker
-    from prefect.logging.handlers import APILogWorker
-
-    for worker in (EventsWorker, APILogWorker):
-        worker.drain_all(timeout=10)
+    return [with_names(place, problem) for problem in outcome["problems"]], outcome["files"]
 
 
 def _log_to_file(path: Path) -> None:

@@ -1,17 +1,30 @@
-"""Prefect reads its settings from the environment when it is first imported: here they are put there before that."""
+"""Which Prefect server a process reports to, and what Prefect is told about it before it reads its settings."""
 
 from __future__ import annotations
 
+import contextlib
+import hmac
+import http.client
+import io
 import json
 import os
+import secrets
+import sys
 import urllib.request
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fittingroom.workspace import Workspace, sqlite_url
+from deployments.server_process import PROOF, proof
+from fittingroom.errors import InputError
+from fittingroom.names import is_utf8, printable
+from fittingroom.redaction import redacted
+from fittingroom.workspace import Workspace, atomic_path, sqlite_url, write_durably
 
 STATE = "server.json"
-"""In the workspace's Prefect home: address and process of the server we started."""
+"""In the workspace's Prefect home: the server that ``serve`` or ``demo`` started, see `ServerState`."""
+CHECK_SECONDS = 5.0
+"""How long a configured server may take to say that it is one."""
 
 HEARTBEAT_SECONDS = 30
 """How often a run says that it lives, as often as Prefect allows: a dead process is noticed after 90 seconds."""
@@ -44,31 +57,129 @@ def set_defaults() -> None:
         os.environ.setdefault(name, value)
 
 
-def use_server(api_url: str, home: Path | None = None) -> None:
-    """Point the Prefect client of this process, and of those it starts, at a server."""
+def use_server(api_url: str, workspace: Workspace) -> None:
+    """Point the Prefect client of this process, and of those it starts, at a server of ours in ``workspace``."""
     set_defaults()
     os.environ["PREFECT_API_URL"] = api_url
-    if home is not None:
-        os.environ["PREFECT_HOME"] = str(home)
+    os.environ["PREFECT_HOME"] = str(workspace.prefect_home)
+    if password := os.environ.get("PREFECT_SERVER_API_AUTH_STRING"):
+        os.environ.setdefault("PREFECT_API_AUTH_STRING", password)
+    context = sys.modules.get("prefect.context")
+    if context is not None:  # it has read its settings already
+        context.refresh_global_settings_context()
 
 
-def use_workspace(workspace: Workspace) -> None:
-    """For a single run: the server that is configured, else ours where it runs, else one of Prefect's own for the run.
+def configured_server(workspace: Workspace) -> str | None:
+    """The API address that Prefect's own settings name: its variables, a profile, or a file of the current folder.
 
-    Without a configured server nothing is written outside the workspace.
+    Without settings of a person's own nothing is written outside the workspace.
+
+    Raises:
+        InputError: a setting of Prefect that cannot be used.
     """
-    set_defaults()
-    configured = "PREFECT_API_URL" in os.environ or "PREFECT_HOME" in os.environ or "PREFECT_PROFILE" in os.environ
-    if configured or (Path.home() / ".prefect" / "profiles.toml").exists():
-        return
-    running = running_server(workspace)
-    if running is not None:
-        use_server(running, workspace.prefect_home)
-    else:
-        workspace.prefect_home.mkdir(parents=True, exist_ok=True)  # Prefect makes the last folder of it only
+    _prepare(workspace)
+    home = os.environ.get("PREFECT_HOME")
+    if home and Path(home).exists() and not Path(home).is_dir():
+        raise InputError(f"PREFECT_HOME: expected a folder, {home} is a file")
+    if not home and "PREFECT_PROFILE" not in os.environ and not _has_profiles():
         os.environ["PREFECT_HOME"] = str(workspace.prefect_home)
-        os.environ.update(database_inside(workspace))
-        os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+    api_url: str | None = _prefect_settings().api.url
+    return api_url
+
+
+def use_home(workspace: Workspace) -> None:
+    """Keep to the workspace whatever Prefect's settings say, for a server of ours.
+
+    Raises:
+        InputError: a setting of Prefect that cannot be used.
+    """
+    _prepare(workspace)
+    os.environ["PREFECT_HOME"] = str(workspace.prefect_home)
+    _prefect_settings()
+
+
+def _prefect_settings() -> Any:
+    """Prefect's settings as it reads them; it says what is wrong with them in many lines, and here it is one.
+
+    Raises:
+        InputError: one that cannot be used.
+    """
+    from pydantic import ValidationError
+
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            from prefect.settings import get_current_settings
+
+            return get_current_settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        given = str(first.get("input"))
+        names = (name for name, value in os.environ.items() if value.upper() == given.upper() and "PREFECT_" in name)
+        name = next(names, f"{error.title}.{'.'.join(map(str, first['loc']))} of Prefect")
+        raise InputError(
+            f"setting {name}: {first['msg'].replace('Input should', 'expected to')}, got {given}"
+        ) from None
+
+
+def _prepare(workspace: Workspace) -> None:
+    """What Prefect trips over, out of its way.
+
+    Raises:
+        InputError: a workspace that cannot be named in JSON.
+    """
+    if not is_utf8(str(workspace.root)):
+        raise InputError(
+            f"workspace {printable(workspace.root)}: expected a path in UTF-8; with another locale set PYTHONUTF8=1"
+        )
+    set_defaults()
+    if not os.environ.get("PREFECT_API_URL", "unset").strip():  # to Prefect the empty address is one too
+        del os.environ["PREFECT_API_URL"]
+    workspace.prefect_home.mkdir(parents=True, exist_ok=True)  # Prefect makes the last folder of its home only
+    if _home() is None:
+        os.environ["HOME"] = str(workspace.prefect_home)
+
+
+def _home() -> Path | None:
+    """The user's home; None for one without, as in containers."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
+
+
+def _has_profiles() -> bool:
+    home = _home()
+    return home is not None and os.access(home / ".prefect" / "profiles.toml", os.R_OK)
+
+
+def check_server(api_url: str) -> None:
+    """Refuse a configured server that no run could report to; Prefect itself would try for minutes.
+
+    Raises:
+        InputError: nothing answers at ``api_url``, what answers is no Prefect server, or it wants a password.
+    """
+    import httpx
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, get_current_settings, temporary_settings
+
+    named = f"PREFECT_API_URL {redacted(api_url)}"
+    api = get_current_settings().api
+    password, key = (secret.get_secret_value() if secret else None for secret in (api.auth_string, api.key))
+    patience = {"timeout": httpx.Timeout(CHECK_SECONDS)}
+    try:
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+            SyncPrefectClient(api_url, auth_string=password, api_key=key, httpx_settings=patience).api_version()
+    except httpx.HTTPStatusError as error:
+        status = error.response.status_code
+        if status in (401, 403):
+            wanted = "another one" if password or key else "one"
+            raise InputError(f"{named}: it asks for a password; PREFECT_API_AUTH_STRING has to be {wanted}") from None
+        raise InputError(f"{named}: expected a Prefect server's API, got HTTP status {status}") from None
+    except (ValueError, httpx.InvalidURL, httpx.UnsupportedProtocol):
+        raise InputError(f"{named}: expected a Prefect server's API, such as http://127.0.0.1:4200/api") from None
+    except httpx.TransportError as error:
+        why = str(error) or type(error).__name__
+        raise InputError(f"{named}: no Prefect server answers ({why}); start it, or unset PREFECT_API_URL") from None
 
 
 def database_inside(workspace: Workspace) -> dict[str, str]:
@@ -79,20 +190,60 @@ def database_inside(workspace: Workspace) -> dict[str, str]:
     return {name: sqlite_url(workspace.prefect_home / "prefect.db", "sqlite+aiosqlite")}
 
 
-def running_server(workspace: Workspace) -> str | None:
-    """The API address of the server we started in this workspace, when it answers."""
+@dataclass(frozen=True)
+class ServerState:
+    """The server that serves a workspace.
+
+    It is believed only of the workspace that it was written in, for copies of a folder carry it along, and only of a
+    server that proves that it knows the token, for a port may have gone to somebody else.
+    """
+
+    api_url: str
+    pid: int
+    token: str
+    workspace: str
+    schedules: bool
+
+    def write(self, workspace: Workspace) -> None:
+        """Keep it, readable to this user only."""
+        with atomic_path(workspace.prefect_home / STATE) as path:
+            path.chmod(0o600)
+            write_durably(path, json.dumps(asdict(self), indent=2).encode())
+
+    def answers(self) -> bool:
+        """Whether this very server is at its address."""
+        word = secrets.token_hex(16)
+        said = _fetch(f"{self.api_url.removesuffix('/api')}{PROOF}?to={word}") or b""
+        return hmac.compare_digest(said, proof(self.token, word).encode())
+
+
+def server_state(workspace: Workspace) -> ServerState | None:
+    """What stands in the workspace about its server, which need not live any more."""
     try:
-        state: dict[str, Any] = json.loads((workspace.prefect_home / STATE).read_text(encoding="utf-8"))
-        url = str(state["api_url"])
-    except (OSError, ValueError, KeyError, TypeError):
+        found: dict[str, Any] = json.loads((workspace.prefect_home / STATE).read_text(encoding="utf-8"))
+        state = ServerState(**found)
+    except (OSError, ValueError, TypeError):
         return None
-    return url if answers(url) else None
+    right = all(isinstance(value, str) for value in (state.api_url, state.token))
+    return state if right and state.workspace == str(workspace.root.resolve()) else None
 
 
-def answers(api_url: str, timeout: float = 2.0) -> bool:
+def running_server(workspace: Workspace) -> str | None:
+    """The API address of the server that ``serve`` or ``demo`` started in this workspace, when it answers."""
+    state = server_state(workspace)
+    return state.api_url if state is not None and state.answers() else None
+
+
+def answers(api_url: str) -> bool:
     """Whether a Prefect server is at this address."""
+    return _fetch(f"{api_url}/health") is not None
+
+
+def _fetch(url: str, timeout: float = 2.0) -> bytes | None:
+    """The first bytes of an answer with status 200, past any proxy: what we start is on this machine."""
     try:
-        with urllib.request.urlopen(f"{api_url}/health", timeout=timeout) as reply:  # http(s) only: see below
-            return bool(reply.status == 200)
-    except (OSError, ValueError):
-        return False
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(url, timeout=timeout) as reply:
+            return bytes(reply.read(1024)) if reply.status == 200 else None
+    except (OSError, ValueError, http.client.HTTPException):
+        return None

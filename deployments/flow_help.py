@@ -54,7 +54,7 @@ def _kind(shape: Mapping[str, Any]) -> str:
     if "others" in shape:
         return " or ".join(dict.fromkeys(_kind(each) for each in shape["others"]))
     if "enum" in shape:
-        return "|".join(str(value) for value in shape["enum"] if value != "")
+        return " | ".join(str(value) for value in shape["enum"] if value != "")  # wrapped between two, not in one
     if shape.get("type") == "array":
         return f"{_kind(shape.get('items', {}))}, several with commas between"
     return _FORMATS.get(str(shape.get("format")), _WORDS.get(str(shape.get("type")), "text"))

@@ -1,7 +1,8 @@
-"""What the demo shows while it runs: the stages as they come and go, and a bar for each training."""
+"""What a run in a terminal shows: the stages as they come and go, and a bar for each training."""
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
+from rich.theme import Theme
 
 from fittingroom.training.progress import Progress
 
@@ -20,6 +22,22 @@ LINE_SECONDS = 20.0
 _WIDE, _BAR, _SHORT_BAR = 100, 28, 8
 _BESIDE_BAR = 42
 """Characters of a line beside its bar and its words: mark, name of the longest stage, time, and what parts them."""
+
+
+def log_console() -> Console:
+    """The console that Prefect's log lines go to, one for all loggers: what is drawn there stays below them.
+
+    To be asked once Prefect is imported, which sets its loggers up.
+    """
+    from prefect.logging.handlers import PrefectConsoleHandler
+
+    loggers = [logging.getLogger(), *(logging.getLogger(name) for name in logging.root.manager.loggerDict)]
+    handlers = [h for logger in loggers for h in logger.handlers if isinstance(h, PrefectConsoleHandler)]
+    console = handlers[0].console if handlers else Console(stderr=True)
+    console.push_theme(Theme())  # Prefect's has the styles of its log only
+    for handler in handlers:
+        handler.console = console
+    return console
 
 
 class LiveProgress:
@@ -34,7 +52,7 @@ class LiveProgress:
             TimeElapsedColumn(),
             TextColumn("{task.fields[words]}", style="dim"),
             console=console,
-            disable=not console.is_terminal,
+            disable=not console.is_interactive,
         )
         self._tasks: dict[str, TaskID] = {}
         self._started: dict[str, float] = {}
@@ -70,7 +88,8 @@ class LiveProgress:
 
     def training(self, name: str, progress: Progress) -> None:
         """A training stands there."""
-        parts = [f"epoch {progress.epoch}/{progress.total_epochs}"]
+        waits = progress.message if not progress.total_steps else ""
+        parts = [waits or f"epoch {progress.epoch}/{progress.total_epochs}"]
         if progress.seconds_left is not None:
             parts.append(f"{progress.seconds_left:.0f} s left")
         parts += [f"{key} {value:.3g}" for key, value in list(progress.values.items())[:3]]
@@ -85,7 +104,9 @@ class LiveProgress:
             now = time.monotonic()
             if now - self._said.get(key, 0.0) >= LINE_SECONDS:
                 self._said[key] = now
-                self._plainly(f"  {name}: step {progress.step}/{progress.total_steps}, {words}")
+                self._plainly(
+                    f"  {name}: {words}" if waits else f"  {name}: step {progress.step}/{progress.total_steps}, {words}"
+                )
 
     def _fitting(self, parts: Sequence[str]) -> str:
         """As many of the words as the terminal has room for: a line too long would squeeze its bar and its time."""
@@ -100,5 +121,5 @@ class LiveProgress:
         return words
 
     def _plainly(self, line: str) -> None:
-        if not self._console.is_terminal:
+        if not self._console.is_interactive:
             self._console.print(line, highlight=False, soft_wrap=True)

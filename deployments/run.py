@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from deployments.environment import use_workspace
+from deployments.server import server_for_a_run
 from fittingroom.errors import FittingroomError, StorageUnavailable
-from fittingroom.workspace import is_full, no_space
+from fittingroom.workspace import full_folder, no_space
 from flows.catalogue import find_flow
 
 
@@ -25,26 +25,43 @@ def run_flow(name: str, values: Mapping[str, Any], explain_cache: bool = False) 
     entry = find_flow(name)
     parameters = entry.fill_in(values)
     parameters.check()
-    use_workspace(parameters.place)
-    flow = entry.load()
     try:
-        with _explained() if explain_cache else nullcontext():
-            result = flow(parameters)
+        with server_for_a_run(parameters.place, _say):
+            flow = entry.load()
+            with _shown(), _explained() if explain_cache else nullcontext():
+                result = flow(parameters)
     except FittingroomError:
         raise
     except Exception as error:
-        # Prefect's own files may lie on the same disk, and it says as many things of a full one as it has parts.
-        if is_full(parameters.place.root):
-            raise StorageUnavailable(no_space(parameters.place.root)) from error
+        # Prefect's own files may lie on a full disk, and it says as many things of a full one as it has parts.
+        if (full := full_folder(parameters.place.root)) is not None:
+            raise StorageUnavailable(no_space(full)) from error
         raise
+    from tasks.photo_names import with_names
     from tasks.reporting import outcome_of  # with Prefect behind it, whose settings are in place by now
 
     outcome = outcome_of(parameters.place, result)
     for problem in outcome["problems"]:
-        print(f"error: {problem}", file=sys.stderr)
+        print(f"error: {with_names(parameters.place, problem)}", file=sys.stderr)
+    for note in outcome["remarks"]:
+        print(f"note: {with_names(parameters.place, note)}", file=sys.stderr)
     for title, path in outcome["files"].items():
-        print(f"{title}: {path}")
+        print(f"{with_names(parameters.place, title)}: {path}")
     return 1 if outcome["problems"] else 0
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _shown() -> Iterator[None]:
+    """Show stages and trainings while they last: below the log in a terminal, as a line now and then elsewhere."""
+    from deployments.live import LiveProgress, log_console
+    from tasks.watching import watching, watching_stages
+
+    with LiveProgress(log_console()) as live, watching(live.training), watching_stages(live.stage):
+        yield
 
 
 @contextmanager

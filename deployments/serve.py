@@ -6,14 +6,16 @@ import asyncio
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from deployments.definitions import DEFINITIONS, trigger_of
-from deployments.environment import answers, running_server, set_defaults, use_server
+from deployments.environment import check_server, configured_server, set_defaults, use_home, use_server
 from deployments.server import DEFAULT_PORT, LocalServer
 from fittingroom.errors import InputError
-from fittingroom.ports import listening_socket
+from fittingroom.redaction import redacted
+from fittingroom.served import check_trainings
 from fittingroom.settings import get_settings
 from fittingroom.workspace import Workspace
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def serve(port: int | None = None) -> int:
-    """Serve until stopped, with the configured Prefect server or, where none answers, with one of our own.
+    """Serve until stopped, with the configured Prefect server or, where none is, with one of our own.
 
     Ctrl-C and SIGTERM end it alike: schedules are paused, and what it started ends with it.
 
@@ -30,11 +32,14 @@ def serve(port: int | None = None) -> int:
         port: of our own server's UI; None is `DEFAULT_PORT`, or any free one where that is taken.
 
     Raises:
-        InputError: the port is taken, or a server runs already, elsewhere.
+        InputError: the port is taken, the workspace is served already, or the configured server or a setting cannot be
+            used.
     """
     signal.signal(signal.SIGTERM, _interrupt)
-    place = Workspace(get_settings().workspace)
+    settings = get_settings()
+    place = Workspace(settings.workspace)
     place.check_writable()
+    check_trainings(settings)
     set_defaults()
     try:
         _serve(place, port)
@@ -48,32 +53,24 @@ def _interrupt(*_: object) -> None:
 
 
 def _serve(place: Workspace, port: int | None) -> None:
-    configured = os.environ.get("PREFECT_API_URL", "")
-    if configured and answers(configured):
+    configured = os.environ.get("PREFECT_API_URL", "").strip()
+    if configured:
         if port is not None:
-            raise InputError(f"--port {port}: the Prefect server of PREFECT_API_URL is used, {configured}")
-        _say(f"Prefect server: {configured.removesuffix('/api')} (stop with Ctrl-C)")
+            raise InputError(f"--port {port}: the Prefect server of PREFECT_API_URL is used, {redacted(configured)}")
+        configured_server(place)
+        check_server(configured)
+        _say(f"Prefect server: {redacted(configured).removesuffix('/api')} (stop with Ctrl-C)")
         _serve_here(place, configured.removesuffix("/api"))
         return
-    if configured:
-        _say(f"no Prefect server answers at {configured}; starting one")
-    running = running_server(place)
-    if running is None:
-        with listening_socket("127.0.0.1", port, DEFAULT_PORT) as probe:
-            number = int(probe.getsockname()[1])
-        if port is None and number != DEFAULT_PORT:
-            _say(f"port {DEFAULT_PORT} is taken by another program: taking {number}")
-    elif port is not None and urlsplit(running).port != port:
-        raise InputError(f"--port {port}: this workspace has a Prefect server already, {running.removesuffix('/api')}")
-    else:
-        number = DEFAULT_PORT
-    with LocalServer(place, schedules=True, port=number) as server:
+    use_home(place)
+    with LocalServer(place, schedules=True, port=port) as server:
+        if port is None and urlsplit(server.api_url).port != DEFAULT_PORT:
+            _say(f"port {DEFAULT_PORT} is taken by another program: taking {urlsplit(server.api_url).port}")
         server.wait()
-        use_server(server.api_url, place.prefect_home)
+        use_server(server.api_url, place)
         _say(f"Prefect UI: {server.ui_url} (stop with Ctrl-C)")
-        if server.pid is not None:
-            _restart_dead_runs()
-            server.keep_alive(_say)
+        _restart_dead_runs()
+        server.keep_alive(_say)
         _serve_here(place, server.ui_url)
 
 
@@ -89,48 +86,30 @@ def _restart_dead_runs() -> None:
         _say(line)
 
 
-def _waiting_in_line(limit: int | None) -> Any:
-    """So many runs at once; a further one waits."""
-    from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
-
-    return ConcurrencyLimitConfig(limit=limit, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE) if limit else None
-
-
 def _serve_here(place: Workspace, ui_url: str) -> None:
     # Only now: Prefect reads its settings when it is imported.
-    from prefect.events import DeploymentEventTrigger
     from prefect.exceptions import TerminationSignal
     from prefect.runner import Runner
-    from prefect.types.entrypoint import EntrypointType
 
+    from deployments.applied import Applied
     from deployments.automations import set_up
-    from flows.catalogue import FLOWS
+    from deployments.deploying import deploy_all, pause_all
+    from tasks.runners import task_runner
     from tasks.serving import serving_styles
 
-    serving = serving_styles(place)
-    runner = Runner(pause_on_shutdown=True)
-    for definition in reversed(DEFINITIONS):  # the UI can list what was made last first
-        trigger = trigger_of(definition)
-        flow = FLOWS[definition.flow].load()
-        if "try-on" in definition.tags:
-            flow.offer("styles", serving)
-        deployment: Any = flow.to_deployment(
-            name=definition.flow,
-            description=definition.description,
-            tags=definition.all_tags,
-            cron=definition.cron,
-            concurrency_limit=_waiting_in_line(definition.concurrency),
-            triggers=[DeploymentEventTrigger(**trigger)] if trigger else None,
-            parameters=definition.parameters(place),
-            entrypoint_type=EntrypointType.MODULE_PATH,
-        )
-        made = runner.add_deployment(deployment)
-    _say(f"Try on: {ui_url}/deployments/deployment/{made}/run")
-    set_up()
+    task_runner()  # a setting that cannot be used is said now, and not by each run
+    runner, applied = Runner(pause_on_shutdown=False), Applied(place, _say)
     try:
-        asyncio.run(_until_stopped(runner))
+        ids = deploy_all(runner, place, get_settings(), serving_styles(place), applied)
+        _say(f"Try on: {ui_url}/deployments/deployment/{ids['try-on']}/run")
+        set_up(applied)
+        with TemporaryDirectory(prefix="fittingroom-") as own:
+            runner._tmp_dir = Path(own) / "runner"  # Prefect's choice has one name for all users of the machine
+            asyncio.run(_until_stopped(runner))
     except (asyncio.CancelledError, TerminationSignal):
         raise KeyboardInterrupt from None
+    finally:
+        pause_all(applied)
 
 
 async def _until_stopped(runner: Runner) -> None:

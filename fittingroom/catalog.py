@@ -150,17 +150,21 @@ class Style(_Model):
     pattern: Pattern
     sources: list[Source] = Field(min_length=1, max_length=200)
 
-    def digest(self) -> str:
-        """SHA-256 of what a training depends on: category, colour, pattern and sources, in any order.
+    def content(self) -> dict[str, Any]:
+        """What a training depends on: category, colour, pattern, and the sources as digests, in any order.
 
-        Not counted: the name, licence notes, and the folder that the catalog lies in.
+        Not counted: the name, licence notes, and where folders and lists lie. What these hold is theirs to say
+        (`fittingroom.crawl.style_content`).
         """
         content = self.model_dump(mode="json", exclude={"name"})
         for source in content["sources"]:
-            source.pop("licence", None)
-            source.pop("relative_to", None)
-        content["sources"] = sorted(digest_value(source) for source in content["sources"])
-        return digest_value(content)
+            for place in ("licence", "relative_to", "path"):
+                source.pop(place, None)
+        return content | {"sources": sorted(digest_value(source) for source in content["sources"])}
+
+    def digest(self) -> str:
+        """SHA-256 of its `content`."""
+        return digest_value(self.content())
 
 
 class Catalog(_Model):
@@ -274,6 +278,8 @@ def _explain(kind: str, context: Mapping[str, Any], details: ErrorDetails) -> st
     got = got if len(got) <= 80 else got[:77] + "..."
     if kind in ("missing", "union_tag_not_found"):
         return "expected a value, got none"
+    if kind == "model_type":
+        return f"expected {'styles:' if not details['loc'] else 'fields and their values'}, got {got}"
     if kind == "extra_forbidden":
         return "expected no such field here"
     if kind == "literal_error":

@@ -18,7 +18,8 @@ from packaging.version import Version
 
 from fittingroom.errors import FittingroomError
 from fittingroom.redaction import redacted
-from fittingroom.settings import Settings
+from fittingroom.served import check_trainings, known_settings
+from fittingroom.settings import Settings, settings_file
 from fittingroom.workspace import Workspace
 
 State = Literal["ok", "note", "broken"]
@@ -78,6 +79,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _traps()
     yield _torch(settings)
     yield _workspace(settings)
+    yield from _settings(settings)
     yield _registry(settings)
     yield _prefect()
 
@@ -145,6 +147,17 @@ def _workspace(settings: Settings) -> Finding:
     return Finding("workspace", "ok" if free > 2 else "note", f"{where}, {free:.0f} GB free")
 
 
+def _settings(settings: Settings) -> Iterator[Finding]:
+    path = settings_file(settings.workspace)
+    yield Finding("settings file", "ok" if path.exists() else "note", str(path) if path.exists() else f"none at {path}")
+    for name, value, found in known_settings(settings):
+        yield Finding(f"setting {name}", "ok", f"{value} ({', '.join(found) or 'default'})")
+    try:
+        check_trainings(settings)
+    except FittingroomError as error:
+        yield Finding("settings", "broken", str(error))
+
+
 def _registry(settings: Settings) -> Finding:
     place = Workspace(settings.workspace)
     if settings.tracking_uri is None and not place.registry.exists():
@@ -153,7 +166,10 @@ def _registry(settings: Settings) -> Finding:
         from fittingroom.styles.registry import Registry
         from fittingroom.styles.serving import Serving
 
-        serving = Serving.of_installation(Registry(settings.tracking_uri or place)).all()
+        whole = Serving.of_installation(Registry(settings.tracking_uri or place))
+        if damaged := whole.damaged():
+            return Finding("registry", "broken", "; ".join(damage.words() for damage in damaged))
+        serving = whole.all()
         own = any(not served.starter for served in serving)
         names = ", ".join(served.model + (" (starter)" if served.starter else "") for served in serving)
         return Finding("registry", "ok" if own else "note", "serving: " + (names or "nothing yet"))

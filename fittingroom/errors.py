@@ -5,6 +5,7 @@
     FittingroomError                 exit 1: it ran, and something failed or fell short
     ├── InputError                   exit 2: refused before work began
     │   ├── SettingError             a setting: its name, the value, what is allowed
+    │   │   └── UnknownSetting       no such setting: its name, and the nearest there is
     │   ├── CatalogError             a catalog file: the line and the field
     │   ├── AnnotationError          an annotation file: the file and the field
     │   ├── MissingInputError        a file, folder or style that is not there
@@ -12,6 +13,7 @@
     ├── NoGarmentFound               the segmenter saw nothing to change
     ├── TrainingDiverged             the loss stopped being a number, twice
     ├── WeightsRejected              a weights file that is not ours, or not of this kind
+    ├── Damaged                      exit 2: what was kept is not what was written; how to go on
     ├── NothingProduced              a stage ended with no output at all
     └── TransientError               may heal by itself: tasks retry these and no others
         ├── HostUnavailable          time-outs, 429, 5xx; may carry ``retry_after`` seconds
@@ -22,9 +24,12 @@ Messages are one line: what was wrong, what was expected, what came.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from fittingroom.names import printable
+from fittingroom.names import not_known, printable
 from fittingroom.redaction import redacted
 
 
@@ -35,6 +40,16 @@ class FittingroomError(Exception):
 
     def __str__(self) -> str:
         return redacted(super().__str__())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors pass between processes whole, whatever their constructors ask for."""
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[FittingroomError], arguments: tuple[Any, ...], state: dict[str, Any]) -> FittingroomError:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(state)
+    return error
 
 
 class InputError(FittingroomError):
@@ -51,6 +66,15 @@ class SettingError(InputError):
         super().__init__(f"setting {field}: expected {allowed}, got {value!r}")
 
 
+class UnknownSetting(SettingError):
+    """A setting that there is not; the message names the nearest one that there is."""
+
+    def __init__(self, name: str, value: object, known: Iterable[str]) -> None:
+        names = list(known)
+        super().__init__(name, value, "one of " + ", ".join(names))
+        self.args = (not_known("setting", name, names),)
+
+
 class CatalogError(InputError):
     """A catalog file that cannot be used; the message names file, line and field."""
 
@@ -60,10 +84,21 @@ class AnnotationError(InputError):
 
 
 class MissingInputError(InputError):
-    """Something the user named is not there."""
+    """Something the user named is not there, or is something else: a file where a folder is wanted."""
 
     def __init__(self, what: str, path: Path | str, hint: str = "") -> None:
+        hint = hint or _instead(path)
         super().__init__(f"{what} not found: {printable(path)}" + (f" ({hint})" if hint else ""))
+
+
+def _instead(path: Path | str) -> str:
+    """What lies at a path after all; nothing of what is no path, but a name."""
+    if not isinstance(path, Path):
+        return ""
+    for there, kind in ((os.path.isdir, "folder"), (os.path.isfile, "file"), (os.path.exists, "device or a socket")):
+        if there(path):
+            return f"that is a {kind}"
+    return "that is a link to nothing" if os.path.islink(path) else ""  # noqa: PTH114  pathlib's raises what os.path answers
 
 
 class ImageRejected(InputError):
@@ -74,6 +109,8 @@ class ImageRejected(InputError):
         "too_many_bytes",
         "too_many_pixels",
         "too_many_scans",
+        "too_much_memory",
+        "too_slow",
         "format_not_allowed",
         "unreadable",
         "truncated",
@@ -96,6 +133,12 @@ class TrainingDiverged(FittingroomError):
 
 class WeightsRejected(FittingroomError):
     """A weights file that is damaged, of another kind, or made for another network."""
+
+
+class Damaged(FittingroomError):
+    """Something kept on disk is not what was written there; the message names the file or record, and the way out."""
+
+    exit_code = 2
 
 
 class NothingProduced(FittingroomError):

@@ -107,6 +107,10 @@ def opened(
                 yield image
             except ImageRejected:
                 raise
+            except MemoryError:
+                raise ImageRejected(
+                    "too_much_memory", name, "decoding it takes more memory than there is for it; make it smaller"
+                ) from None
             except Image.DecompressionBombError as error:
                 raise _too_large(name, max_pixels, str(error)) from None
             except OSError as error:

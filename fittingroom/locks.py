@@ -6,6 +6,16 @@ import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
+
+
+def _opened(path: Path) -> IO[Any]:
+    """For writing, which network file systems want, else for reading: another user's lock can be held too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return path.open("a")
+    except PermissionError:
+        return path.open("rb")
 
 
 @contextmanager
@@ -18,8 +28,7 @@ def locked(path: Path, on_wait: Callable[[], None] | None = None) -> Iterator[No
     Args:
         on_wait: called once when somebody else holds it and this call has to wait.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
+    with _opened(path) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -32,8 +41,7 @@ def locked(path: Path, on_wait: Callable[[], None] | None = None) -> Iterator[No
 @contextmanager
 def locked_if_free(path: Path) -> Iterator[bool]:
     """Hold the lock ``path`` when nobody else does; whether it is held is what the block gets."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
+    with _opened(path) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

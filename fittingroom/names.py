@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 NOT_UTF8 = "its name is not UTF-8: rename it (convmv -f cp949 -t utf8 does so for names from a Korean Windows)"
 """What is said of a file that is refused for its name."""
@@ -47,3 +49,38 @@ def _shown(character: str) -> str:
 def name_key(name: str) -> str:
     """What spellings of one name have in common: composed or decomposed letters, capitals or not."""
     return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
+
+
+MOST_LISTED = 15
+"""So many names are listed where one of them was expected; of more, the nearest."""
+
+
+def not_known(what: str, name: str, known: Iterable[str]) -> str:
+    """What is said of a name that is none of those there are: the one that was meant, where it can be told.
+
+    >>> not_known("setting", "epoch", ["epochs", "seed"])
+    'setting epoch: there is none of this name; did you mean epochs?'
+    """
+    names = list(known)
+    spelt, wanted = {_spelling(each): each for each in names}, _spelling(name)
+    begun = [spelt[each] for each in spelt if len(wanted) > 2 and each.startswith(wanted)]
+    if near := begun[0] if begun else nearest(name, names):
+        hint = f"there is none of this name; did you mean {near}?"
+    elif len(names) <= MOST_LISTED:
+        hint = f"expected one of {', '.join(names)}"
+    else:
+        least_unlike = get_close_matches(wanted, spelt, n=3, cutoff=0.0)
+        hint = f"expected one of {len(names)} names; the nearest are {', '.join(spelt[each] for each in least_unlike)}"
+    return f"{what} {printable(name)}: {hint}"
+
+
+def nearest(name: str, known: Iterable[str], alike: float = 0.6) -> str | None:
+    """The most alike of several names, or None where none is: ``alike`` is from 0 (not at all) to 1 (the same)."""
+    spelt = {_spelling(each): each for each in known}
+    found = get_close_matches(_spelling(name), spelt, n=1, cutoff=alike)
+    return spelt[found[0]] if found else None
+
+
+def _spelling(name: str) -> str:
+    """Capitals, and what parts the words, are no matter of meaning."""
+    return name_key(name).replace("-", "_").replace(" ", "_")

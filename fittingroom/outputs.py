@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fittingroom.errors import InputError
@@ -60,6 +61,20 @@ def check_output_folder(path: Path, what: str) -> None:
         got = "got a file" if existing == path else f"{existing} is a file"
         raise InputError(f"{what} {path}: expected a folder, {got}")
     _try_out(existing, f"{what} {path}")
+
+
+@contextmanager
+def made_folder(path: Path) -> Iterator[None]:
+    """``path`` is a folder in this block; one made for it is gone again where the block fails and leaves it empty."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for folder in missing:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def _try_out(folder: Path, named: str) -> None:

@@ -1,20 +1,30 @@
 """Personal pictures do not stay for ever: photos of people, what was made of them, and reports that show them.
 
-Nor do the half-written files of processes that were killed.
+Nor does what was written down of them, for a photo's file name may be a person's; nor the half-written files of
+processes that were killed.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import sqlite3
 import stat
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from fittingroom.errors import SettingError
+from fittingroom.manifest import Manifest
 from fittingroom.workspace import Workspace
 
 DAY = 86_400.0
+PERSONAL_STEPS = ("try-on", "write-manifest", "build-report")
+"""How the records of cached steps begin that speak of people's photos."""
+_WAIT = 30.0
+"""Seconds to wait for others that use a database."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,75 @@ def find_expired(workspace: Workspace, days: float, now: float | None = None) ->
                 found.append(path)
                 size += facts.st_size
     return Expired(found, size)
+
+
+def find_records(workspace: Workspace, days: float, now: float | None = None) -> Expired:
+    """Records of cached try-ons and reports that are older than ``days``, or whose pictures are gone.
+
+    Args:
+        days: more than 0. now: seconds since 1970; the present moment by default.
+    """
+    limit = (time.time() if now is None else now) - days * DAY
+    found, size = [], 0
+    for path in sorted(workspace.cache.glob("*")):
+        if not path.name.lstrip(".").startswith(PERSONAL_STEPS) or not path.is_file():
+            continue
+        facts = path.stat()
+        if facts.st_mtime < limit or not all(output.exists() for output in _outputs(workspace, path)):
+            found.append(path)
+            size += facts.st_size
+    return Expired(found, size)
+
+
+def _outputs(workspace: Workspace, record: Path) -> Iterator[Path]:
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # torn: of no use to anybody
+        for name in json.loads(json.loads(record.read_bytes())["result"])["outputs"]:
+            yield workspace.root / name
+
+
+def forget_in_manifests(workspace: Workspace) -> int:
+    """Take the lines of pictures that are gone, and of refused photos that are, out of the manifests of try-ons.
+
+    Returns how many. A manifest keeps its time of change, and goes with its last line.
+    """
+    forgotten = 0
+    for path in sorted(workspace.tryon.glob("*.jsonl")):
+        rows = Manifest.read(path).rows
+        kept = [row for row in rows if _spoken_of(workspace, row.key, row.path).exists()]
+        if len(kept) == len(rows):
+            continue
+        facts = path.stat()
+        forgotten += len(rows) - len(kept)
+        if kept:
+            Manifest(kept).write(path)
+            os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+        else:
+            path.unlink()
+    return forgotten
+
+
+def _spoken_of(workspace: Workspace, key: str, picture: str | None) -> Path:
+    return workspace.tryon / picture if picture else workspace.root / key.rpartition("#")[0]
+
+
+def compact(database: Path) -> bool:
+    """Write an SQLite database anew, without what was deleted from it: SQLite keeps the bytes of deleted rows, and its
+    write-ahead log those of changed ones.
+
+    Returns:
+        whether it was done; False where others used the database all the time, or where it cannot be read.
+    """
+    with contextlib.closing(sqlite3.connect(database, timeout=_WAIT, isolation_level=None)) as connection:
+        try:
+            connection.execute("VACUUM")
+            until = time.monotonic() + _WAIT
+            while connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:  # a reader has the log open
+                if time.monotonic() > until:
+                    return False
+                time.sleep(0.1)
+        except sqlite3.DatabaseError:  # locked, say, or spoilt
+            return False
+    return True
 
 
 def find_leftovers(workspace: Workspace, now: float | None = None) -> Expired:

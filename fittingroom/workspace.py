@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +19,7 @@ from urllib.parse import quote
 
 from fittingroom.errors import InputError, StorageUnavailable
 from fittingroom.names import is_utf8
+from fittingroom.outputs import check_output_folder
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """The system's words for a disk or a quota that is full."""
@@ -123,11 +125,7 @@ class Workspace:
         Raises:
             InputError: it is on a read-only file system, belongs to somebody else, or is a file.
         """
-        existing = next(path for path in (self.root, *self.root.parents) if path.exists())
-        if not existing.is_dir():
-            raise InputError(f"workspace {self.root}: expected a folder, {existing} is a file")
-        if not os.access(existing, os.W_OK | os.X_OK):
-            raise InputError(f"workspace {self.root}: expected a folder that can be written, {existing} cannot")
+        check_output_folder(self.root, "workspace")
 
     def relative(self, path: Path) -> str:
         """``path`` as written into manifests: relative to the root, with forward slashes.
@@ -152,7 +150,7 @@ def full_disk_named(where: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in FULL:
-            raise StorageUnavailable(no_space(error.filename or where)) from error
+            raise StorageUnavailable(no_space(error.filename or full_folder(where) or where)) from error
         raise
 
 
@@ -161,9 +159,15 @@ def no_space(where: Path | str) -> str:
     return f"no space left on the disk of {where}"
 
 
+def full_folder(workspace: Path) -> Path | None:
+    """The one of the folders that are written to, ``workspace`` and the temporary folder, whose disk is full."""
+    return next((folder for folder in (workspace, Path(tempfile.gettempdir())) if is_full(folder)), None)
+
+
 def is_full(folder: Path) -> bool:
-    """Whether nothing more of any size fits on the disk of ``folder``, which is there."""
-    return shutil.disk_usage(folder).free < LEAST_ROOM
+    """Whether nothing more of any size fits on the disk of ``folder``, or of the folder it would be made in."""
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    return shutil.disk_usage(existing).free < LEAST_ROOM
 
 
 @contextlib.contextmanager
@@ -177,12 +181,10 @@ def temporary_beside(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary: Path | None = None
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path), suffix=".tmp")
-        os.close(handle)
-        temporary = Path(name)
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        wanted = path.with_name(f"{_prefix(path)}{secrets.token_hex(8)}.tmp")
+        # The system applies the umask to the mode: asking for it would change it, for every thread, for a moment.
+        os.close(os.open(wanted, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666))
+        temporary = wanted
         yield temporary
     except OSError as error:
         if error.errno in FULL:

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from fittingroom.errors import InputError
+from fittingroom.names import not_known
 from flows import parameters as models
 from flows.filling_in import fill_in
 from flows.parameters import Parameters
@@ -64,5 +65,5 @@ def find_flow(name: str) -> Entry:
         InputError: there is none.
     """
     if name not in FLOWS:
-        raise InputError(f"flow: expected one of {', '.join(FLOWS)}, got {name!r}")
+        raise InputError(not_known("flow", name, FLOWS))
     return FLOWS[name]

@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 from flows.parameters import CleanUpParameters
 from flows.stories import story
 from flows.timeouts import MINUTES
-from tasks.cleaning import remove_artifacts, remove_leftovers, remove_pictures
+from tasks.cleaning import remove_artifacts, remove_leftovers, remove_pictures, remove_runs
 from tasks.endings import nothing_to_do
 
 
@@ -18,10 +18,13 @@ from tasks.endings import nothing_to_do
     timeout_seconds=60 * MINUTES,
 )
 def clean_up(parameters: CleanUpParameters) -> dict[str, int] | State[dict[str, int]]:
-    """Delete photos of people, try-ons, reports, artifacts and what killed runs left half written; counts them."""
+    """Delete photos of people, try-ons, reports, artifacts, runs that name photos and what killed runs left half
+    written; counts them.
+    """
     counts = {
         **remove_pictures(str(parameters.place.root), parameters.days, parameters.only_say),
-        **remove_artifacts(parameters.days, parameters.only_say),
+        **remove_artifacts(str(parameters.place.root), parameters.days, parameters.only_say),
+        **remove_runs(str(parameters.place.root), parameters.days, parameters.only_say),
         **remove_leftovers(str(parameters.place.root), parameters.only_say),
     }
     if not any(counts.values()):

@@ -7,14 +7,14 @@ from flows.stories import story
 from flows.timeouts import HOURS
 from tasks import annotating
 from tasks.caching import Record, records_in
-from tasks.runners import shard_runner
+from tasks.runners import ShardRunner
 
 
 @story(
     ConvertParameters,
     name="convert-annotations",
     run_name=lambda parameters: f"convert annotations of {parameters.source.name} to {parameters.name}",
-    task_runner=shard_runner(),
+    task_runner=ShardRunner(),
     timeout_seconds=6 * HOURS,
 )
 def convert_annotations(parameters: ConvertParameters) -> Record:

@@ -6,15 +6,16 @@ from flows.parameters import CrawlParameters
 from flows.stories import named, story
 from flows.timeouts import HOURS
 from tasks.caching import Sealed, Summary, records_in
+from tasks.cards import cards_of, note_cards
 from tasks.crawling import Fetches, chosen_styles, crawl_of, offers_of
-from tasks.runners import shard_runner
+from tasks.runners import ShardRunner
 
 
 @story(
     CrawlParameters,
     name="crawl-garments",
     run_name=lambda parameters: f"crawl {named(parameters.styles)}",
-    task_runner=shard_runner(threads=8),  # most of them wait for their hosts
+    task_runner=ShardRunner(threads=8),  # most of them wait for their hosts
     timeout_seconds=12 * HOURS,
 )
 def crawl_garments(parameters: CrawlParameters) -> Sealed[dict[str, Summary]]:
@@ -25,6 +26,7 @@ def crawl_garments(parameters: CrawlParameters) -> Sealed[dict[str, Summary]]:
     place, settings = parameters.place, parameters.crawl_settings()
     with records_in(place):
         styles = chosen_styles(parameters.catalog, parameters.styles)
+        cards = cards_of(place, styles)
         offered = offers_of(place, styles, settings, parameters.max_age_hours)
         fetches = Fetches(place, settings)
         fetching = {
@@ -36,4 +38,5 @@ def crawl_garments(parameters: CrawlParameters) -> Sealed[dict[str, Summary]]:
             name: crawl_of(place, name, offered[name].result(), [Summary.of(shard.result()) for shard in shards])
             for name, shards in fetching.items()
         }
+        note_cards(place, (cards[name] for name in crawled))
         return Sealed({name: crawled[name] for name, future in offered.items() if future.result()})

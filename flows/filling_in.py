@@ -8,9 +8,22 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from fittingroom.errors import InputError
+from fittingroom.names import not_known
 from flows.parameters import Parameters
 
 P = TypeVar("P", bound=Parameters)
+
+_WORDS = {
+    "dict": 'a JSON object such as {"epochs": 10}',
+    "int": "a whole number",
+    "int_from_float": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "uuid": "the id of a run",
+    "list": "values with commas between",
+    "string_pattern_mismatch": "a name of a-z, 0-9 and inner hyphens",
+}
+"""What is expected, by pydantic's kinds of errors: its own words are for who knows Python."""
 
 
 def fill_in(flow: str, model: type[P], values: Mapping[str, Any]) -> P:
@@ -37,6 +50,7 @@ def _first_problem(error: ValidationError, model: type[Parameters]) -> str:
     if problem["type"] == "missing":
         return f"parameter {field}: expected a value, got none"
     if problem["type"] == "extra_forbidden":
-        return f"parameter {field}: expected one of {', '.join(model.model_fields)}"
-    expected = problem["msg"].replace("Input should be ", "expected ", 1)
+        return not_known("parameter", field, model.model_fields)
+    words = _WORDS.get(problem["type"].removesuffix("_parsing").removesuffix("_type"))
+    expected = f"expected {words}" if words else problem["msg"].replace("Input should be ", "expected ", 1)
     return f"parameter {field}: {expected}, got {problem['input']!r}"

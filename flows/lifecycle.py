@@ -17,9 +17,10 @@ from tasks import annotating
 from tasks.caching import Content, Summary, records_in
 from tasks.clock import Clock
 from tasks.crawling import chosen_styles
-from tasks.pictures import settle_folder
-from tasks.reporting import Outcome, outcome_of
+from tasks.pictures import PEOPLE, settle_folder
+from tasks.reporting import Outcome, counted_together, outcome_of
 from tasks.serving import own_styles
+from tasks.telling import say
 from tasks.trying_on import find_photos
 from tasks.watching import stage
 
@@ -35,13 +36,12 @@ DATASET = "garments"
 )
 def lifecycle(parameters: LifecycleParameters) -> Outcome:
     """Crawl, cut out, prepare, convert, train, judge, register, try on, report."""
-    place = parameters.place
+    clock, place = Clock(), parameters.place
     styles = chosen_styles(parameters.catalog, parameters.styles)
     names = [style.name for style in styles]
     trainings = Trainings(parameters, styles)  # wrong settings and missing photos are refused now, not after an hour
     find_photos(place, parameters.persons)
 
-    clock = Clock()
     with clock.stage("crawl the shop"):
         crawled = crawl_garments(_crawling(parameters, names)).content
     with clock.stage("cut out and prepare"):
@@ -55,11 +55,13 @@ def lifecycle(parameters: LifecycleParameters) -> Outcome:
         trainings.carry_out(dataset)
     with clock.stage("try on"):
         ready = own_styles(place, names)
+        if not ready:
+            say("nothing is tried on: of %s no version of your own serves", ", ".join(names))
         tried_on = try_on(_trying(parameters, ready)) if ready else {}
     with stage("write the report"):
         done = Done(crawled, prepared, converted, dataset, worn, trainings, tried_on)
         report = report_lifecycle(parameters, done, clock)
-    return outcome_of(place, [trainings.registered, tried_on, report], trainings.failed)
+    return outcome_of(place, [converted, trainings.registered, tried_on, report], trainings.failed)
 
 
 def _cut_worn_garments(parameters: LifecycleParameters, dataset: Content) -> list[Summary]:
@@ -75,8 +77,9 @@ def _cut_worn_garments(parameters: LifecycleParameters, dataset: Content) -> lis
         for shard in annotating.plan_people(place, dataset, size=256)
     ]
     records = (future.result() for future in futures)
-    done = settle_folder(place.prepared(annotating.PEOPLE), records, "cutting out what people wear")
+    done = settle_folder(place.prepared(PEOPLE), records, "cutting out what people wear")
     annotating.show_people(place)
+    say("garments people wear: %s", counted_together(done))
     return done
 
 
@@ -86,6 +89,7 @@ def _crawling(parameters: LifecycleParameters, names: list[str]) -> CrawlParamet
         catalog=parameters.catalog,
         styles=names,
         per_host_delay=parameters.per_host_delay,
+        max_images=parameters.max_images,
         max_age_hours=parameters.max_age_hours,
         allow_loopback=parameters.allow_loopback,
     )

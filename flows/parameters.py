@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from fittingroom.catalog import load_catalog
 from fittingroom.errors import MissingInputError, SettingError
+from fittingroom.names import not_known
 from fittingroom.segmentation.settings import preset as segmenter_preset
 from fittingroom.settings import get_settings
 from fittingroom.translation.settings import preset as style_preset
@@ -20,6 +21,16 @@ Preset = Literal["auto", "demo", "cpu", "standard"]
 StylePreset = Literal["auto", "demo", "cpu", "standard", "recipe"]
 PRESET_WORDS = "Size of network and training; auto is cpu where there is no GPU and standard where there is one"
 TRIED_ON = "Styles to try on: names, or pictures (paths) of what is wanted; leave empty for all that serve"
+LOOKED_UP = "left empty, as its crawl, the catalog or its last version says"
+DomainA = Literal["people", "all-others"]
+DOMAIN_A_WORDS = (
+    "Garments a style learns to change: those cut from the segmenter's photos (people), which no other style alters, "
+    "or these and the other styles' (all-others), so that a new style has the others trained anew"
+)
+MAX_IMAGES_WORDS = (
+    "Pictures taken from one source at most, the others are skipped and counted; left empty, all of a folder or a list "
+    "and 5,000 of pages or a search"
+)
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Category = Literal[
     "short sleeve top",
@@ -85,7 +96,7 @@ class CrawlParameters(Parameters):
     catalog: Path = Field(description="Catalog file (YAML): styles and where their pictures come from")
     styles: list[str] = Field([], description="Styles to crawl; leave empty for all")
     per_host_delay: float = Field(1.0, ge=0, le=60, description="Seconds between two requests to one host")
-    max_images: int = Field(1000, ge=1, le=100_000, description="Pictures taken from one source at most")
+    max_images: int | None = Field(None, ge=1, le=1_000_000, description=MAX_IMAGES_WORDS)
     max_age_hours: float = Field(
         24.0, gt=0, le=8760, description="Do not crawl a style again before its pictures are this old"
     )
@@ -144,9 +155,10 @@ class ConvertParameters(Parameters):
     def _sound(cls, value: dict[str, Any]) -> dict[str, Any]:
         from fittingroom.annotations.selection import SelectionSettings  # brings NumPy, which few flows need
 
-        allowed = {each.name for each in fields(SelectionSettings)} - {"train", "validation", "seed"}
-        if unknown := set(value) - allowed:
-            raise ValueError(f"expected {', '.join(sorted(allowed))}, got {', '.join(sorted(unknown))}")
+        known = [each.name for each in fields(SelectionSettings) if each.name not in ("train", "validation", "seed")]
+        for name in value:
+            if name not in known:
+                raise ValueError(not_known("condition", name, known))
         try:
             SelectionSettings(**value)
         except (SettingError, TypeError) as error:
@@ -186,15 +198,16 @@ class TrainStyleParameters(Parameters):
     """How one style is trained."""
 
     style: Words = Field(description="Name of the style; its prepared pictures are learnt from")
-    category: Category | None = Field(None, description="Category of its garments")
-    colour: str = Field("", max_length=40, description="Its colour, in words")
+    category: Category | None = Field(None, description=f"Category of its garments; {LOOKED_UP}")
+    colour: str = Field("", max_length=40, description=f"Its colour, in words; {LOOKED_UP}")
     pattern: Literal["", "solid", "striped", "checked", "dotted", "floral", "graphic"] = Field(
-        "", description="Its pattern"
+        "", description=f"Its pattern; {LOOKED_UP}"
     )
-    digest: str = Field("", description="Digest of the style in its catalog; filled in by retrain-styles")
+    digest: str = Field("", description="Digest of what it is trained for; left empty, of what its crawl found")
     sources: list[Words] = Field(
-        [], description="Prepared folders of other garments to change; empty for people's and all other styles'"
+        [], description="Prepared folders of other garments to change; empty for those of domain_a"
     )
+    domain_a: DomainA = Field("people", description=DOMAIN_A_WORDS)
     preset: StylePreset = Field("auto", description=PRESET_WORDS)
     settings: dict[str, Any] = Field({}, description='Single settings over the preset\'s, such as {"epochs": 10}')
     from_nearest: bool = Field(False, description="Start from the weights of the serving style that looks most alike")
@@ -271,6 +284,7 @@ class LifecycleParameters(Parameters):
     preset: Preset = Field("auto", description=PRESET_WORDS)
     segmenter: dict[str, Any] = Field({}, description="Single settings of the segmenter over the preset's")
     style: dict[str, Any] = Field({}, description="Single settings of the style trainings over the preset's")
+    domain_a: DomainA = Field("people", description=DOMAIN_A_WORDS)
     backbone_weights: Path | None = Field(
         default_factory=lambda: get_settings().backbone_weights,
         description="ImageNet backbone weights (safetensors) where they cannot be downloaded",
@@ -279,6 +293,7 @@ class LifecycleParameters(Parameters):
     validation: int = Field(54, ge=1, le=1_000_000, description="Annotated photos to be judged on")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Every random choice follows from it")
     per_host_delay: float = Field(1.0, ge=0, le=60, description="Seconds between two requests to one host")
+    max_images: int | None = Field(None, ge=1, le=1_000_000, description=MAX_IMAGES_WORDS)
     max_age_hours: float = Field(24.0, gt=0, le=8760, description="Do not crawl a style again before this age")
     allow_loopback: bool = Field(
         default_factory=lambda: get_settings().allow_loopback,
@@ -302,11 +317,13 @@ class RetrainParameters(Parameters):
     styles: list[str] = Field([], description="Look at these styles only; leave empty for all")
     preset: StylePreset = Field("auto", description=PRESET_WORDS)
     settings: dict[str, Any] = Field({}, description='Single settings over the preset\'s, such as {"epochs": 10}')
+    domain_a: DomainA = Field("people", description=DOMAIN_A_WORDS)
     left_catalog: Literal["keep", "retire"] = Field(
         "keep",
         description="Styles trained from a catalog that it does not name any more: let them serve, or retire them",
     )
     per_host_delay: float = Field(1.0, ge=0, le=60, description="Seconds between two requests to one host")
+    max_images: int | None = Field(None, ge=1, le=1_000_000, description=MAX_IMAGES_WORDS)
     max_age_hours: float = Field(20.0, gt=0, le=8760, description="Do not crawl a style again before this age")
     allow_loopback: bool = Field(
         default_factory=lambda: get_settings().allow_loopback,

@@ -20,7 +20,7 @@ from tasks.pictures import (
     show_contact_sheet,
     wanted_look,
 )
-from tasks.runners import shard_runner
+from tasks.runners import ShardRunner
 from tasks.serving import finder_if_wanted
 
 
@@ -28,7 +28,7 @@ from tasks.serving import finder_if_wanted
     PrepareParameters,
     name="prepare-garments",
     run_name=lambda parameters: f"prepare {named(parameters.styles)}",
-    task_runner=shard_runner(),
+    task_runner=ShardRunner(),
     timeout_seconds=12 * HOURS,
 )
 def prepare_garments(parameters: PrepareParameters) -> Sealed[dict[str, PreparedStyle]]:

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from prefect.utilities.annotations import opaque
 
 from fittingroom import __version__
 from fittingroom.styles.registry import style_model
+from fittingroom.workspace import Workspace
 from flows.parameters import LifecycleParameters, RetrainParameters
 from flows.trainings import Trainings
-from tasks.annotating import PEOPLE
 from tasks.caching import Content, Record, Summary, records_in
 from tasks.clock import Clock
-from tasks.pictures import PreparedStyle
-from tasks.reporting import PictureSet, Work, build_report, command_of, prepared_set, stages_of
+from tasks.pictures import PEOPLE, PreparedStyle
+from tasks.reporting import (
+    PictureSet,
+    Work,
+    build_report,
+    command_of,
+    counted,
+    counted_together,
+    prepared_set,
+    stages_of,
+)
 from tasks.training import chosen_preset
+from tasks.trying_on import rows_of
 
 RETRAINING = "retraining"
 """The folder of a retraining's report, under the workspace's reports."""
@@ -66,23 +76,29 @@ def report_lifecycle(parameters: LifecycleParameters, done: Done, clock: Clock) 
             },
             about={"date": clock.date, "command": command_of("lifecycle", parameters)},
             stages=stages_of(clock, work),
-            data=[*_annotated(parameters, done), *_prepared(parameters, names)],
+            data=[*_annotated(parameters, done), *_prepared(parameters, names, done.crawled, done.worn)],
             preset=trainings.preset,
             models=trainings.registered,
             pending=[],
             problems=[f"{model}: {message}" for model, message in trainings.failed.items()],
             overlays=trainings.evaluated["value"]["overlays"],
-            tried_on=dict(done.tried_on),
-            rejected=opaque(
-                {f"crawl {name}": [summary] for name, summary in done.crawled.items()}
-                | {f"cut out {name}": result.cut for name, result in done.prepared.items()}
-            ),
+            tried_on={style: rows_of(record) for style, record in done.tried_on.items()},
+            rejected=_rejected(done.crawled, done.prepared),
         )
+
+
+def _rejected(crawled: Mapping[str, Summary], prepared: Mapping[str, PreparedStyle]) -> Any:
+    """By stage; unlooked into by Prefect."""
+    return opaque(
+        {f"crawl {name}": [summary] for name, summary in crawled.items()}
+        | {f"cut out {name}": result.cut for name, result in prepared.items()}
+    )
 
 
 def _annotated(parameters: LifecycleParameters, done: Done) -> list[PictureSet]:
     counts = done.converted["value"]["counts"]
     detail = f"from {parameters.dataset}, drawn with seed {parameters.seed}"
+    asked = {"train": parameters.train, "validation": parameters.validation}
     uses = {"train": "the segmenter learnt from them", "validation": "the segmenter was judged on them"}
     return [
         PictureSet(
@@ -90,23 +106,31 @@ def _annotated(parameters: LifecycleParameters, done: Done) -> list[PictureSet]:
             use=use,
             pictures=int(counts[side]),
             digest=done.dataset.digest,
-            detail=detail,
+            detail=detail + (f"; {asked[side]:,} were asked for" if counts[side] < asked[side] else ""),
         )
         for side, use in uses.items()
     ]
 
 
-def _prepared(parameters: LifecycleParameters, names: list[str]) -> list[PictureSet]:
+def _prepared(
+    parameters: LifecycleParameters, names: list[str], crawled: Mapping[str, Summary], worn: list[Summary]
+) -> list[PictureSet]:
     place = parameters.place
     return [
-        *(prepared_set(place, name, "what the style looks like") for name in names),
-        prepared_set(place, PEOPLE, "garments people wear, which every style learnt to change"),
+        *(_style_set(place, name, crawled) for name in names),
+        prepared_set(place, PEOPLE, "garments people wear, which every style learnt to change", counted_together(worn)),
     ]
+
+
+def _style_set(place: Workspace, name: str, crawled: Mapping[str, Summary]) -> PictureSet:
+    return prepared_set(place, name, "what the style looks like", counted(crawled[name].value))
 
 
 def report_retraining(
     parameters: RetrainParameters,
     why: Mapping[str, str],
+    crawled: Mapping[str, Summary],
+    prepared: Mapping[str, PreparedStyle],
     trained: Mapping[str, Record],
     failed: Mapping[str, str],
     clock: Clock,
@@ -126,7 +150,8 @@ def report_retraining(
             facts={"fittingroom": __version__, "flow": "retrain-styles", "preset": preset},
             about={"date": clock.date, "command": command_of("retrain-styles", parameters)},
             stages=stages_of(clock, {"register": {}}),
-            data=[prepared_set(place, name, "what the style looks like") for name in trained],
+            data=[_style_set(place, name, crawled) for name in trained],
+            rejected=_rejected(crawled, prepared),
             preset=preset,
             models={style_model(name): record for name, record in trained.items()},
             pending=list(why.values()),

@@ -12,11 +12,13 @@ from flows.reports import report_retraining
 from flows.stories import named, story
 from flows.timeouts import HOURS
 from flows.train_style import train_style
-from tasks.caching import Record
+from tasks.caching import Record, Summary
 from tasks.clock import Clock
 from tasks.endings import nothing_to_do
-from tasks.registering import StyleCard, pending_styles, settle_catalog
-from tasks.reporting import why_pending
+from tasks.pending import StyleCard, pending_styles
+from tasks.pictures import PreparedStyle
+from tasks.registering import settle_catalog
+from tasks.telling import say
 from tasks.turns import alone
 
 
@@ -41,22 +43,28 @@ def retrain_styles(parameters: RetrainParameters) -> dict[str, Record] | State[d
         settle_catalog(parameters.place, parameters.catalog, parameters.left_catalog == "retire")
         pending = pending_styles(parameters.place, parameters.catalog, parameters.styles)
         failed |= pending.unknown
-        why = {style.name: why_pending(parameters.place, style) for style in pending.styles}
-        ready = []
+        for why in pending.why.values():
+            say("%s", why)
+        crawled: dict[str, Summary] = {}
+        prepared: dict[str, PreparedStyle] = {}
         with clock.stage("crawl, cut out, prepare"):
             for style in pending.styles:
                 try:
-                    _fetch_and_prepare(style, parameters)
-                    ready.append(style)
+                    crawled |= crawl_garments(_crawling(style, parameters)).content
+                    prepared |= prepare_garments(
+                        PrepareParameters(workspace=parameters.workspace, styles=[style.name])
+                    ).content
                 except FittingroomError as error:
                     failed[style.name] = str(error)
         with clock.stage("train, judge, register"):
-            for style in ready:
+            for style in (style for style in pending.styles if style.name in prepared):
                 try:
                     trained[style.name] = train_style(_training(style, parameters))
                 except FittingroomError as error:
                     failed[style.name] = str(error)
-        report_retraining(parameters, why, trained, failed, clock)
+        report = report_retraining(parameters, pending.why, crawled, prepared, trained, failed, clock)
+    for path in report["value"]["files"].values():
+        say("report: %s", parameters.place.root / path)
     if failed:
         reasons = "; ".join(f"{name}: {message}" for name, message in failed.items())
         raise FittingroomError(f"{len(failed)} of {len(failed) + len(trained)} pending styles failed: {reasons}")
@@ -65,30 +73,25 @@ def retrain_styles(parameters: RetrainParameters) -> dict[str, Record] | State[d
     return trained
 
 
-def _fetch_and_prepare(style: StyleCard, parameters: RetrainParameters) -> None:
-    crawl_garments(
-        CrawlParameters(
-            workspace=parameters.workspace,
-            catalog=parameters.catalog,
-            styles=[style.name],
-            per_host_delay=parameters.per_host_delay,
-            max_age_hours=parameters.max_age_hours,
-            allow_loopback=parameters.allow_loopback,
-        )
+def _crawling(style: StyleCard, parameters: RetrainParameters) -> CrawlParameters:
+    return CrawlParameters(
+        workspace=parameters.workspace,
+        catalog=parameters.catalog,
+        styles=[style.name],
+        per_host_delay=parameters.per_host_delay,
+        max_images=parameters.max_images,
+        max_age_hours=parameters.max_age_hours,
+        allow_loopback=parameters.allow_loopback,
     )
-    prepare_garments(PrepareParameters(workspace=parameters.workspace, styles=[style.name]))
 
 
 def _training(style: StyleCard, parameters: RetrainParameters) -> TrainStyleParameters:
     return TrainStyleParameters(
         workspace=parameters.workspace,
         style=style.name,
-        category=style.category,
-        colour=style.colour,
-        pattern=style.pattern,
-        digest=style.catalog_digest,
         preset=parameters.preset,
         settings=parameters.settings,
+        domain_a=parameters.domain_a,
         from_nearest=parameters.from_nearest,
         seed=parameters.seed,
         device=parameters.device,

@@ -24,6 +24,7 @@ from prefect.utilities.hashing import file_hash
 from pydantic import WithJsonSchema
 
 from fittingroom.errors import FittingroomError, InputError
+from fittingroom.names import not_known
 from flows.filling_in import fill_in
 from flows.parameters import Parameters
 from tasks.expected import quiet_expected_errors
@@ -77,13 +78,18 @@ class Story(Flow[..., R], Generic[P, R]):
         if parameters is not None:
             values = {name: getattr(parameters, name) for name in self.model.model_fields}
         if unknown := set(values) - set(self.model.model_fields):
-            known = ", ".join(self.model.model_fields)
-            raise InputError(f"{self.name}: parameter {min(unknown)}: expected one of {known}")
+            raise InputError(f"{self.name}: {not_known('parameter', min(unknown), self.model.model_fields)}")
         state: Any = super().__call__(return_state=True, **values)
         if return_state:
             return state
         error = get_state_exception(state) if state.is_failed() else None
         return error.result if isinstance(error, FellShort) else state.result()
+
+    def to_deployment(self, name: str, **options: Any) -> Any:  # type: ignore[override]  # Prefect's names each option
+        """A deployment whose runs find this flow by a name that no other project has (`fittingroom.entrypoints`)."""
+        made: Any = super().to_deployment(name, **options)
+        made.entrypoint = f"fittingroom.entrypoints.{self.fn.__name__}"
+        return made
 
     def offer(self, name: str, choices: Iterable[str]) -> None:
         """Let run forms offer these values for the items of a list; others can be typed all the same."""

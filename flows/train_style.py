@@ -8,8 +8,9 @@ from flows.stories import story
 from flows.timeouts import HOURS
 from tasks import training
 from tasks.caching import Record, records_in
+from tasks.cards import known_card
 from tasks.pictures import prepared_pictures, source_folders
-from tasks.registering import StyleCard, nearest_champion, register_style
+from tasks.registering import nearest_champion, register_style
 
 
 @story(
@@ -23,14 +24,20 @@ def train_style(parameters: TrainStyleParameters) -> Record:
     place = parameters.place
     preset = training.chosen_preset(parameters.preset, parameters.device)
     settings = training.style_settings(preset, parameters.settings, parameters.seed)
-    card = StyleCard(
-        parameters.style, parameters.category or "", parameters.colour, parameters.pattern, parameters.digest
+    card = known_card(
+        place,
+        parameters.style,
+        category=parameters.category,
+        colour=parameters.colour,
+        pattern=parameters.pattern,
+        catalog_digest=parameters.digest,
     )
     with records_in(place):
         target = prepared_pictures(place, parameters.style)
-        source = [
-            prepared_pictures(place, name) for name in source_folders(place, parameters.style, parameters.sources)
-        ]
+        sources = parameters.sources or source_folders(
+            place, parameters.style, parameters.domain_a, settings["min_pictures"]
+        )
+        source = [prepared_pictures(place, name) for name in sources]
         trained = training.train_style(
             workspace=str(place.root),
             name=parameters.style,

@@ -13,11 +13,13 @@ from fittingroom.errors import FittingroomError
 from fittingroom.styles.registry import SEGMENTER, style_model
 from flows.parameters import LifecycleParameters
 from tasks import training
-from tasks.annotating import PEOPLE
 from tasks.caching import Content, Record
+from tasks.cards import known_card
 from tasks.contents import file_content
-from tasks.pictures import prepared_pictures
-from tasks.registering import StyleCard, judge_segmenter, register_segmenter, register_style
+from tasks.pictures import prepared_pictures, source_folders
+from tasks.registering import judge_segmenter, register_segmenter, register_style
+from tasks.summing_up import verdict_of
+from tasks.telling import say
 from tasks.turns import in_turn
 
 
@@ -39,8 +41,6 @@ class Trainings:
         self.style_settings = training.style_settings(preset, parameters.style, seed)
         backbone = parameters.backbone_weights
         self.backbone = file_content(parameters.place, backbone) if backbone else None
-        # As the styles' folders are now: a picture that comes while it trains makes its style pending again.
-        self.cards = {model: StyleCard.of(parameters.place, style) for model, style in self.styles.items()}
         self.pictures: dict[str, StylePictures] = {}
         self.trained: dict[str, Record] = {}
         self.registered: dict[str, Record] = {}
@@ -55,6 +55,7 @@ class Trainings:
             try:
                 self.trained[model] = future.result()
                 self.registered[model] = self._register(model, dataset)
+                say("%s: %s", model, verdict_of(self.registered[model]["value"]))
             except FittingroomError as error:
                 if model == SEGMENTER:
                     raise
@@ -82,8 +83,9 @@ class Trainings:
         if model == SEGMENTER:
             self.evaluated = judge_segmenter(place, trained, dataset, device)
             return register_segmenter(place, trained, self.evaluated, dataset, self.segmenter_settings, preset, device)
-        source, target = self.pictures[self.styles[model].name]
-        return register_style(place, trained, self.cards[model], source, target, self.style_settings, preset, device)
+        card = known_card(place, self.styles[model].name)
+        source, target = self.pictures[card.name]
+        return register_style(place, trained, card, source, target, self.style_settings, preset, device)
 
     def _where(self) -> dict[str, Any]:
         return {
@@ -96,6 +98,8 @@ class Trainings:
         return prepared_pictures(self.parameters.place, style.name)
 
     def _source(self, style: Style) -> list[Content]:
-        """What people wear, and the other styles' garments."""
-        others = [other.name for other in self.styles.values() if other.name != style.name]
-        return [prepared_pictures(self.parameters.place, name) for name in (PEOPLE, *others)]
+        """What people wear and, where asked for, the other styles' garments."""
+        place, others = self.parameters.place, [other.name for other in self.styles.values()]
+        least = self.style_settings["min_pictures"]
+        names = source_folders(place, style.name, self.parameters.domain_a, least, others)
+        return [prepared_pictures(place, name) for name in names]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 from flows.parameters import TryOnParameters
 from flows.stories import named, story
 from flows.timeouts import HOURS
-from tasks.caching import Record, records_in
-from tasks.serving import models_for
-from tasks.trying_on import find_photos, try_on_style
+from tasks.caching import Content, Record, records_in
+from tasks.serving import ServingModel, ServingModels, models_for
+from tasks.trying_on import find_photos, places_of, tried, try_on_style
 
 
 @story(
@@ -24,18 +24,21 @@ def try_on(parameters: TryOnParameters) -> dict[str, Record]:
     photos = find_photos(place, parameters.persons)
     models = models_for(place, parameters.styles, photos, parameters.device)
     with records_in(place):
-        return {
-            style.name: try_on_style(
-                workspace=str(place.root),
-                style=style.name,
-                category=style.category,
-                persons=photos,
-                names=[Path(photo.path).name for photo in photos],
-                segmenter=models.segmenter.weights,
-                translator=style.weights,
-                domains=models.domains(style),
-                settings={"detail": parameters.detail},
-                device=parameters.device,
-            )
-            for style in models.styles
-        }
+        return {style.name: _try_on(style, photos, models, parameters) for style in models.styles}
+
+
+def _try_on(style: ServingModel, photos: list[Content], models: ServingModels, parameters: TryOnParameters) -> Record:
+    state: Any = try_on_style(
+        workspace=str(parameters.place.root),
+        style=style.name,
+        category=style.category,
+        persons=photos,
+        places=places_of(parameters.place, photos),
+        segmenter=models.segmenter.weights,
+        translator=style.weights,
+        domains=models.domains(style),
+        settings={"detail": parameters.detail},
+        device=parameters.device,
+        return_state=True,
+    )
+    return tried(state)

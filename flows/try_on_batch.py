@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 
@@ -12,16 +10,25 @@ from flows.stories import named, story
 from flows.timeouts import HOURS
 from tasks.caching import Content, Record, records_in
 from tasks.endings import nothing_to_do
-from tasks.runners import shard_runner
+from tasks.runners import ShardRunner
 from tasks.serving import ServingModel, ServingModels, models_for
-from tasks.trying_on import find_waiting_photos, photo_shards, try_on_style, write_manifest
+from tasks.trying_on import (
+    find_waiting_photos,
+    photo_shards,
+    places_of,
+    repeated,
+    rows_of,
+    tried,
+    try_on_style,
+    write_manifest,
+)
 
 
 @story(
     TryOnBatchParameters,
     name="try-on-batch",
     run_name=lambda parameters: f"try on {parameters.name}: {named(parameters.styles)}",
-    task_runner=shard_runner(),
+    task_runner=ShardRunner(),
     timeout_seconds=12 * HOURS,
 )
 def try_on_batch(parameters: TryOnBatchParameters) -> dict[str, Record] | State[dict[str, Record]]:
@@ -33,13 +40,20 @@ def try_on_batch(parameters: TryOnBatchParameters) -> dict[str, Record] | State[
         return nothing_to_do(f"no photos in {folder}", {})
     models = models_for(place, parameters.styles, photos, parameters.device)
     with records_in(place):
-        tried = {
+        trying = {
             f"{style.name}, shard {number}": _submit(parameters, style, shard, models)
             for style in models.styles
             for number, shard in enumerate(photo_shards(photos, parameters.shard_size), 1)
         }
-        records = {name: future.result() for name, future in tried.items()}
-        manifest = write_manifest(workspace=str(place.root), name=parameters.name, tried_on=list(records.values()))
+        for future in trying.values():
+            future.wait()
+        records = {name: tried(future.state) for name, future in trying.items()}
+        manifest = write_manifest(
+            workspace=str(place.root),
+            name=parameters.name,
+            rows=[row for record in records.values() for row in rows_of(record)],
+            repeats=repeated(place, photos),
+        )
     return {**records, "manifest": manifest}
 
 
@@ -51,7 +65,7 @@ def _submit(
         style=style.name,
         category=style.category,
         persons=shard,
-        names=[Path(photo.path).name for photo in shard],
+        places=places_of(parameters.place, shard),
         segmenter=models.segmenter.weights,
         translator=style.weights,
         domains=models.domains(style),

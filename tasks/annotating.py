@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from fittingroom.datasets import images_dir_of
 from fittingroom.errors import MissingInputError
 from fittingroom.shards import Shard, plan_shards
 from fittingroom.workspace import Workspace, digest_value
@@ -13,10 +15,7 @@ from tasks.artifacts import artifact_key, picture_rows, show_figures, show_markd
 from tasks.caching import Content, Made, step
 from tasks.contents import folder_content, pictures_of
 from tasks.digests import Digests
-
-PEOPLE = "people-garments"
-"""The folder of prepared pictures cut from dressed people: what people wear is what a style has to change."""
-
+from tasks.pictures import PEOPLE
 
 DATASET_FILES = ("selection.json", "train.json", "validation.json")
 """What a training reads of a dataset; the selection names the photos by digest."""
@@ -62,7 +61,7 @@ def scan_annotations(workspace: str, source: Content, shard: Shard, conditions: 
     return Made(vars(scan_files(files, images, SelectionSettings(**conditions))))
 
 
-@step("write dataset", version=1, run_name="write dataset {name}", beside=("scans",))
+@step("write dataset", version=2, run_name="write dataset {name}", beside=("scans",))
 def write_dataset(
     workspace: str, name: str, source: Content, settings: dict[str, Any], scans: list[dict[str, Any]]
 ) -> Made:
@@ -75,9 +74,10 @@ def write_dataset(
     chosen = selection.choose(opened, selection.SelectionSettings(**settings), found)
     selection.write_dataset(chosen, folder)
     files = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
-    counts = {"train": float(len(chosen.train)), "validation": float(len(chosen.validation))}
+    counts = {"train": len(chosen.train), "validation": len(chosen.validation)}
     show_figures(artifact_key("dataset", name), counts, f"Pictures selected into {folder}")
-    return Made({"name": name, "counts": counts, "left_out": chosen.left_out, "found": chosen.found}, files)
+    value = {"name": name, "counts": counts, "left_out": chosen.left_out, "found": chosen.found}
+    return Made({**value, "warnings": [f"{source.path}: {warning}" for warning in chosen.warnings]}, files)
 
 
 def plan_people(workspace: Workspace, dataset: Content, size: int) -> list[Shard]:
@@ -90,7 +90,7 @@ def plan_people(workspace: Workspace, dataset: Content, size: int) -> list[Shard
 
 def images_folder(dataset: Content) -> Path:
     """Where a dataset's photos lie."""
-    return Path(_selection(dataset)["images_dir"])
+    return images_dir_of(Path(dataset.path), _selection(dataset))
 
 
 def read_dataset(workspace: Workspace, name: str) -> Content:
@@ -112,7 +112,7 @@ def _selection(dataset: Content) -> dict[str, Any]:
     return found
 
 
-@step("cut worn garments", version=1, run_name="cut garments people wear, shard {shard.label}")
+@step("cut worn garments", version=2, run_name="cut garments people wear, shard {shard.label}")
 def people_garments_shard(workspace: str, dataset: Content, shard: Shard, size: int, flip: bool) -> Made:
     """Cut every large enough garment out of the photos of a shard by its true mask, as the try-on would."""
     from fittingroom.annotations.findings import Findings
@@ -124,8 +124,10 @@ def people_garments_shard(workspace: str, dataset: Content, shard: Shard, size: 
     images, findings = images_folder(dataset), Findings()
     annotated = read(open_source(Path(dataset.path) / "train.json", findings, images), findings)
     photos = (photo for photo in annotated if photo.file_name in wanted)
-    written = cut_worn_garments(photos, images, place.prepared(PEOPLE), size=size, flip=flip)
-    return Made({"counts": {"kept": len(written)}}, written)
+    refused: Counter[str] = Counter()
+    written = cut_worn_garments(photos, images, place.prepared(PEOPLE), size=size, flip=flip, refused=refused)
+    counts = {"kept": len(written) // (1 + flip), **{f"refused: {why}": count for why, count in refused.items()}}
+    return Made({"counts": counts}, written)
 
 
 def show_people(workspace: Workspace) -> None:

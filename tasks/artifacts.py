@@ -57,13 +57,12 @@ def picture_rows(headings: Sequence[str], rows: Iterable[Sequence[Path | str]], 
     """A markdown table whose `Path` cells are pictures, ``side`` pixels at most, and whose text cells are text."""
     lines = ["| " + " | ".join(headings) + " |", "|" + " --- |" * len(headings)]
     for row in list(rows)[: max(1, MOST_PICTURES // max(1, len(headings)))]:
-        cells = [_picture(cell, side) if isinstance(cell, Path) else plain_cell(cell) for cell in row]
+        cells = [
+            f"![{plain_cell(heading)}]({data_uri(cell, side)})" if isinstance(cell, Path) else plain_cell(cell)
+            for heading, cell in zip(headings, row, strict=False)
+        ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-def _picture(file: Path, side: int) -> str:
-    return f"![{file.stem}]({data_uri(file, side)})"
 
 
 def plain_cell(text: str) -> str:

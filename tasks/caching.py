@@ -30,7 +30,7 @@ from prefect.context import FlowRunContext, TaskRunContext
 from pydantic import BaseModel
 
 from fittingroom.errors import FittingroomError
-from fittingroom.workspace import Workspace, digest_file, digest_value, full_disk_named
+from fittingroom.workspace import Workspace, digest_file, digest_value, full_disk_named, write_json
 from tasks.explaining import Call, remember, why_not_done
 from tasks.record_files import RecordFolder, set_room_aside
 from tasks.retrying import RETRYING
@@ -90,10 +90,12 @@ class Summary:
 
 
 class Made(NamedTuple):
-    """What a step's function returns: a JSON value and the files it wrote, all under the workspace."""
+    """What a step's function returns: a JSON value and the files it wrote, all under the workspace. Of ``described``
+    files it knows the facts already."""
 
     value: dict[str, Any]
     files: Iterable[Path] = ()
+    described: Outputs = {}  # noqa: RUF012  never changed
 
 
 def canonical(value: Any) -> Any:
@@ -184,10 +186,33 @@ def what_is_wrong(workspace: Workspace, key: str) -> str:
     Raises:
         FileNotFoundError: there is none.
     """
-    path = workspace.cache / key
+    found, record, wrong = _read(workspace, key)
+    return wrong if record is None else _expired(found, workspace.cache / key)
+
+
+def sound_record(workspace: Workspace, key: str) -> Record | None:
+    """The record of ``key`` where there is one and its files are what they were."""
+    try:
+        return _read(workspace, key)[1]
+    except FileNotFoundError:
+        return None
+
+
+def keep_record(workspace: Workspace, key: str, record: Record) -> None:
+    """Write a record as Prefect would."""
+    write_json(workspace.cache / key, {"result": json.dumps(record)}, indent=None)
+
+
+def _read(workspace: Workspace, key: str) -> tuple[Mapping[str, Any], Record | None, str]:
+    """The file of a record and the record, or None and what is wrong with it: then it is deleted.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    path, found = workspace.cache / key, {}
     try:
         found = json.loads(path.read_bytes())
-        record = json.loads(found["result"])
+        record: Record = json.loads(found["result"])
         lost = next((name for name, fact in record["outputs"].items() if not is_sound(workspace, name, *fact)), None)
         wrong = f"{lost} is gone or changed" if lost is not None else ""
     except FileNotFoundError:
@@ -196,8 +221,8 @@ def what_is_wrong(workspace: Workspace, key: str) -> str:
         wrong = "its record cannot be read"  # torn by a kill, or not ours
     if wrong:
         path.unlink(missing_ok=True)
-        return wrong
-    return _expired(found, path)
+        return found, None, wrong
+    return found, record, ""
 
 
 def _expired(found: Mapping[str, Any], path: Path) -> str:
@@ -257,7 +282,7 @@ def step(
             place, start = Workspace(Path(bound.arguments["workspace"])), time.perf_counter()
             with full_disk_named(place.root):
                 made = function(*args, **kwargs)
-                outputs = describe_outputs(place, made.files)
+                outputs = describe_outputs(place, made.files) | made.described
                 record = Record(value=made.value, outputs=outputs, seconds=round(time.perf_counter() - start, 3))
                 set_room_aside(record)
             remember(place, policy.key(bound.arguments), policy.call(bound.arguments))

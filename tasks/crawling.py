@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from tasks.caching import Made, Record, Summary, step
 from tasks.contents import file_content, folder_content, output_paths
 from tasks.digests import Digests
 from tasks.runners import in_other_processes
+from tasks.telling import run_logger
 from tasks.turns import OneAfterAnother
 
 if TYPE_CHECKING:
@@ -41,8 +43,8 @@ SECRET_BLOCKS = {
     "bing_api_key": "fittingroom-bing-api-key",
 }
 """Prefect Secret blocks that are looked for, by the key they hold."""
-REJECTED_KEPT = 200
-"""Rows about pictures not kept that a record carries; the manifest has all."""
+EXAMPLES = 20
+"""Rows about pictures not kept that a record carries for each reason; the manifest has all."""
 
 
 def chosen_styles(catalog_file: Path, names: list[str]) -> list[Style]:
@@ -59,31 +61,34 @@ def chosen_styles(catalog_file: Path, names: list[str]) -> list[Style]:
     return [style for style in catalog.styles if not names or style.name in names]
 
 
-def style_digest(workspace: Workspace, style: Style) -> str:
-    """A digest for all of a style that can be read here: its entry in the catalog, the pictures in its folders and its
-    lists of addresses. What pages and searches offer is not asked.
-
-    Raises:
-        MissingInputError, CatalogError: a folder or list that is not there, or of a kind that cannot be read.
-    """
-    from fittingroom.crawl import check_sources, pictures_in
-
-    check_sources(style)
-    contents = []
-    for source in style.sources:
-        if isinstance(source, FolderSource):
-            contents.append(folder_content(workspace, source.location, pictures_in(source)).digest)
-        elif isinstance(source, UrlsSource):
-            contents.append(file_content(workspace, source.location).digest)
-    return digest_value([style.digest(), *sorted(contents)]) if contents else style.digest()
-
-
 @dataclass(frozen=True)
 class Order:
-    """A style to crawl. ``digest`` stands for it and for what lies in its folders and lists."""
+    """A style to crawl. ``digest`` stands for it, and for what lies in its folders and lists and where: what they offer
+    is files of that place.
+    """
 
     style: dict[str, Any]
     digest: str
+
+    @classmethod
+    def of(cls, workspace: Workspace, style: Style) -> Order:
+        """Of a catalog's style.
+
+        Raises:
+            MissingInputError, CatalogError: a folder or list that is not there, or of a kind that cannot be read.
+        """
+        from fittingroom.crawl import check_sources, pictures_in
+
+        check_sources(style)
+        held = []
+        for source in style.sources:
+            if isinstance(source, FolderSource):
+                held.append(
+                    [str(source.location), folder_content(workspace, source.location, pictures_in(source)).digest]
+                )
+            elif isinstance(source, UrlsSource):
+                held.append([str(source.location), file_content(workspace, source.location).digest])
+        return cls(style.model_dump(mode="json"), digest_value([style.digest(), *sorted(held)]))
 
 
 @contextmanager
@@ -98,7 +103,7 @@ def _hosts_rested(settings: CrawlSettings, wanted: bool) -> Iterator[None]:
             rest_hosts(settings)
 
 
-@step("offer", version=1, run_name="ask the sources of {name}", beside=("handed_on",))
+@step("offer", version=2, run_name="ask the sources of {name}", beside=("handed_on",))
 def offer(workspace: str, name: str, order: Order, settings: dict[str, Any], handed_on: bool = False) -> Made:
     """Ask the sources of one style what they offer; what they offered once and no longer do is marked, not deleted.
 
@@ -114,6 +119,11 @@ def offer(workspace: str, name: str, order: Order, settings: dict[str, Any], han
     mark_gone(candidates, folder, crawling)
     write_json(folder / OFFERED, [candidate.to_json() for candidate in candidates], indent=None)
     write_json(folder / STYLE, style.model_dump(mode="json", include={"name", "category", "colour", "pattern"}))
+    over = [candidate for candidate in candidates if candidate.reason == "limit"]
+    if over:
+        run_logger().warning(
+            "%s: offered %d, %d of them not taken: %s", name, len(candidates), len(over), over[0].detail
+        )
     return Made({"offered": len(candidates)}, [folder / OFFERED, folder / STYLE])
 
 
@@ -141,8 +151,8 @@ def fetch_shard(
     return Made({"counts": Manifest(rows).counts()}, [folder / row.path for row in rows if row.status == "kept"])
 
 
-@step("crawl", version=3, run_name="crawl {name}")
-def crawl(workspace: str, name: str, offered: Record, fetched: list[Summary]) -> Made:  # noqa: ARG001  the key is theirs
+@step("crawl", version=4, run_name="crawl {name}")
+def crawl(workspace: str, name: str, offered: Record, fetched: list[Summary]) -> Made:  # noqa: ARG001  part of the key
     """What became of every address of a style, once its shards are fetched; the pictures are vouched for by them.
 
     Raises:
@@ -170,7 +180,20 @@ def crawl(workspace: str, name: str, offered: Record, fetched: list[Summary]) ->
     )
     if not any(row.status == "kept" for row in manifest.rows):
         raise NothingProduced(f"style {name}: expected pictures, its sources gave none that could be kept")
-    return Made({"counts": manifest.counts(), "rejected": rejected[:REJECTED_KEPT]})
+    return Made(
+        {"offered": offered["value"]["offered"], "counts": manifest.counts(), "rejected": some_of_each(rejected)}
+    )
+
+
+def some_of_each(rejected: list[dict[str, str]]) -> list[dict[str, str]]:
+    """A few rows of each reason, in their order: a record names examples, its counts and the manifest say all."""
+    seen: Counter[str] = Counter()
+    kept = []
+    for row in rejected:
+        seen[row["reason"]] += 1
+        if seen[row["reason"]] <= EXAMPLES:
+            kept.append(row)
+    return kept
 
 
 def offers_of(
@@ -184,7 +207,7 @@ def offers_of(
         offered[style.name] = fresh.submit(
             workspace=str(workspace.root),
             name=style.name,
-            order=Order(style.model_dump(mode="json"), style_digest(workspace, style)),
+            order=Order.of(workspace, style),
             settings=settings,
             handed_on=elsewhere,
         )
@@ -207,6 +230,9 @@ class Fetches:
         """One task a shard of what a style was offered."""
         from fittingroom.crawl import HEALABLE, plan_fetches
 
+        candidates = offered_candidates(self._workspace, offered)
+        with Digests(self._workspace) as digests:
+            shards = plan_fetches(candidates, digest_of=lambda path: digests.of(path) if path.is_file() else "")
         manifest = self._workspace.crawl(name) / MANIFEST
         may_heal = {row.key for row in Manifest.read(manifest, lambda values: values.get("reason") in HEALABLE).rows}
         return [
@@ -217,7 +243,7 @@ class Fetches:
                     may_heal=sorted(may_heal.intersection(shard.names)),
                 ),
             )
-            for shard in plan_fetches(offered_candidates(self._workspace, offered))
+            for shard in shards
         ]  # fmt: skip
 
     def _submit(self, before: list[PrefectFuture[Any]], **arguments: Any) -> PrefectFuture[Record]:

@@ -15,12 +15,15 @@ from pathlib import Path
 from types import TracebackType
 
 from fittingroom.errors import MissingInputError
-from fittingroom.workspace import Workspace, digest_file
+from fittingroom.retention import compact
+from fittingroom.workspace import Workspace, digest_bytes, digest_file
 
 MEMORY = "digests.sqlite3"
 _TABLE = """CREATE TABLE IF NOT EXISTS digests (
     path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sha256 TEXT NOT NULL) WITHOUT ROWID"""
 _PUT = "INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?)"
+_NAMELESS = b"#"
+"""How keys begin that are no paths."""
 _WAIT = 5.0
 """Seconds to wait for another process that writes."""
 _AT_ONCE = 1000
@@ -41,9 +44,13 @@ class Digests:
 
         with Digests(workspace) as digests:
             digest = digests.of(path)
+
+    Args:
+        names: whether the files' paths are written down; without them (photos of people) digests of the paths are.
     """
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, names: bool = True) -> None:
+        self._names = names
         self._path = workspace.cache / MEMORY
         self._memory = _opened(self._path)
         self._learnt: list[_Row] = []
@@ -66,7 +73,7 @@ class Digests:
             stat = os.stat(path)  # noqa: PTH116
         except OSError:
             raise MissingInputError("file", path) from None
-        key = os.fsencode(path)
+        key = os.fsencode(path) if self._names else _NAMELESS + digest_bytes(os.fsencode(path)).encode()
         known = self._ask(key)
         if known is not None and known[:2] == (stat.st_size, stat.st_mtime_ns):
             return known[2]
@@ -103,15 +110,20 @@ class Digests:
 
 
 def forget_gone(workspace: Workspace) -> int:
-    """Forget files that are not there any more, their names with them; returns how many."""
+    """Forget files that are not there any more, and all whose names are not known; returns how many.
+
+    Their names go with them, out of the file's free pages too.
+    """
     path = workspace.cache / MEMORY
     if not path.is_file():
         return 0
+    forgotten = 0
     with contextlib.closing(_opened(path)) as memory, contextlib.suppress(sqlite3.Error), memory:
-        gone = [(key,) for key in _paths(memory) if not os.path.lexists(key)]
+        gone = [(key,) for key in _paths(memory) if key.startswith(_NAMELESS) or not os.path.lexists(key)]
         memory.executemany("DELETE FROM digests WHERE path = ?", gone)
-        return len(gone)
-    return 0
+        forgotten = len(gone)
+    compact(path)
+    return forgotten
 
 
 def _paths(memory: sqlite3.Connection) -> Iterator[bytes]:

@@ -1,4 +1,7 @@
-"""Errors that we raise on purpose say all in their one line: a run's log has that line, and no traceback."""
+"""Errors that we raise on purpose say all in their one line: a run's log has that line, and no traceback.
+
+A run that somebody stops is no error: the log says so once, with the state of the flow run.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,16 @@ from fittingroom.errors import FittingroomError
 _LOGGERS = ("prefect.flow_runs", "prefect.task_runs", "prefect.engine")
 _AGAIN = ("Engine execution exited", "Execution of flow run", "Execution exited")
 """How Prefect's engine says once more that a run failed, when it leaves the process that a runner started for it."""
+_STOPPED = "Execution was aborted by an interrupt signal"
+"""How Prefect says Ctrl-C: of each task and of the flow, as of a crash, and then in the flow run's last line."""
 
 
 def one_line(record: logging.LogRecord) -> bool:
-    """A log filter: the record of such an error becomes its message; saying it once more is left out."""
+    """A log filter: the record of such an error becomes its message; saying it once more is left out, and what
+    Ctrl-C brought down.
+    """
+    if record.levelno >= logging.ERROR and _STOPPED in record.getMessage():
+        return False
     error = record.exc_info[1] if record.exc_info else None
     if not isinstance(error, FittingroomError):
         return True

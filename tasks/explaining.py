@@ -31,7 +31,18 @@ _PRUNE = """DELETE FROM steps WHERE step = ?1 AND subject = ?2 AND key NOT IN
 _SUBJECTS = ("model", "style", "name")
 _SHARDED = ("shard", "cut", "persons")
 """Arguments that hold one shard of many: one that shares nothing with another is no earlier state of it."""
-_NOUNS = {"shard": "picture", "cut": "cut-out", "persons": "photo", "source": "folder of pictures", "fetched": "shard"}
+_NOUNS = {
+    "shard": "picture", "cut": "cut-out", "persons": "photo", "source": "folder of other garments",
+    "fetched": "shard", "pictures": "picture", "lists": "list of addresses", "entry.sources": "source",
+}  # fmt: skip
+_LABELS = {
+    "target": "the style's pictures",
+    "translator": "the style's weights",
+    "segmenter": "the segmenter's weights",
+}
+_LABELS |= {f"entry.{name}": name for name in ("category", "colour", "pattern")}
+_HOLDERS = ("source", "lists")
+"""Arguments whose members hold others: one in the place of another is the same one, changed."""
 _WAIT = 5.0
 
 Part = Any
@@ -80,9 +91,25 @@ def why_not_done(workspace: Workspace, key: str, call: Call) -> str:
         return "not done before"
     version, parts = min(near, key=lambda one: _distance(one[1], call.parts) + (one[0] != call.version))
     said = [f"its code is version {call.version}, was {version}"] if version != call.version else []
-    said += _differences(parts, call.parts)
-    more = [f"and {len(said) - MOST_NAMED} more"] if len(said) > MOST_NAMED else []
-    return ", ".join(said[:MOST_NAMED] + more) or "not done before"
+    return _in_words(said + _differences(parts, call.parts)) or "not done before"
+
+
+def what_differs(workspace: Workspace, step: str, subject: str, earlier: str, now: str) -> str:
+    """What differs between two calls of a step, in words; empty where one of the keys is not remembered."""
+    try:
+        with _memory(workspace) as memory:
+            rows = memory.execute(
+                "SELECT key, parts FROM steps WHERE step = ? AND subject = ?", (step, subject)
+            ).fetchall()
+        parts = {key: json.loads(text) for key, text in rows if key in (earlier, now)}
+        return _in_words(_differences(parts[earlier], parts[now]))
+    except (sqlite3.Error, OSError, ValueError, KeyError):
+        return ""
+
+
+def _in_words(differences: list[str]) -> str:
+    more = [f"and {len(differences) - MOST_NAMED} more"] if len(differences) > MOST_NAMED else []
+    return ", ".join(differences[:MOST_NAMED] + more)
 
 
 def _parts(name: str, value: Any) -> Iterator[tuple[str, Part]]:
@@ -147,13 +174,15 @@ def _difference(name: str, earlier: Mapping[str, Part], now: Mapping[str, Part])
     if isinstance(before, dict) and isinstance(after, dict):
         noun = _NOUNS.get(name, f"entry of {name}")
         a, b = _members(before), _members(after)
+        if name in _HOLDERS and len(a) == len(b) and a != b:
+            return f"{len(a - b)} {_many(noun, len(a - b))} changed"
         counted = [(len(b - a), "new"), (len(a - b), "gone")]
         said = [f"{count} {_many(noun, count)} gone" if word == "gone" else f"{count} new {_many(noun, count)}"
                 for count, word in counted if count]  # fmt: skip
         return ", ".join(said) or f"{name} changed"
     if isinstance(before, int | float) and isinstance(after, int | float):
         return f"{name} changed ({before} -> {after})"
-    return f"{name} changed"
+    return f"{_LABELS.get(name, name)} changed"
 
 
 def _many(noun: str, count: int) -> str:

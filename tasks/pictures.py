@@ -24,11 +24,13 @@ from tasks.artifacts import (
 )
 from tasks.caching import Content, Made, Record, Summary, step
 from tasks.contents import folder_content, output_paths, pictures_of, settle
+from tasks.crawling import some_of_each
+from tasks.telling import run_logger
 
+PEOPLE = "people-garments"
+"""The folder of prepared pictures cut from dressed people: what people wear is what a style has to change."""
 OVERRIDES = "overrides.yaml"
 """In a style's folder of cut-outs: a person's word against the tests."""
-REJECTED_KEPT = 200
-"""Rows about pictures not kept that a record carries; the manifest has all."""
 
 
 class PreparedStyle(NamedTuple):
@@ -117,17 +119,30 @@ def prepared_pictures(workspace: Workspace, name: str) -> Content:
     return folder_content(workspace, folder, (f"{folder}/{name}" for name in names))
 
 
-def source_folders(workspace: Workspace, style: str, wanted: list[str]) -> list[str]:
-    """Names of the prepared folders a style learns to change: those wanted, else all but its own.
+def source_folders(
+    workspace: Workspace, style: str, domain_a: str, least: int, others: Iterable[str] | None = None
+) -> list[str]:
+    """Names of the prepared folders whose garments a style learns to change.
+
+    Args:
+        domain_a: ``people``, for what people wear, which no other style alters; or ``all-others``, for that and the
+            other styles' garments, as also where fewer than ``least`` garments of people are there.
+        others: names of the other styles; None for all that were prepared.
 
     Raises:
         MissingInputError: there is none.
     """
-    found = sorted(path.name for path in (workspace.root / "prepared").glob("*") if any(path.glob("*.png")))
-    chosen = wanted or [name for name in found if name != style]
-    if not chosen:
+    prepared = sorted(path.name for path in (workspace.root / "prepared").glob("*") if any(path.glob("*.png")))
+    worn = sum(not name.endswith("_flip.png") for name in pictures_of(workspace.prepared(PEOPLE)))
+    if domain_a == "people" and worn >= least:
+        return [PEOPLE]
+    found = [name for name in prepared if name != style and (others is None or name in {PEOPLE, *others})]
+    if not found:
         raise MissingInputError("garments to change", workspace.root / "prepared", "prepare other styles, or people's")
-    return chosen
+    if domain_a == "people":
+        words = "%s learns to change the garments of %s: of people's there are %d, and a training wants %d"
+        run_logger().warning(words, style, ", ".join(found), worn, least)
+    return found
 
 
 def settle_folder(folder: Path, records: Iterable[Record], what: str) -> list[Summary]:
@@ -223,10 +238,12 @@ def _fates(place: Workspace, rows: list[ImageRow]) -> dict[str, Any]:
     return {
         "counts": counts,
         "pairs": [[_portable(place, row.key), row.path] for row in rows if row.status == "kept"][:MOST_PICTURES],
-        "rejected": [
-            shown | {"shown": _portable(place, row.key)}
-            for shown, row in zip(_rejected(rows), (row for row in rows if row.status != "kept"), strict=True)
-        ][:REJECTED_KEPT],
+        "rejected": some_of_each(
+            [
+                shown | {"shown": _portable(place, row.key)}
+                for shown, row in zip(_rejected(rows), (row for row in rows if row.status != "kept"), strict=True)
+            ]
+        ),
     }
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from prefect.logging import get_run_logger
 
-from fittingroom.catalog import Style
-from fittingroom.errors import InputError
 from fittingroom.redaction import redacted
 from fittingroom.settings import get_settings
 from fittingroom.styles.registry import SEGMENTER, Registry, style_model
@@ -18,33 +16,11 @@ from fittingroom.workspace import Workspace, digest_value
 from tasks.artifacts import artifact_key, show_verdict
 from tasks.caching import Content, Made, Record, step
 from tasks.contents import file_content
-from tasks.crawling import chosen_styles, style_digest
+from tasks.crawling import chosen_styles
 from tasks.events import gate_failed
+from tasks.pending import STYLE_DIGEST, StyleCard
 from tasks.serving import open_registry, open_serving
 from tasks.training import evaluate_segmenter
-
-STYLE_DIGEST = "style"
-"""Under this name a version's digests hold `tasks.crawling.style_digest` of what it was trained for."""
-
-
-@dataclass(frozen=True)
-class StyleCard:
-    """What a style is, as registered with its model: ``catalog_digest`` is `tasks.crawling.style_digest`."""
-
-    name: str
-    category: str = ""
-    colour: str = ""
-    pattern: str = ""
-    catalog_digest: str = ""
-
-    @classmethod
-    def of(cls, workspace: Workspace, style: Style) -> StyleCard:
-        """Of a catalog's style, with what its folders and lists hold now.
-
-        Raises:
-            MissingInputError, CatalogError: a folder or list that is not there, or cannot be read.
-        """
-        return cls(style.name, style.category, style.colour, style.pattern, style_digest(workspace, style))
 
 
 def judge_segmenter(workspace: Workspace, trained: Record, dataset: Content, device: str) -> Record:
@@ -64,7 +40,7 @@ def register_segmenter(
     force: bool = False,
 ) -> Record:
     """Register a trained segmenter with its figures, and let its gate decide."""
-    return register(
+    return _registered(
         workspace=str(workspace.root),
         model=SEGMENTER,
         weights=weights_of(workspace, trained),
@@ -93,7 +69,7 @@ def register_style(
     force: bool = False,
 ) -> Record:
     """Register a trained style with its figures on held-out garments, and let its gate decide."""
-    return register(
+    return _registered(
         workspace=str(workspace.root),
         model=style_model(card.name),
         weights=weights_of(workspace, trained),
@@ -125,8 +101,11 @@ def register_trained(workspace: Workspace, style: str, preset: str, force: bool 
     folder = workspace.training(style_model(style))
     path = folder / "weights.safetensors"
     weights = read_weights(path, "style")
-    known = registered_card(workspace, style)
-    return register(
+    from tasks.cards import known_card  # which stands on this module
+
+    registered = registered_card(workspace, style)
+    known = replace(known_card(workspace, style), catalog_digest=registered.catalog_digest)
+    return _registered(
         workspace=str(workspace.root),
         model=style_model(style),
         weights=file_content(workspace, path),
@@ -141,6 +120,14 @@ def register_trained(workspace: Workspace, style: str, preset: str, force: bool 
         device=get_settings().device,
         force=force,
     )
+
+
+def _registered(*, model: str, weights: Content, workspace: str, **arguments: Any) -> Record:
+    """`register`, again where what it registered before is gone or damaged: registering puts it back."""
+    lost = not open_registry(Workspace(Path(workspace))).has_intact(model, weights.digest)
+    step = register.with_options(refresh_cache=True) if lost else register
+    record: Record = step(model=model, weights=weights, workspace=workspace, **arguments)
+    return record
 
 
 def _where_shown() -> str | None:
@@ -267,33 +254,6 @@ def nearest_champion(
         return None
     nearest = alike[found.name]
     return Content(str(serving.weights(nearest)), serving.digest(nearest))
-
-
-class Pending(NamedTuple):
-    """Styles to train, and by name why it cannot be told of others."""
-
-    styles: list[StyleCard]
-    unknown: dict[str, str]
-
-
-def pending_styles(workspace: Workspace, catalog_file: Path, names: list[str]) -> Pending:
-    """The catalog's styles that were not trained yet with the content they have now.
-
-    A version that failed its gate counts as trained.
-    """
-    trained: dict[str, set[str]] = {}
-    for version in open_registry(workspace).all_versions():
-        trained.setdefault(version.model, set()).add(version.digests.get(STYLE_DIGEST, ""))
-    found = Pending([], {})
-    for style in chosen_styles(catalog_file, names):
-        try:
-            card = StyleCard.of(workspace, style)
-        except InputError as error:
-            found.unknown[style.name] = str(error)
-            continue
-        if card.catalog_digest not in trained.get(style_model(style.name), set()):
-            found.styles.append(card)
-    return found
 
 
 def settle_catalog(workspace: Workspace, catalog_file: Path, retire: bool) -> None:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
 from pydantic import BaseModel
 
-from fittingroom.styles.registry import style_model
 from fittingroom.workspace import Workspace
 from tasks.artifacts import artifact_key, picture_rows, show_markdown
 from tasks.caching import Made, Record, Sealed, Summary, step
 from tasks.clock import Clock
 from tasks.contents import pictures_of
-from tasks.registering import StyleCard
-from tasks.serving import open_registry
 
 CONTACT_SHEET = "contact-sheet.png"
 REPORT = "report.html"
@@ -30,6 +28,8 @@ class Outcome(TypedDict):
     problems: list[str]
     failures: list[str]
     """Those of the problems that make a run Failed: a photo that shows no garment does not."""
+    remarks: list[str]
+    """What a person should know of it though nothing failed: what was asked for and is not there."""
     models: dict[str, dict[str, Any]]
 
 
@@ -59,7 +59,7 @@ MASK_CAPTION = "annotated (left) | found (right)"
 
 
 # `about`: date, command and times are of the run that wrote the report; a run that changes nothing leaves it as it is.
-@step("build report", version=4, run_name="build report", beside=("about", "stages"))
+@step("build report", version=5, run_name="build report", beside=("about", "stages"))
 def build_report(
     workspace: str,
     folder: str,  # within the workspace's reports; empty for these themselves
@@ -74,7 +74,7 @@ def build_report(
     problems: list[str],
     subtitle: str = "",
     overlays: list[str] = [],  # noqa: B006  never changed
-    tried_on: dict[str, Record] = {},  # noqa: B006
+    tried_on: dict[str, list[dict[str, Any]]] = {},  # noqa: B006  by style, `tasks.trying_on.rows_of`
     rejected: dict[str, list[Summary]] = {},  # noqa: B006  by stage
 ) -> Made:
     """Write the report, and a contact sheet where photos were tried on, into the workspace's ``reports``."""
@@ -109,7 +109,7 @@ def build_report(
         tryons=persons,
         models=[_model_row(place, name, record["value"], preset) for name, record in models.items()],
         masks=[PictureRow(str(place.root / path), MASK_CAPTION) for path in overlays],
-        rejected=_rejected_rows(place, rejected),
+        rejected=rejected_rows(place, rejected),
     )
     files.append(write_report(target / REPORT, report))
     pictures = [[Path(row.photo), *(Path(path) for path in row.results.values())] for row in shown]
@@ -138,7 +138,8 @@ def _model_row(place: Workspace, name: str, value: dict[str, Any], preset: str) 
     )
 
 
-def _rejected_rows(place: Workspace, rejected: Mapping[str, list[Summary]]) -> list[Any]:
+def rejected_rows(place: Workspace, rejected: Mapping[str, list[Summary]]) -> list[Any]:
+    """A row for each stage and reason: how many in all, and examples of them."""
     from fittingroom.crawl.candidates import REASONS
     from fittingroom.tryon.report import RejectedRow
 
@@ -146,7 +147,7 @@ def _rejected_rows(place: Workspace, rejected: Mapping[str, list[Summary]]) -> l
         RejectedRow(
             stage,
             f"{reason.replace('_', ' ')}: {REASONS[reason]}" if reason in REASONS else reason.replace("_", " "),
-            len(rows),
+            _count(done, rows[0]["status"], reason),
             [row["picture"] for row in rows[:5]],
             [str(place.root / row["shown"]) for row in rows[:8] if row.get("shown")],
         )
@@ -155,19 +156,25 @@ def _rejected_rows(place: Workspace, rejected: Mapping[str, list[Summary]]) -> l
     ]
 
 
+def _count(done: Iterable[Summary], status: str, reason: str) -> int:
+    """How many pictures ended so; without a reason of its own a status counts for itself."""
+    name = status if reason == status else f"{status}: {reason}"
+    return sum(summary.value["counts"].get(name, 0) for summary in done)
+
+
 def _samples(folder: Path) -> list[Path]:
     """The last sheet of a style's training, or a segmenter's."""
     return sorted((folder / "samples").glob("*.png"))[-1:] or list(folder.glob("samples.png"))
 
 
-def _by_person(place: Workspace, tried_on: Mapping[str, Record]) -> list[Any]:
+def _by_person(place: Workspace, tried_on: Mapping[str, list[dict[str, Any]]]) -> list[Any]:
     from fittingroom.tryon.report import TryOnRow
 
     rows: dict[str, dict[str, Any]] = {}
-    for style, record in tried_on.items():
-        for entry in record["value"]["rows"]:
+    for style, entries in tried_on.items():
+        for entry in entries:
             row = rows.setdefault(
-                entry["photo"], {"name": entry["person"], "overlay": "", "results": {}, "messages": []}
+                entry["photo"], {"name": Path(entry["photo"]).name, "overlay": "", "results": {}, "messages": []}
             )
             if entry["status"] == "done":
                 row["overlay"] = row["overlay"] or str(place.root / entry["overlay"])
@@ -196,7 +203,7 @@ def stages_of(clock: Clock, work: Mapping[str, Work]) -> list[Stage]:
     """The stages of a report by the wall clock, which add up to the whole, each with the work that went on in it."""
     found = [Stage(name=name, seconds=s, detail=_in_words(work.get(name, {}), s)) for name, s in clock.stages]
     rest = clock.elapsed() - sum(stage["seconds"] for stage in found)
-    return [*found, Stage(name="between the stages", seconds=max(rest, 0.0), detail="")]
+    return [*found, Stage(name="waiting and orchestration", seconds=max(rest, 0.0), detail="")]
 
 
 def _in_words(work: Work, wall: float) -> str:
@@ -223,25 +230,37 @@ def command_of(flow: str, parameters: BaseModel) -> str:
     return shlex.join(words)
 
 
-def prepared_set(workspace: Workspace, name: str, use: str) -> PictureSet:
-    """A folder of prepared pictures, as a training sees it."""
+def prepared_set(workspace: Workspace, name: str, use: str, came_of: str = "") -> PictureSet:
+    """A folder of prepared pictures, as a training sees it; ``came_of`` says what they were chosen from."""
     from tasks.pictures import prepared_pictures
 
     content = prepared_pictures(workspace, name)
     names = [picture for picture in pictures_of(workspace.prepared(name)) if not picture.endswith("_flip.png")]
     twins = " and their mirrored twins" if len(names) < len(pictures_of(workspace.prepared(name))) else ""
-    return PictureSet(
-        name=name, use=use, pictures=len(names), digest=content.digest, detail=f"prepared garments{twins}"
-    )
+    detail = f"prepared garments{twins}" + (f"; of {came_of}" if came_of else "")
+    return PictureSet(name=name, use=use, pictures=len(names), digest=content.digest, detail=detail)
 
 
-def why_pending(workspace: Workspace, card: StyleCard) -> str:
-    """Why a style is to be trained, in a sentence."""
-    versions = open_registry(workspace).versions(style_model(card.name))
-    if not versions:
-        return f"{card.name} is new: there is no version of it yet"
-    newest = max(version.version for version in versions)
-    return f"{card.name} has changed since version {newest}: its entry in the catalog, or the pictures in its folders"
+def counted_together(done: Iterable[Summary]) -> str:
+    """What the shards of a stage count, in words."""
+    return counts_in_words(sum((Counter(summary.value["counts"]) for summary in done), Counter()))
+
+
+def counted(value: Mapping[str, Any]) -> str:
+    """What a step's value counts, in words: ``3,000 offered: 1,000 kept, 2,000 skipped (2,000 limit)``."""
+    words = counts_in_words(value["counts"])
+    return f"{value['offered']:,} offered: {words}" if "offered" in value else words
+
+
+def counts_in_words(counts: Mapping[str, int]) -> str:
+    """``21 kept, 3 refused (2 too_small, 1 blurred)``: counts of reasons (``refused: blurred``) are a status' own."""
+    parts = []
+    for status in dict.fromkeys(name.partition(": ")[0] for name in counts):
+        reasons = {name.partition(": ")[2]: n for name, n in counts.items() if name.startswith(f"{status}: ")}
+        listed = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items() if reason != status)
+        total = counts.get(status, sum(reasons.values()))
+        parts.append(f"{total:,} {status}" + (f" ({listed})" if listed else ""))
+    return ", ".join(parts)
 
 
 def outcome_of(workspace: Workspace, result: object, failed: Mapping[str, str] | None = None) -> Outcome:
@@ -249,7 +268,7 @@ def outcome_of(workspace: Workspace, result: object, failed: Mapping[str, str] |
     if isinstance(result, dict) and set(result) == set(Outcome.__annotations__):
         return cast("Outcome", result)
     failures = [f"{name}: {message}" for name, message in (failed or {}).items()]
-    outcome = Outcome(files={}, problems=[*failures], failures=failures, models={})
+    outcome = Outcome(files={}, problems=[*failures], failures=failures, remarks=[], models={})
     for value in _values(result):
         if "passed" in value:
             outcome["models"][value["model"]] = dict(value)
@@ -264,6 +283,7 @@ def outcome_of(workspace: Workspace, result: object, failed: Mapping[str, str] |
                 outcome["files"][what] = str(workspace.root / row["image"])
             else:
                 outcome["problems"].append(f"{what}: {row['message']}")
+        outcome["remarks"] += value.get("warnings", [])
         for name, path in value.get("files", {}).items():
             outcome["files"][name] = str(workspace.root / path)
     return outcome

@@ -12,6 +12,7 @@ from typing import Any
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from fittingroom.errors import SettingError
+from fittingroom.extras import need_extra
 from fittingroom.settings import get_settings
 
 THREADS = 2
@@ -24,11 +25,12 @@ def in_other_processes() -> bool:
     return bool(get_settings().dask)
 
 
-def shard_runner(threads: int = THREADS) -> Any:
-    """A task runner for a flow of shards, as the installation's settings say.
+def task_runner(threads: int = THREADS) -> Any:
+    """Where shards are worked on as the installation's settings say now: ``threads`` at a time, or on Dask.
 
     Raises:
-        SettingError: ``FITTINGROOM_DASK`` is neither an address nor ``local:N``, or prefect-dask is not installed.
+        SettingError: ``FITTINGROOM_DASK`` is neither an address nor ``local:N``.
+        InputError: prefect-dask is not installed.
     """
     wanted = get_settings().dask
     if not wanted:
@@ -36,13 +38,26 @@ def shard_runner(threads: int = THREADS) -> Any:
     local = re.fullmatch(r"local:([1-9]\d{0,2})", wanted)
     if not local and not _ADDRESS.fullmatch(wanted):
         raise SettingError("FITTINGROOM_DASK", wanted, "a scheduler's address (tcp://host:8786) or local:N")
-    try:
-        from prefect_dask.task_runners import DaskTaskRunner
-    except ImportError:
-        raise SettingError(
-            "FITTINGROOM_DASK", wanted, "nothing, or prefect-dask to be installed (extra: dask)"
-        ) from None
+    need_extra("dask", "FITTINGROOM_DASK")
+    from prefect_dask.task_runners import DaskTaskRunner
+
     if local:
         workers = {"n_workers": int(local[1]), "threads_per_worker": 1, "dashboard_address": None}
         return DaskTaskRunner(cluster_kwargs=workers)
     return DaskTaskRunner(address=wanted)
+
+
+class ShardRunner(ThreadPoolTaskRunner[Any]):
+    """The task runner for a flow of shards: which one it is, the settings say when the flow runs, not before.
+
+    Args:
+        threads: shards at a time, where they run in threads.
+    """
+
+    def __init__(self, threads: int = THREADS) -> None:
+        super().__init__(max_workers=threads)
+        self._threads = threads
+
+    def duplicate(self) -> Any:  # each run asks for a runner of its own
+        """The runner that a run uses (`task_runner`)."""
+        return task_runner(self._threads)

@@ -9,11 +9,13 @@ from typing import NamedTuple
 from prefect.logging import get_run_logger
 
 from fittingroom.domain import RENDERED, is_rendered, warn_of_photo
+from fittingroom.errors import Damaged, FittingroomError, MissingInputError
 from fittingroom.settings import get_settings
 from fittingroom.styles.registry import Registry
 from fittingroom.styles.serving import Served, Serving
 from fittingroom.workspace import Workspace
 from tasks.caching import Content
+from tasks.photo_names import photo_id
 
 
 class ServingModel(NamedTuple):
@@ -58,16 +60,38 @@ def models_for(
         InputError, NoGarmentFound: a style's picture that cannot be used.
     """
     serving, logger = open_serving(workspace), get_run_logger()
-    chosen = _wanted(serving, styles, device) if styles else serving.styles()
+    chosen = _wanted(serving, styles, device) if styles else _sound(serving)
     segmenter = serving.segmenter()
     for served in (segmenter, *chosen):
         logger.info("%s", served.words())
     if RENDERED in {served.domain for served in (segmenter, *chosen)}:
-        real = next((Path(photo.path).name for photo in photos if not is_rendered(Path(photo.path))), None)
+        real = next((photo_id(photo) for photo in photos if not is_rendered(Path(photo.path))), None)
         domains = {served.title: served.domain for served in (segmenter, *chosen)}
         if real is not None:
             logger.warning("%s: %s", real, warn_of_photo(False, domains))
     return ServingModels(_model(serving, segmenter), [_model(serving, served) for served in chosen])
+
+
+def _sound(serving: Serving) -> list[Served]:
+    """Every style that serves; what is damaged, or has lost its weights, does not keep the others from it.
+
+    Raises:
+        MissingInputError, Damaged: nothing is left.
+    """
+    failed: list[FittingroomError] = [damage.error() for damage in serving.damaged() if damage.champion]
+    found = []
+    for served in serving.styles():
+        try:
+            serving.weights(served)
+        except (Damaged, MissingInputError) as error:
+            failed.append(error)
+        else:
+            found.append(served)
+    if failed and not found:
+        raise failed[0]
+    for why in failed:
+        get_run_logger().warning("left out: %s", why)
+    return found
 
 
 def _wanted(serving: Serving, styles: list[str], device: str) -> list[Served]:

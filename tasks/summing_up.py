@@ -10,7 +10,7 @@ from fittingroom.errors import FittingroomError
 from fittingroom.workspace import Workspace
 from tasks.artifacts import artifact_key, plain_cell, show_markdown
 from tasks.caching import Record, Sealed, Summary
-from tasks.reporting import Outcome, outcome_of
+from tasks.reporting import Outcome, counted, outcome_of
 from tasks.telling import run_logger, say
 
 MOST_LINES = 40
@@ -27,7 +27,7 @@ def sum_up(workspace: Workspace, flow: str, result: object, seconds: float) -> s
     made = _made(result, outcome)
     for title, words, path in made[:MOST_LINES]:
         say("%s: %s", title, f"{words}: {path}" if words else path)
-    for problem in outcome["problems"][:MOST_LINES]:
+    for problem in [*outcome["remarks"], *outcome["problems"][:MOST_LINES]]:
         run_logger().warning("%s", problem)
     for kind in ("files", "problems"):
         if (left := len(outcome[kind]) - MOST_LINES) > 0:
@@ -93,6 +93,8 @@ def _sections(counts: Mapping[str, str], made: list[tuple[str, str, str]], outco
         yield _table(("model", "verdict"), _verdicts(outcome))
     if made:
         yield _table(("made", "how", "file"), ((name, words, f"`{path}`") for name, words, path in made))
+    if outcome["remarks"]:
+        yield "\n".join(("To know:", "", *(f"- {remark}" for remark in outcome["remarks"])))
     if outcome["problems"]:
         listed = [f"- {problem}" for problem in outcome["problems"][:MOST_LINES]]
         yield "\n".join(("What fell short:", "", *listed))
@@ -108,14 +110,18 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _counts_of(result: object) -> Iterator[tuple[str, str]]:
     """Name -> how many of what, added up over the shards of a stage."""
-    found: dict[str, dict[str, float]] = {}
+    found: dict[str, dict[str, int]] = {}
+    offered: dict[str, int] = {}
     for name, value in _named(result, ()):
-        rows = [str(row["status"]) for row in value.get("rows", [])]
-        for what, count in [*value.get("counts", {}).items(), *Counter(rows).items()]:
+        counts = value.get("counts") or Counter(str(row["status"]) for row in value.get("rows", []))
+        for what, count in counts.items():
             so_far = found.setdefault(name, {})
             so_far[what] = so_far.get(what, 0) + count
+        if "offered" in value:
+            offered[name] = offered.get(name, 0) + value["offered"]
     for name, counts in found.items():
-        yield name, ", ".join(f"{count:g} {what}" for what, count in counts.items())
+        if counts:
+            yield name, counted({"counts": counts} | ({"offered": offered[name]} if name in offered else {}))
 
 
 def _named(result: object, path: tuple[str, ...]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -129,7 +135,9 @@ def _named(result: object, path: tuple[str, ...]) -> Iterator[tuple[str, Mapping
             yield from _named(part, (*path, name))
     elif isinstance(result, Mapping) and set(result) == set(Record.__annotations__):
         yield " ".join(path) or str(result["value"].get("name", "pictures")), result["value"]
-    elif isinstance(result, Mapping) and all(isinstance(part, int | float) for part in result.values()):
+    elif isinstance(result, Mapping) and set(result) == set(Outcome.__annotations__):
+        return  # its figures are told as verdicts, and what it counts by the flows in it
+    elif isinstance(result, Mapping) and result and all(type(part) is int for part in result.values()):
         yield " ".join(path) or "counted", {"counts": result}
     elif isinstance(result, Mapping):
         for name, part in result.items():

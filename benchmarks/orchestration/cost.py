@@ -117,7 +117,7 @@ def served(place: Workspace, database: str = SQLITE) -> Iterator[None]:
         os.environ["PREFECT_API_DATABASE_CONNECTION_URL"] = database
     with LocalServer(place, port=0) as server:
         server.wait()
-        use_server(server.api_url, place.prefect_home)
+        use_server(server.api_url, place)
         yield
     os.environ.pop("PREFECT_API_DATABASE_CONNECTION_URL", None)
 

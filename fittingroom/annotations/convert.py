@@ -19,6 +19,7 @@ from fittingroom.annotations.shards import ConvertSettings, ShardResult
 from fittingroom.annotations.sources import FORMATS, Format, Source
 from fittingroom.errors import InputError, NothingProduced, SettingError
 from fittingroom.names import printable
+from fittingroom.outputs import made_folder
 
 _DEFAULT_NAMES = {"coco": "instances.json", "via": "via_project.json"}
 
@@ -102,14 +103,14 @@ def convert(
     target = dst
     if to != "deepfashion2" and (dst.is_dir() or not dst.suffix):
         target = dst / _DEFAULT_NAMES[to]
-    if to == "deepfashion2" and dst.is_file():
-        raise InputError(f"{dst}: expected a folder for DeepFashion2 files, got a file")
+    if to == "deepfashion2" and not dst.is_dir() and (dst.is_file() or dst.suffix.lower() == ".json"):
+        got = "a file" if dst.is_file() else "a file's name"
+        raise InputError(f"{dst}: expected a folder for DeepFashion2 files, got {got}")
     findings = Findings(per_kind=None)
     source = sources.open_source(src, findings, images_dir)
     _check_apart(source, target, to)
     work_parent = target if to == "deepfashion2" else target.parent
-    work_parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=work_parent, prefix=".convert-") as work:
+    with made_folder(work_parent), tempfile.TemporaryDirectory(dir=work_parent, prefix=".convert-") as work:
         results = _run(source, to, Path(work), findings, settings, workers, shard_size, on_progress)
         if not any(result.images for result in results):
             first = next((row for result in results for row in result.examples), None)

@@ -12,6 +12,7 @@ import orjson
 
 from fittingroom.annotations.findings import Findings
 from fittingroom.errors import AnnotationError, MissingInputError
+from fittingroom.names import printable
 
 MAX_FILE_BYTES = 16 * 2**20
 """One picture's annotation. Real ones have some 10 kB."""
@@ -26,11 +27,11 @@ _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 class UnreadableAnnotation(AnnotationError):
-    """A file that cannot be read at all; ``kind`` is its kind of finding."""
+    """A file that cannot be read at all; ``kind`` is its kind of finding, ``path`` what a person named."""
 
-    def __init__(self, kind: str, file: str, message: str) -> None:
+    def __init__(self, kind: str, file: str, message: str, path: Path | None = None) -> None:
         self.kind, self.file, self.detail = kind, file, message
-        super().__init__(f"{file}: {message}")
+        super().__init__(f"{printable(path or file)}: {message}")
 
 
 def read_bytes(path: Path, max_bytes: int) -> bytes:
@@ -77,8 +78,8 @@ def parse(data: bytes, name: str, findings: Findings) -> object:
             return _parse_not_finite(data, name)
         if "depth limit" in error.msg or "recursion" in error.msg:  # releases differ in words
             raise UnreadableAnnotation("too_deep", name, "nested deeper than 1,024 levels") from None
-        detail = f"{error.msg}: line {error.lineno} column {error.colno}" if data.strip() else "the file is empty"
-        raise UnreadableAnnotation("unreadable_json", name, detail) from None
+        where = f"expected JSON, {error.msg} in line {error.lineno} column {error.colno}"
+        raise UnreadableAnnotation("unreadable_json", name, where if data.strip() else "the file is empty") from None
     return value
 
 
@@ -93,7 +94,7 @@ def _parse_not_finite(data: bytes, name: str) -> object:
         value: object = json.loads(data, parse_int=_integer)
         orjson.dumps(value)
     except json.JSONDecodeError as error:
-        detail = f"{error.msg}: line {error.lineno} column {error.colno}"
+        detail = f"expected JSON, {error.msg} in line {error.lineno} column {error.colno}"
         raise UnreadableAnnotation("unreadable_json", name, detail) from None
     except RecursionError:
         raise UnreadableAnnotation("too_deep", name, "nested too deeply") from None

@@ -14,7 +14,7 @@ from fittingroom.names import name_key
 
 _USUAL = ("image", "images", "img", "imgs", "jpegimages", "data", "photos", "pictures")
 """Folders of pictures, and folders of such folders (one for each split)."""
-_OF_DOCUMENTS = ("annotations", "annotation", "annos", "labels", "json", "via", "coco")
+_OF_DOCUMENTS = ("annotations", "annotation", "annos", "ann", "labels", "json", "via", "coco")
 """Folders that hold documents: what lies beside them belongs to the same set."""
 SAMPLE = 20
 """Pictures of a document that are looked for."""

@@ -1,8 +1,8 @@
 """A document's picture as a file: the one place that knows how names in documents and names on disks differ.
 
 A name is first taken as it stands. What is not there is looked for under another spelling (composed or decomposed
-letters, capitals, backslashes), then by its last parts (documents carry absolute paths of other machines), then in the
-direct sub-folders. Nothing outside the folder of pictures is ever asked for.
+letters, capitals, backslashes, ``.jpeg`` for ``.jpg``, ``%20``), then by its last parts (documents carry absolute paths
+of other machines), then in the direct sub-folders. Nothing outside the folder of pictures is ever asked for.
 """
 
 from __future__ import annotations
@@ -10,21 +10,23 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from fittingroom.annotations import identity
 from fittingroom.annotations.fields import Place
 from fittingroom.annotations.headers import Header, read_header
 from fittingroom.errors import ImageRejected
-from fittingroom.images import IMAGE_SUFFIXES
+from fittingroom.images import IMAGE_SUFFIXES, REFUSED_SUFFIXES
 from fittingroom.names import is_utf8, name_key, printable
 
 _MOST_FOLDERS = 100
 """Direct sub-folders that are searched."""
 _SETTLED_NS = 1_000_000_000
+_JPEG = (".jpg", ".jpeg")
 _ADDRESS = re.compile(r"^(?:[a-z][a-z0-9+.-]*://[^/]*|[a-z]:)", re.IGNORECASE)
 """The start of a web address or a drive letter: ``https://host``, ``C:``."""
 
@@ -92,8 +94,11 @@ class Pictures:
         parts = foreign_parts(name) if len(name) < identity.LONGEST_NAME and "\0" not in name else []
         for start in range(len(parts)):
             spelt = self._spelt(parts[start:], any_suffix)
-            if spelt and self._may_claim(spelt, name, loosely=start > 0):
+            loosely = start > 0 or (spelt is not None and name_key(spelt) != name_key("/".join(parts)))
+            if spelt and self._may_claim(spelt, name, loosely):
                 return spelt
+        if "%" in name and (plain := unquote(name)) != name:
+            return self._loosely(plain, any_suffix)  # as tools with a web page write letters and spaces
         below = self._below(parts[-1], any_suffix) if parts else None
         return below if below and self._may_claim(below, name, loosely=True) else None
 
@@ -108,8 +113,7 @@ class Pictures:
         if names is None:
             names = self._names[folder] = _names_in(folder)
         found = ""
-        for suffix in ("", *IMAGE_SUFFIXES) if any_suffix else ("",):
-            last = str(PurePosixPath(parts[-1]).with_suffix(suffix)) if suffix else parts[-1]
+        for last in _spellings(parts[-1], any_suffix):
             found = names.get(name_key("/".join([*parts[:-1], last])), "")
             if found:
                 return f"{below}/{found}" if below else found
@@ -123,6 +127,19 @@ class Pictures:
             spelt for folder in folders_in(self._text) if (spelt := self._spelt([name], any_suffix, folder)) is not None
         ]
         return found[0] if len(found) == 1 else None
+
+
+def _spellings(name: str, any_suffix: bool) -> Iterator[str]:
+    """A file's name, and with the other suffixes that a picture so called may have."""
+    yield name
+    path = PurePosixPath(name)
+    suffix = path.suffix.lower()
+    if any_suffix:
+        yield from (str(path.with_suffix(other)) for other in IMAGE_SUFFIXES)
+    elif suffix in _JPEG:
+        yield from (str(path.with_suffix(other)) for other in _JPEG if other != suffix)
+    elif suffix not in (*IMAGE_SUFFIXES, *REFUSED_SUFFIXES):  # none: a stem may have dots
+        yield from (name + other for other in IMAGE_SUFFIXES)
 
 
 def foreign_parts(name: str) -> list[str]:

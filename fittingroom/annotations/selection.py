@@ -14,6 +14,7 @@ from fittingroom.annotations.model import AnnotatedImage, GarmentAnnotation
 from fittingroom.annotations.shards import file_size
 from fittingroom.annotations.sources import Source
 from fittingroom.categories import CATEGORY_NAMES
+from fittingroom.datasets import SELECTION, images_dir_as_written
 from fittingroom.errors import AnnotationError, MissingInputError, SettingError
 from fittingroom.names import printable
 from fittingroom.workspace import digest_bytes, digest_file, digest_value, write_bytes, write_json
@@ -335,7 +336,8 @@ def split_by_pair(
 
 def write_dataset(selection: Selection, out_dir: Path) -> Path:
     """Write ``train.json``, ``validation.json`` (COCO), ``via/train.json``, ``via/validation.json`` and, last,
-    ``selection.json``; returns ``out_dir``. Pictures stay where they are."""
+    ``selection.json``; returns ``out_dir``. Pictures stay where they are, and are named relative to ``out_dir`` where
+    both lie in one workspace."""
     out_dir = Path(out_dir)
     images_path = f"{printable(selection.images_dir.as_posix())}/"
     for side in ("train", "validation"):
@@ -343,5 +345,6 @@ def write_dataset(selection: Selection, out_dir: Path) -> Path:
         write_bytes(out_dir / f"{side}.json", coco.document(chosen))
         sized = [(image, file_size(image, selection.images_dir)) for image in chosen]
         write_bytes(out_dir / "via" / f"{side}.json", via.document(sized, side, images_path))
-    write_json(out_dir / "selection.json", selection.to_json())
+    where = {"images_dir": images_dir_as_written(selection.images_dir, out_dir)}
+    write_json(out_dir / SELECTION, selection.to_json() | where)
     return out_dir

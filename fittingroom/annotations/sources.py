@@ -45,7 +45,7 @@ def open_source(path: Path, findings: Findings, images_dir: Path | None = None) 
         return _open_folder(path, findings, images_dir)
     if not path.exists():
         raise MissingInputError("annotations", path)
-    value = documents.parse(jsonfile.read_bytes(path, jsonfile.MAX_DOCUMENT_BYTES), path.name, findings)
+    value = _value(path, findings)
     if isinstance(value, Mapping) and coco.is_coco(value):
         names = [row.get("file_name") for row in _sample(value["images"]) if isinstance(row, dict)]
         return Source(path, "coco", images_dir or layouts.folder_of_pictures(path, names), document=value)
@@ -60,6 +60,13 @@ def open_source(path: Path, findings: Findings, images_dir: Path | None = None) 
     raise AnnotationError(
         f"{path}: expected COCO (images, annotations), VIA (regions) or DeepFashion2 (item1, ...), got none of these"
     )
+
+
+def _value(path: Path, findings: Findings) -> object:
+    try:
+        return documents.parse(jsonfile.read_bytes(path, jsonfile.MAX_DOCUMENT_BYTES), path.name, findings)
+    except jsonfile.UnreadableAnnotation as error:
+        raise jsonfile.UnreadableAnnotation(error.kind, error.file, error.detail, path) from None
 
 
 def _open_folder(path: Path, findings: Findings, images_dir: Path | None) -> Source:

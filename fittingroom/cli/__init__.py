@@ -7,9 +7,11 @@ and nothing else. This module owns that behaviour; the commands stand beside it,
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,8 +23,11 @@ from fittingroom.cli.helping import Group
 from fittingroom.cli.styles import app as styles_app
 from fittingroom.errors import FittingroomError
 from fittingroom.redaction import redacted
+from fittingroom.workspace import FULL, full_folder
 
 INTERRUPTED = 130
+_NO_NAMES = (errno.ENAMETOOLONG, errno.ELOOP)
+"""What the system says of paths that nothing can have: a matter of what was typed."""
 
 app = typer.Typer(
     name="fittingroom",
@@ -61,6 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code. ``--debug`` is understood anywhere among the arguments."""
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch is loaded, here or in a process of ours
+    os.environ.setdefault("PYTHONSAFEPATH", "1")  # our processes import nothing from the current folder
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     try:
@@ -78,8 +84,9 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
-        return _fail(f"{error.strerror or error}{where}", debug, 1)
+        named = error.filename or (full_folder(Path()) if error.errno in FULL else None)
+        where = f": {named}" if named else ""
+        return _fail(f"{error.strerror or error}{where}", debug, 2 if error.errno in _NO_NAMES else 1)
     except Exception as error:  # noqa: BLE001  the last line of defence: one readable line, never a wall of text
         if hasattr(error, "format_message"):  # wrong usage, found by typer
             context = getattr(error, "ctx", None)

@@ -14,7 +14,9 @@ WorkersOption = Annotated[int, typer.Option(min=0, help="Processes that read; 0 
 ImagesOption = Annotated[
     Path | None,
     typer.Option(
-        "--images", metavar="DIR", help="Where the pictures are, when they are not in image/ or images/ beside SRC."
+        "--images",
+        metavar="DIR",
+        help="Where the pictures are, when they are not in image/ or images/ beside the annotations.",
     ),
 ]
 
@@ -24,7 +26,9 @@ app = typer.Typer(help="DeepFashion2, COCO and VIA annotations.", cls=Group)
 @app.command()
 def convert(
     source: Annotated[Path, typer.Argument(metavar="SRC", help="Folder or file; its format is detected.")],
-    target: Annotated[Path, typer.Argument(metavar="DST", help="Where to write.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="DST", help="A .json file to write, or a folder, which is made if missing.")
+    ],
     to: Annotated[Literal["coco", "via", "deepfashion2"], typer.Option(help="The format to write.")],
     images: ImagesOption = None,
     clip: Annotated[bool, typer.Option("--clip", help="Cut polygons at the edges of their picture.")] = False,

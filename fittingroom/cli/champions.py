@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fittingroom.errors import MissingInputError
-
 if TYPE_CHECKING:
     from fittingroom.segmentation.predict import Segmenter
     from fittingroom.styles.registry import Registry
@@ -34,12 +32,12 @@ def segmenter_weights(weights: Path | None) -> Path:
     """The file named, or that of the segmenter that serves.
 
     Raises:
-        MissingInputError: the file named is not there, or none serves.
+        MissingInputError: the file named is not there, or none serves. InputError: it is not a segmenter's.
     """
     if weights is not None:
-        if not weights.is_file():
-            raise MissingInputError("segmenter weights", weights)
-        return weights
+        from fittingroom.styles.weights_card import check_weights
+
+        return check_weights(weights, "segmenter weights", "segmenter")
     serving = open_serving()
     return serving.weights(serving.segmenter())
 
@@ -48,7 +46,7 @@ def load_segmenter(weights: Path | None) -> Segmenter:
     """The segmenter in the file named, or the one that serves.
 
     Raises:
-        MissingInputError: as `segmenter_weights`.
+        MissingInputError, InputError: as `segmenter_weights`.
     """
     path = segmenter_weights(weights)
     from fittingroom.segmentation.predict import Segmenter

@@ -45,6 +45,13 @@ def crawl(
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Ask again for pictures that are here, by ETag and Last-Modified.")
     ] = False,
+    max_images: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Pictures taken from a source at most; if left out, all of a folder or list, 5,000 of a page.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> int:
     """Fetch the pictures of a catalog's styles into the workspace; exit 1 when a style ends with none, or a source of
@@ -62,7 +69,9 @@ def crawl(
     if not wanted:
         raise InputError(f"--style: expected one of {', '.join(s.name for s in catalog.styles)}, got {style!r}")
     retry = [reason for given in retry_failed or () for reason in given.split(",")]
-    crawl_settings = CrawlSettings.from_installation(settings, retry=tuple(retry), refresh=refresh)
+    crawl_settings = CrawlSettings.from_installation(
+        settings, retry=tuple(retry), refresh=refresh, max_images=max_images
+    )
     place = Workspace(settings.workspace)
     place.check_writable()
     found: dict[str, Manifest] = {}
@@ -92,7 +101,9 @@ def crawl(
 
 def cutout(
     source: Annotated[Path, typer.Argument(metavar="SRC_DIR", help="A folder of photos.")],
-    target: Annotated[Path, typer.Argument(metavar="DST_DIR", help="Where garment-only pictures are written.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="DST_DIR", help="Where garment-only pictures are written; made if missing.")
+    ],
     segmenter: Annotated[Path | None, typer.Option(help="Segmenter weights instead of those that serve.")] = None,
     method: Annotated[str, typer.Option(help="auto, plain (needs no segmenter) or model (trusts only it).")] = "auto",
     people: Annotated[str, typer.Option(help="allow or refuse pictures of people.")] = "allow",
@@ -153,7 +164,9 @@ def cutout(
 
 def prepare(
     source: Annotated[Path, typer.Argument(metavar="SRC_DIR", help="A folder of garment-only pictures.")],
-    target: Annotated[Path, typer.Argument(metavar="DST_DIR", help="Where training pictures are written.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="DST_DIR", help="Where training pictures are written; made if missing.")
+    ],
     size: Annotated[int, typer.Option(help="Side of the square pictures, in pixels.")] = 256,
     flip: Annotated[bool, typer.Option(help="Write a mirrored twin of every picture.")] = True,
     as_json: JsonOption = False,

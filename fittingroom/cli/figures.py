@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.table import Table
 
-_COUNTS = ("pictures", "photos", "garments", "steps", "best_step", "epochs", "merged", "split")
+_COUNTS = ("pictures", "photos", "garments", "steps", "best_step", "best_epoch", "seconds", "epochs", "merged", "split")
 _COLUMN = 12
 """Characters a version takes in its table."""
 

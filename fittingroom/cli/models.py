@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from fittingroom.cli.annotations import ImagesOption
 from fittingroom.cli.champions import open_registry, open_serving, segmenter_weights
 from fittingroom.cli.figures import figure, figures_table
 from fittingroom.cli.helping import Group
@@ -30,7 +31,9 @@ SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="name=value", help="One setting; may be repeated.")
 ]
 Split = Literal["train", "validation", "all"]
-OutOption = Annotated[Path | None, typer.Option("--out", help="Where to train; a folder of the workspace if left out.")]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", help="Where to train, made if missing; a folder of the workspace if left out.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -41,7 +44,10 @@ def register(app: typer.Typer) -> None:
 
 @train_app.command("segmenter")
 def train_segmenter_command(
-    dataset: Annotated[Path, typer.Option(help="A DeepFashion2 folder, or a dataset made from one.")],
+    dataset: Annotated[
+        Path, typer.Option(help="Annotated photos (a DeepFashion2 folder, COCO or VIA), or a dataset made from them.")
+    ],
+    images: ImagesOption = None,
     preset: PresetOption = "auto",
     settings: SetOption = None,
     weights: Annotated[Path | None, typer.Option(help="Backbone weights to start from (safetensors).")] = None,
@@ -58,6 +64,7 @@ def train_segmenter_command(
     from fittingroom.segmentation.train import train_segmenter
     from fittingroom.settings import get_settings
     from fittingroom.styles.admission import admit_segmenter
+    from fittingroom.styles.weights_card import check_weights
     from fittingroom.training.device import choose_preset
     from fittingroom.training.turns import own_folder
     from fittingroom.workspace import Workspace, digest_files
@@ -67,7 +74,9 @@ def train_segmenter_command(
     chosen = segmenter_preset(preset).with_overrides(parse_settings(settings or []))
     folder = out or Workspace(installation.workspace).training("segmenter")
     check_output_folder(folder, "--out")
-    ready = dataset_folder(dataset)
+    if weights is not None:
+        check_weights(weights, "--weights")
+    ready = dataset_folder(dataset, images)
     with (
         own_folder(folder, remark),
         _followed("segmenter", folder, chosen.to_json(), as_json, _said(asked, preset)) as listener,
@@ -110,8 +119,10 @@ def train_style_command(
     from fittingroom.settings import get_settings
     from fittingroom.styles.admission import admit_style
     from fittingroom.styles.measured import measured_style
+    from fittingroom.styles.weights_card import check_weights
     from fittingroom.training.device import choose_preset
     from fittingroom.training.turns import own_folder
+    from fittingroom.translation.dataset import list_pictures
     from fittingroom.translation.held_out import held_out_of
     from fittingroom.translation.outcome import PICTURES
     from fittingroom.translation.settings import preset as style_preset
@@ -124,6 +135,10 @@ def train_style_command(
     chosen = style_preset(preset).with_overrides(**parse_settings(settings or []))
     folder = out or Workspace(installation.workspace).training(f"style-{name}")
     check_output_folder(folder, "--out")
+    for given, option in ((source, "--source"), (target, "--target")):
+        list_pictures(given, option, chosen.min_pictures)
+    if warm_start is not None:
+        check_weights(warm_start, "--warm-start", "style")
     with (
         own_folder(folder, remark),
         _followed(f"style-{name}", folder, chosen.to_json(), as_json, _said(asked, preset)) as listener,
@@ -185,8 +200,9 @@ def _said(asked: str, preset: str) -> str:
 @evaluate_app.command("segmenter")
 def evaluate_segmenter_command(
     dataset: Annotated[
-        Path, typer.Option(help="A folder of annotated photos (DeepFashion2, COCO or VIA), or a dataset made from one.")
+        Path, typer.Option(help="Annotated photos (a DeepFashion2 folder, COCO or VIA), or a dataset made from them.")
     ],
+    images: ImagesOption = None,
     split: Annotated[
         Split | None,
         typer.Option(
@@ -205,12 +221,12 @@ def evaluate_segmenter_command(
     from fittingroom.segmentation.evaluate import evaluate_segmenter, worst_sheet
     from fittingroom.settings import get_settings
 
-    path = segmenter_weights(weights)
-    folder, which, left_out = _photos_to_judge(dataset, split)
-    if left_out:
-        remark(f"left out {sum(left_out.values()):,} photos of {dataset}: {said(left_out)}")
     if sheet is not None:
         check_output_file(sheet, "--sheet", PICTURE_SUFFIXES)
+    path = segmenter_weights(weights)
+    folder, which, left_out = _photos_to_judge(dataset, images, split)
+    if left_out:
+        remark(f"left out {sum(left_out.values()):,} photos of {dataset}: {said(left_out)}")
     with pictures_bar("evaluate segmenter", as_json) as bar:
         report = evaluate_segmenter(path, folder, which, device=get_settings().device, listener=bar, close_ups=True)
     if sheet is not None:
@@ -245,25 +261,28 @@ def evaluate_style_command(
 ) -> int:
     """Colour difference, structure, leak, pattern, cycle error and KID of a style on given garments."""
     from fittingroom.errors import InputError
-    from fittingroom.images import list_images
     from fittingroom.settings import get_settings
-    from fittingroom.translation.dataset import original_pictures, without_twins
+    from fittingroom.styles.weights_card import check_weights
+    from fittingroom.translation.dataset import list_pictures, original_pictures, without_twins
     from fittingroom.translation.evaluate import StyleTarget, evaluate_style
     from fittingroom.translation.kid import kernel_distance
 
     if sheet is not None:
         check_output_file(sheet, "--sheet", PICTURE_SUFFIXES)
-    files = without_twins(list_images(images))
-    if not files:
-        raise InputError(f"{images}: expected prepared pictures, the folder has none")
+    files = without_twins(list_pictures(images, "--images", 1))
     if weights is None:
         serving = open_serving()
         weights = serving.weights(serving.style(name))
-    if kid_weights is not None and target is None:
-        raise InputError("--kid-weights: expected --target as well, the pictures that KID is to, got none")
+    else:
+        check_weights(weights, "--weights", "style")
+    if kid_weights is not None:
+        if target is None:
+            raise InputError("--kid-weights: expected --target as well, the pictures that KID is to, got none")
+        if kid_weights.suffix != ".pth":
+            check_weights(kid_weights, "--kid-weights")
     style_target, distance, said = None, None, "KID is left out: it wants the style's pictures, --target"
     if target is not None:
-        own = without_twins(list_images(target))
+        own = without_twins(list_pictures(target, "--target", 1))
         style_target = StyleTarget.of_pictures(own)
         distance, said = kernel_distance(original_pictures(own), kid_weights, get_settings().backbone_weights)
     with pictures_bar(f"evaluate {name}", as_json) as bar:
@@ -278,46 +297,61 @@ def evaluate_style_command(
     return 0
 
 
-def _photos_to_judge(source: Path, split: Split | None) -> tuple[Path, str, dict[str, int]]:
+def _photos_to_judge(source: Path, images: Path | None, split: Split | None) -> tuple[Path, str, dict[str, int]]:
     """A dataset folder, which of its splits to judge on, and how many photos were left out for which reason."""
     from fittingroom.annotations.judging import take_all
     from fittingroom.annotations.selection import write_dataset
-    from fittingroom.errors import MissingInputError
-    from fittingroom.settings import get_settings
-    from fittingroom.workspace import Workspace, digest_value
+
+    if _is_ready(source, images):
+        return source, split or "validation", {}
+    if split in ("train", "validation"):
+        return dataset_folder(source, images), split, {}
+    chosen = take_all(source, images)
+    return write_dataset(chosen, _place_of("judged", source, images)), "all", dict(chosen.left_out)
+
+
+def dataset_folder(source: Path, images: Path | None = None) -> Path:
+    """A folder with ``selection.json``: the one named, or one made in the workspace from annotated photos.
+
+    Of a DeepFashion2 folder frontal views are taken; COCO and VIA seldom state the view, so any is.
+
+    Args:
+        images: where the photos are, when they are not beside their annotations.
+
+    Raises:
+        InputError: neither, or no photo that can be used.
+    """
+    from fittingroom.annotations.selection import SelectionSettings, open_for_selection, select, write_dataset
+
+    if _is_ready(source, images):
+        return source
+    states_view = open_for_selection(source, images).format == "deepfashion2"
+    folder = _place_of("df2", source, images)
+    remark(f"selecting from {source} into dataset {folder.name}")
+    settings = SelectionSettings() if states_view else SelectionSettings(viewpoint=(1, 2, 3))
+    return write_dataset(select(source, settings, images_dir=images), folder)
+
+
+def _is_ready(source: Path, images: Path | None) -> bool:
+    """Whether ``source`` is a dataset, which knows where its photos are, and no annotations as a tool wrote them."""
+    from fittingroom.errors import InputError, MissingInputError
 
     if not source.exists():
         raise MissingInputError("dataset", source)
-    if (source / "selection.json").is_file():
-        return source, split or "validation", {}
-    if split in ("train", "validation"):
-        return dataset_folder(source), split, {}
-    chosen = take_all(source)
-    place = Workspace(get_settings().workspace).dataset("judged-" + digest_value(str(source.absolute()))[:12])
-    return write_dataset(chosen, place), "all", dict(chosen.left_out)
+    ready = (source / "selection.json").is_file()
+    if ready and images is not None:
+        raise InputError(f"--images {images}: expected none, the dataset {source} says where its photos are")
+    return ready
 
 
-def dataset_folder(source: Path) -> Path:
-    """A folder with ``selection.json``: the one named, or one made in the workspace from a DeepFashion2 folder.
-
-    Raises:
-        InputError: neither.
-    """
-    from fittingroom.annotations.deepfashion2 import images_folder
-    from fittingroom.annotations.selection import SelectionSettings, select, write_dataset
-    from fittingroom.errors import InputError, MissingInputError
+def _place_of(kind: str, source: Path, images: Path | None) -> Path:
+    """Where in the workspace a dataset made from ``source`` lies."""
     from fittingroom.settings import get_settings
     from fittingroom.workspace import Workspace, digest_value
 
-    if not source.is_dir():
-        raise MissingInputError("dataset", source)
-    if (source / "selection.json").is_file():
-        return source
-    if not (source / "annos").is_dir() or not images_folder(source).is_dir():
-        raise InputError(f"{source}: expected selection.json, or DeepFashion2's folders image (or images) and annos")
-    name = "df2-" + digest_value(str(source.absolute()))[:12]
-    remark(f"selecting from {source} into dataset {name}")
-    return write_dataset(select(source, SelectionSettings()), Workspace(get_settings().workspace).dataset(name))
+    read = [str(path.absolute()) for path in (source, images) if path is not None]
+    name = f"{kind}-{digest_value(read if images else read[0])[:12]}"
+    return Workspace(get_settings().workspace).dataset(name)
 
 
 def _finish(weights: Path, metrics: dict[str, float], admission: Admission | None, as_json: bool) -> int:

@@ -39,7 +39,9 @@ def try_on(
     style: Annotated[
         str, typer.Option(metavar="IMAGE_OR_NAME", help="A style's name, or a picture of the wanted style.")
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.png", help="Where to write the result.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OUT.png", help="PNG or JPEG to write, in a folder that is there.")
+    ],
     exact: Annotated[bool, typer.Option("--exact", help="Refuse a style that is only near the wanted one.")] = False,
     segmenter: Annotated[Path | None, typer.Option(help="Segmenter weights instead of those that serve.")] = None,
     as_json: JsonOption = False,
@@ -89,6 +91,9 @@ def page(
     ] = None,
 ) -> int:
     """Serve the try-on page for a browser, until stopped."""
+    from fittingroom.extras import need_extra
+
+    need_extra("app", "the try-on page")
     from fittingroom.app import serve_app
     from fittingroom.settings import get_settings
     from fittingroom.workspace import Workspace

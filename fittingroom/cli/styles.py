@@ -27,16 +27,27 @@ def _model(name: str) -> str:
 
 @app.command("list")
 def list_styles(as_json: JsonOption = False) -> int:
-    """What serves, and every registered model: its champion, or a starter model while there is none."""
+    """What serves, and every registered model: its champion, or a starter model while there is none. What is damaged is
+    marked.
+    """
     serving = open_serving()
-    models = dict.fromkeys(serving.registry.models()) | {each.model: each for each in serving.all()}
+    damaged: dict[str, list[str]] = {}
+    for damage in serving.damaged():
+        damaged.setdefault(damage.model, []).append(damage.words())
+    models = dict.fromkeys([*serving.registry.models(), *damaged]) | {each.model: each for each in serving.all()}
     if as_json:
-        print_json({model: served.to_json() if served else None for model, served in sorted(models.items())})
+        document: dict[str, Any] = {model: served.to_json() if served else None for model, served in models.items()}
+        for model, lines in damaged.items():
+            document[model] = {**(document[model] or {}), "damaged": lines}
+        print_json(dict(sorted(document.items())))
         return 0
     if all(served and served.starter for served in models.values()):
         print("no model of your own serves yet (fittingroom train style, or fittingroom run lifecycle); until then:")
     for model, served in sorted(models.items()):
-        print(served.words().removeprefix("style ") if served else f"{model.removeprefix('style-')}: no champion")
+        if served or model not in damaged:
+            print(served.words().removeprefix("style ") if served else f"{model.removeprefix('style-')}: no champion")
+        for words in damaged.get(model, []):
+            print(words)
     return 0
 
 
@@ -45,17 +56,21 @@ def show(name: NameArgument, as_json: JsonOption = False) -> int:
     """Every version of a style with its figures."""
     serving = open_serving()
     versions, served = serving.registry.versions(_model(name)), serving.find(_model(name))
+    damaged = [damage.words() for damage in serving.damaged() if damage.model == _model(name)]
     if not versions and served is None:
         serving.style(name)  # which says what there is
     document = {
         "champion": served.version if served else None,
         "versions": [v.to_json() | {"domain": serving.domain_of(v)} for v in versions],
         "serves": served.to_json() if served else None,
+        **({"damaged": damaged} if damaged else {}),
     }
     if as_json:
         print_json(document)
         return 0
     _print_versions(name, served, document)
+    for words in damaged:
+        print(words)
     return 0
 
 
@@ -84,7 +99,7 @@ def describe(
 @app.command()
 def promote(
     name: NameArgument,
-    version: Annotated[int, typer.Argument(help="The version that shall serve.")],
+    version: Annotated[int, typer.Argument(metavar="VERSION", help="The version that shall serve.")],
     force: Annotated[bool, typer.Option("--force", help="Also a version that its gate refused.")] = False,
 ) -> int:
     """Make a version the champion. A version that its gate refused wants --force."""
@@ -132,7 +147,7 @@ def _print_versions(name: str, served: Served | None, document: Mapping[str, Any
     if served is None:
         print(f"{name}: no version serves")
     elif served.starter:
-        print(f"{name}: {served.words()}, until one of your own serves")
+        print(f"{served.words()}, until one of your own serves")
         starter = {"version": "starter", "metrics": served.metrics, "domain": served.domain}
         screen.print(versions_table([starter], width=screen.width), highlight=False)
     else:

@@ -78,6 +78,7 @@ def try_on_files(
             raise NoGarmentFound(f"{wanted}: {error}") from None
         messages.append(choice.message)
     else:
+        champions.serving.refuse_damaged(wanted)
         choice = find_style(wanted, available)  # a wrong name is said before a model is loaded
         finder = _finder(segmenter, champions)
     if champions.serving.style(choice.style.name).starter:

@@ -11,6 +11,7 @@ What can become of an address is the closed list `REASONS`; `HEALABLE` are those
 """
 
 from fittingroom.crawl.candidates import HEALABLE, REASONS, Candidate
+from fittingroom.crawl.content import StyleContent, style_content
 from fittingroom.crawl.run import (
     CrawlProgress,
     Listener,
@@ -35,6 +36,7 @@ __all__ = [
     "CrawlSettings",
     "Listener",
     "SearchKeys",
+    "StyleContent",
     "check_sources",
     "crawl_style",
     "discover",
@@ -44,5 +46,6 @@ __all__ = [
     "plan_fetches",
     "refuse_damaged",
     "rest_hosts",
+    "style_content",
     "tidy",
 ]

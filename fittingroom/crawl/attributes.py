@@ -55,7 +55,7 @@ def size_of(offer: tuple[str, float]) -> float:
 def offered(got: Mapping[str, str], media: str = "") -> list[tuple[str, float]]:
     """Every address and size that an element's sets of sources offer; of equal sizes, that for wide screens is first
     where a ``<source>`` says for which it is (``media``)."""
-    names = [*_SETS, *(name for name in got if name.endswith("srcset") and name not in _SETS)]
+    names = [*_SETS, *(name for name in got if name.endswith(("srcset", "bgset")) and name not in _SETS)]
     found = [offer for name in names if got.get(name) for offer in parse_srcset(got[name])]
     if "data-a-dynamic-image" in got:
         try:

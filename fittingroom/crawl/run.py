@@ -142,7 +142,8 @@ def rest_hosts(settings: CrawlSettings) -> None:
 
 
 def mark_gone(candidates: Iterable[Candidate], out_dir: Path, settings: CrawlSettings) -> list[ImageRow]:
-    """Mark kept pictures that are not among ``candidates``, all that a style's sources offer now; returns those rows.
+    """Mark kept pictures that are not among ``candidates``, all that a style's sources offer now, and what was over a
+    limit and is not offered any more; returns those rows.
 
     Nothing is marked when a page could not be read: its pictures may still be there.
     """
@@ -151,8 +152,10 @@ def mark_gone(candidates: Iterable[Candidate], out_dir: Path, settings: CrawlSet
         return []
     offered = {candidate.url for candidate in candidates}
     store = Store(out_dir, settings)
-    missing = [row for row in store.manifest().kept() if row.key not in offered]
-    return [store.note(replace(row, status="gone")) for row in missing]
+    known = store.manifest()
+    missing = [row for row in known.kept() if row.key not in offered]
+    missing += [row for row in known.rows if row.reason == "limit" and row.key not in offered]
+    return [store.note(replace(row, status="gone", reason="")) for row in missing]
 
 
 def refuse_damaged(out_dir: Path, digest_of: Callable[[Path], str]) -> list[ImageRow]:
@@ -196,8 +199,8 @@ def _settled(
         if candidate.is_file or settings.refresh or not store.is_whole(row):
             return None
         return row if row.status == "kept" else store.note(replace(row, status="kept"))
-    if row.reason in ("robots", "opt_out", "crawl_delay", "address"):
-        return None  # decided by what others say today, and cheap to ask
+    if row.reason in ("robots", "opt_out", "crawl_delay", "address", "limit"):
+        return None  # decided by what others, or the settings, say today, and cheap to ask
     return row
 
 

@@ -16,7 +16,6 @@ from urllib.parse import urlencode
 from fittingroom.catalog import SearchSource
 from fittingroom.crawl.candidates import Candidate
 from fittingroom.crawl.fetcher import Fetcher, FetchFailed
-from fittingroom.crawl.settings import CrawlSettings
 from fittingroom.crawl.written import address_of
 from fittingroom.errors import SettingError
 from fittingroom.redaction import redacted
@@ -61,17 +60,15 @@ class _Provider:
     """Page and licence of one result."""
 
 
-def search(
-    source: SearchSource, index: int, fetcher: Fetcher, settings: CrawlSettings, keys: SearchKeys
-) -> Iterator[Candidate]:
-    """What the API finds for the source's query, up to its limit.
+def search(source: SearchSource, index: int, fetcher: Fetcher, keys: SearchKeys, most: int) -> Iterator[Candidate]:
+    """What the API finds for the source's query, up to its limit and ``most``.
 
     Raises:
         FetchFailed: the API did not answer, or not in its shape. SettingError: its key is missing.
     """
     provider = _PROVIDERS[source.provider]
     given, start = 0, 0
-    limit = min(source.limit, provider.most, settings.max_images)
+    limit = min(source.limit, provider.most, most)
     while given < limit:
         size = min(provider.page_size, limit - given)
         call = provider.call(source, keys, start, size)

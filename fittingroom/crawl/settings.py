@@ -6,11 +6,13 @@ from dataclasses import dataclass, fields
 
 from fittingroom import __version__
 from fittingroom.crawl.candidates import REASONS
-from fittingroom.errors import SettingError
+from fittingroom.errors import SettingError, UnknownSetting
 from fittingroom.settings import Settings
 
 RETRIABLE = ("failed", "refused", "skipped", *REASONS)
 """What `CrawlSettings.retry` may name."""
+MOST_OF_THE_WEB = 5000
+"""Pictures taken from the pages of one source, or a search, where nothing else is said."""
 ROBOT_NAME = "FittingroomBot"
 """The name that robots.txt rules are looked up under."""
 
@@ -40,8 +42,9 @@ class CrawlSettings:
 
     max_pages: int = 200
     """Pages read for one source."""
-    max_images: int = 5000
-    """Pictures taken from one source."""
+    max_images: int | None = None
+    """Pictures taken from one source; None is all of a folder or a list, and `MOST_OF_THE_WEB` of pages or a search.
+    Each one left out has its row (``skipped: limit``)."""
     max_page_bytes: int = 8_000_000
     max_image_bytes: int = 25_000_000
     max_pixels: int = 36_000_000
@@ -75,6 +78,8 @@ class CrawlSettings:
         least: dict[str, float] = dict.fromkeys(_COUNTS, 1) | dict.fromkeys(_SECONDS, 0.0)
         least |= {"max_redirects": 0, "near_duplicate_bits": -1}
         for name, minimum in least.items():
+            if name == "max_images" and self.max_images is None:
+                continue
             value: float = getattr(self, name)
             wanted: type | tuple[type, ...] = (int, float) if name in _SECONDS else int
             if isinstance(value, bool) or not isinstance(value, wanted) or not minimum <= value < float("inf"):
@@ -108,10 +113,10 @@ class CrawlSettings:
         Raises:
             SettingError: an override that is not a field or not allowed.
         """
-        known = {field.name for field in fields(cls)}
+        known = [field.name for field in fields(cls)]
         for name, value in overrides.items():
             if name not in known:
-                raise SettingError(name, value, f"one of {', '.join(sorted(known))}")
+                raise UnknownSetting(name, value, known)
         values: dict[str, object] = {"contact": installation.contact or ""}
         values |= {"allow_loopback": installation.allow_loopback} | overrides
         return cls(**values)  # type: ignore[arg-type]  # __post_init__ checks every value

@@ -7,8 +7,9 @@ two may ask a host at once: `FetchShard.hosts` says which a shard needs to itsel
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from fittingroom.crawl.candidates import Candidate
@@ -20,7 +21,7 @@ SHARD_SIZE = 256
 
 @dataclass(frozen=True)
 class FetchShard:
-    """Addresses by name; ``digest`` covers them and nothing else. ``hosts`` is empty for files of this machine."""
+    """Addresses by name; ``digest`` covers them and the bytes of files. ``hosts`` is empty for this machine's files."""
 
     label: str
     hosts: tuple[str, ...]
@@ -28,13 +29,19 @@ class FetchShard:
     digest: str
 
 
-def plan_fetches(candidates: Iterable[Candidate], size: int = SHARD_SIZE) -> list[FetchShard]:
+def plan_fetches(
+    candidates: Iterable[Candidate], size: int = SHARD_SIZE, digest_of: Callable[[Path], str] | None = None
+) -> list[FetchShard]:
     """Split addresses by host: a host of more than ``size`` in several shards, small hosts together in one.
 
-    The plan depends on the addresses alone, never on their order; one new address changes one shard.
+    The plan depends on the addresses alone, never on their order; one new address changes one shard. A file of this
+    machine counts with its bytes too, where ``digest_of`` tells them: it may change and keep its name.
     """
+    told: dict[str, str] = {}
     by_host: dict[str, list[str]] = defaultdict(list)
     for candidate in candidates:
+        content = digest_of(Path(candidate.url)) if digest_of and candidate.is_file and not candidate.status else ""
+        told[candidate.url] = digest_bytes(f"{candidate.url}{content}{candidate.status}".encode())
         by_host["" if candidate.is_file else urlsplit(candidate.url).netloc.lower()].append(candidate.url)
     large = {host: urls for host, urls in by_host.items() if len(urls) * 2 > size or not host}
     small = {host: urls for host, urls in by_host.items() if host not in large}
@@ -51,5 +58,5 @@ def plan_fetches(candidates: Iterable[Candidate], size: int = SHARD_SIZE) -> lis
             part.digest,
         )
         for name, urls in sorted(groups.items())
-        for part in plan_shards({url: digest_bytes(url.encode()) for url in urls}, size)
+        for part in plan_shards({url: told[url] for url in urls}, size)
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ from fittingroom.crawl.lists import check_list, read_list
 from fittingroom.crawl.opt_out import OF_A_PAGE, opts_out
 from fittingroom.crawl.pages import read_page
 from fittingroom.crawl.search import SearchKeys, search
-from fittingroom.crawl.settings import CrawlSettings
+from fittingroom.crawl.settings import MOST_OF_THE_WEB, CrawlSettings
 from fittingroom.crawl.written import address_of
 from fittingroom.errors import CatalogError, HostUnavailable, MissingInputError
 
@@ -41,25 +42,37 @@ def check_sources(style: Style) -> None:
 def discover_source(
     source: Source, index: int, fetcher: Fetcher, settings: CrawlSettings, keys: SearchKeys
 ) -> list[Candidate]:
-    """Everything that one source offers, each address once, at most ``settings.max_images``.
+    """Everything that one source offers, each address once; what is over its limit is skipped, and says so.
 
     Raises:
         HostUnavailable: a page or search that cannot be reached for now. CatalogError, MissingInputError: a bad file.
     """
+    most = settings.max_images
+    if isinstance(source, PageSource | SearchSource):
+        most = most or MOST_OF_THE_WEB
     if isinstance(source, PageSource):
-        offered = _of_pages(source, index, fetcher, settings)
+        offered = _of_pages(source, index, fetcher, settings, most or MOST_OF_THE_WEB)
     elif isinstance(source, SearchSource):
-        offered = _of_search(source, index, fetcher, settings, keys)
+        offered = _of_search(source, index, fetcher, keys, most or MOST_OF_THE_WEB)
     elif isinstance(source, UrlsSource):
         offered = _of_list(source, index)
     else:
         offered = _of_folder(source, index)
-    found: dict[str, Candidate] = {}
+    return list(_limited(without_repeats(offered), most))
+
+
+def _limited(offered: Iterable[Candidate], most: int | None) -> Iterator[Candidate]:
+    taken = 0
     for candidate in offered:
-        found.setdefault(candidate.url, candidate)
-        if len(found) >= settings.max_images:
-            break
-    return list(found.values())
+        taken += not candidate.status
+        if most is not None and taken > most and not candidate.status:
+            yield _over(candidate, f"at most {most:,} pictures of a source are taken (max_images)")
+        else:
+            yield candidate
+
+
+def _over(candidate: Candidate, detail: str) -> Candidate:
+    return replace(candidate, status="skipped", reason="limit", detail=detail)
 
 
 def pictures_in(source: FolderSource) -> list[Path]:
@@ -94,25 +107,31 @@ def _of_list(source: UrlsSource, index: int) -> Iterator[Candidate]:
             yield Candidate(address, page, index, licence)
 
 
-def _of_search(
-    source: SearchSource, index: int, fetcher: Fetcher, settings: CrawlSettings, keys: SearchKeys
-) -> Iterator[Candidate]:
+def _of_search(source: SearchSource, index: int, fetcher: Fetcher, keys: SearchKeys, most: int) -> Iterator[Candidate]:
     label = f"search:{source.provider}:{source.query}"
     try:
-        yield from search(source, index, fetcher, settings, keys)
+        given = 0
+        for given, candidate in enumerate(search(source, index, fetcher, keys, most), 1):  # noqa: B007  counted below
+            yield candidate
+        if given == most < source.limit:
+            detail = f"{source.limit:,} pictures are asked for, at most {most:,} of a source are taken (max_images)"
+            yield _over(Candidate(label, source.query, index), detail)
     except FetchFailed as failure:
         yield _unreadable(failure, label, index, source.query)
 
 
-def _of_pages(source: PageSource, index: int, fetcher: Fetcher, settings: CrawlSettings) -> Iterator[Candidate]:
-    """The first page, the listing pages that follow it and the product pages they name, all on one host."""
+def _of_pages(
+    source: PageSource, index: int, fetcher: Fetcher, settings: CrawlSettings, most: int
+) -> Iterator[Candidate]:
+    """The first page, the listing pages that follow it and the product pages they name, all on one host; a page that is
+    not read because there are enough pages or pictures is skipped, and says so."""
     limit = min(source.max_pages, settings.max_pages)
     start = address_of(source.url, "") or source.url
     hosts = {urlsplit(start).hostname}
     waiting, known, offered = [start], {start}, set[str]()
     read, number = 0, 1
     numbered: set[str] = set()
-    while waiting and read < limit and len(offered) < settings.max_images:
+    while waiting and read < limit and len(offered) < most:
         url = waiting.pop(0)
         read += 1
         found: list[Candidate] = []
@@ -139,6 +158,9 @@ def _of_pages(source: PageSource, index: int, fetcher: Fetcher, settings: CrawlS
             if page not in known and urlsplit(page).hostname in hosts:
                 known.add(page)
                 waiting.append(page)
+    full = f"{most:,} pictures (max_images)" if len(offered) >= most else f"{limit:,} pages (max_pages)"
+    for page in waiting:
+        yield _over(Candidate(page, source.url, index), f"this page was not read: at most {full} of a source are taken")
 
 
 def _read(answer: Answer, source: PageSource, index: int) -> tuple[list[Candidate], list[str]]:
@@ -186,8 +208,9 @@ def _unreadable(failure: FetchFailed, url: str, index: int, page: str, first: bo
 
 
 def without_repeats(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Each address once, as the first source gave it."""
+    """Each address once, as the first source gave it that has room for it."""
     found: dict[str, Candidate] = {}
     for candidate in candidates:
-        found.setdefault(candidate.url, candidate)
+        if found.setdefault(candidate.url, candidate).reason == "limit":
+            found[candidate.url] = candidate
     return list(found.values())

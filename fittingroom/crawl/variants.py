@@ -41,6 +41,7 @@ _LEAST = 30
 
 _WORD_PRESS = re.compile(r"-(\d{2,5})w?x(\d{2,5})h?(?=\.\w{3,4}$)", re.I)
 _SHOPIFY = re.compile(r"(?:_|_size)(\d{2,5})?x(\d{2,5})?(?:_crop\w+)?(?:@(\d)x)?(?=(?:\.progressive)?\.\w{3,4}$)")
+_DENSITY = re.compile(r"@([2-4])x(?=\.\w{3,4}$)")
 _WORD_AT_THE_END = re.compile(
     r"[-_.](pico|icon|thumb|small|compact|medium|large|grande|master|thumbnail|tiny|mini|zoom|big|hires|full|xlarge|"
     r"original|scaled)(?=\.\w{3,4}$)"
@@ -106,8 +107,9 @@ def read_variant(address: str) -> Variant:
 
 
 def _without_sizes(host: str, path: str) -> tuple[str, list[float]]:
-    """A path without what says its picture's size, and the sizes that were said."""
+    """A path without what says its picture's size, and the sizes that were said: in words only where no number was."""
     sizes: list[float] = []
+    words: list[float] = []
     path = _SHOPWARE.sub("/media", _DEMANDWARE.sub("", path))
     for pattern in _IN_PATHS:
         if pattern is _CLOUDINARY and not ("/image/upload/" in path or _SURELY_CLOUDINARY.search(path)):
@@ -119,7 +121,7 @@ def _without_sizes(host: str, path: str) -> tuple[str, list[float]]:
             size = _size_in(found)
             if size is None:
                 break
-            sizes.append(size)
+            (words if pattern is _WORD_AT_THE_END else sizes).append(size)
             kept = found[1] if pattern in (_WIX, _VTEX) else ""
             path = path[: found.start()] + kept + path[found.end() :]
             found = pattern.search(path) if pattern in (_CLOUDINARY, _NUMBERED) else None
@@ -128,15 +130,15 @@ def _without_sizes(host: str, path: str) -> tuple[str, list[float]]:
         name, dot, suffix = (folder, "", "") if at < len(folders) - 1 else folder.partition(".")
         size, rest = _size_of_folder(name) if not dot or "default" in name else (None, name)
         if size is not None and (at < len(folders) - 1 or dot):
-            sizes.append(size)
+            (sizes if _FOLDER.fullmatch(unquote(name)[:200]) else words).append(size)
             folders[at] = f"{rest}{dot}{suffix}"
-    path = "/".join(folders)
-    return (re.sub(r"/{2,}", "/", path) if sizes else path), sizes
+    path, told = "/".join(folders), sizes or words
+    return (re.sub(r"/{2,}", "/", path) if told else path), told
 
 
 _IN_PATHS = (
     _MAGENTO, _WIX, _STORYBLOK, _VTEX, _CLOUDINARY, _CLOUDFLARE, _OPTIONS, _NUMBERED, _GOOGLE, _TWO_SUFFIXES,
-    _BIG_COMMERCE, _WORD_PRESS, _SHOPIFY, _WORD_AT_THE_END, _AMAZON, _EBAY, _ETSY,
+    _BIG_COMMERCE, _WORD_PRESS, _SHOPIFY, _DENSITY, _WORD_AT_THE_END, _AMAZON, _EBAY, _ETSY,
 )  # fmt: skip
 
 
@@ -145,6 +147,8 @@ def _size_in(found: re.Match[str]) -> float | None:
     text = found[0]
     if found.re is _WORD_AT_THE_END:
         return pixels_of_words(found[1])
+    if found.re is _DENSITY:
+        return ORIGINAL * int(found[1])
     if found.re is _CLOUDINARY:
         named = re.findall(r"[wh]_(\d+)", text) or re.findall(r"t_\D*(\d{2,})", text)
         density = float((re.findall(r"dpr_(\d(?:\.\d)?)", text) or ["1"])[0])

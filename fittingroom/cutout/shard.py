@@ -51,7 +51,11 @@ def load_overrides(path: Path) -> Overrides:
         raise MissingInputError("overrides file", path)
     try:
         values: Any = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: expected YAML with keep: and drop: lists in UTF-8, got other bytes") from None
+    except yaml.YAMLError as error:
         raise InputError(f"{path}: expected YAML with keep: and drop: lists: {str(error).splitlines()[0]}") from None
     if not isinstance(values, dict) or set(values) - {"keep", "drop"}:
         raise InputError(f"{path}: expected only keep: and drop:, got {values!r:.80}")

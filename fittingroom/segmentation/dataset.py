@@ -22,6 +22,7 @@ from torch.utils.data import Dataset
 from fittingroom import masks
 from fittingroom.boxes import Box
 from fittingroom.categories import CATEGORY_NAMES
+from fittingroom.datasets import images_dir_of
 from fittingroom.errors import AnnotationError, MissingInputError
 from fittingroom.images import RGB, read_rgb
 from fittingroom.segmentation.augment import CloseUp, Draw, scaling
@@ -82,9 +83,7 @@ def read_split(dataset: Path, split: str) -> list[LabelledPhoto]:
         return sorted((photo for each in ("train", "validation") for photo in read_split(dataset, each)), key=_order)
     selection, coco = _read_json(dataset / "selection.json"), _read_json(dataset / f"{split}.json")
     try:
-        root = Path(selection["images_dir"])
-        if not root.is_absolute():
-            root = dataset / root
+        root = images_dir_of(dataset, selection)
         parts = parts_folder(dataset, root)
         garments: dict[int, list[LabelledGarment]] = {int(image["id"]): [] for image in coco["images"]}
         for annotation in coco["annotations"]:
@@ -147,8 +146,7 @@ def dataset_digest(dataset: Path, photos: Sequence[LabelledPhoto]) -> str:
     files = {name: digest_file(dataset / name) for name in ("train.json", "validation.json")}
     pictures = selection.get("digests")
     if not pictures:
-        root = Path(selection["images_dir"])
-        pictures = digest_files([photo.path for photo in photos], root if root.is_absolute() else dataset / root)
+        pictures = digest_files([photo.path for photo in photos], images_dir_of(dataset, selection))
     mapped = [photo.parts for photo in photos if photo.parts is not None]
     parts = {"parts": digest_files(mapped, mapped[0].parent)} if mapped else {}
     return digest_value({"files": files, "pictures": pictures} | parts)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from fittingroom.errors import SettingError
+from fittingroom.errors import SettingError, UnknownSetting
 
 Backbone = Literal["resnet50", "mobilenet_v2", "mobilenet_v3_large", "small"]
 Start = Literal["coco", "imagenet", "scratch"]
@@ -178,7 +178,7 @@ class SegmenterSettings:
         changes = {}
         for name, value in overrides.items():
             if name not in fields:
-                raise SettingError(name, value, "one of " + ", ".join(fields))
+                raise UnknownSetting(name, value, fields)
             changes[name] = _coerce(name, value, getattr(self, name))
         return dataclasses.replace(self, **changes)
 

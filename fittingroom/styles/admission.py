@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fittingroom.domain import PHOTO, RENDERED
-from fittingroom.errors import InputError, WeightsRejected
+from fittingroom.errors import Damaged, InputError, WeightsRejected
 from fittingroom.styles.choose import AvailableStyle
 from fittingroom.styles.gates import Verdict, segmenter_floors, segmenter_gate, style_floors, style_gate
 from fittingroom.styles.registry import SEGMENTER, ModelVersion, style_model
@@ -128,7 +128,7 @@ def _judge(
     if incumbent and _is_rival(incumbent, version):
         try:
             trial = hold_trial(measure, weights, serving.weights(incumbent), _named(incumbent), incumbent.starter)
-        except (InputError, WeightsRejected) as error:  # what it is to be measured on, or beside, is gone
+        except (Damaged, InputError, WeightsRejected) as error:  # what it is to be measured on, or beside, is gone
             why = f"it could not be measured beside the {_named(incumbent)}: {error}"
             verdict = Verdict(False, [why], [why])
     verdict = verdict or gate(trial)

@@ -87,13 +87,18 @@ class Choice:
     distance: float = 0.0
 
 
+def wanted_name(name: str) -> str:
+    """A style's name as it is registered, out of what a person typed."""
+    return name.strip().lower().replace(" ", "-").replace("_", "-")
+
+
 def choose_by_name(name: str, available: Sequence[AvailableStyle]) -> Choice:
     """The style of that name; capitals, spaces and underscores are forgiven.
 
     Raises:
         MissingInputError: there is none; the message lists what there is.
     """
-    wanted = name.strip().lower().replace(" ", "-").replace("_", "-")
+    wanted = wanted_name(name)
     for style in available:
         if style.name == wanted:
             return Choice(style, True, f"style {style.words()}")

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import shutil
+import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fittingroom.errors import FittingroomError
 from fittingroom.locks import locked
 from fittingroom.redaction import redact_logs, redacted
+from fittingroom.styles.database import check_whole
+from fittingroom.styles.versions import DIGEST_TAG, RECORD_TAG
 
 if TYPE_CHECKING:
     from mlflow.entities import Experiment
@@ -25,6 +30,10 @@ EXPERIMENT = "fittingroom"
 def open_client(uri: str, database: Path | None) -> MlflowClient:
     """A client, the tables made where they are not there yet; quiet, and asking no one but ``uri`` for anything."""
     redact_logs()
+    if database is not None:
+        check_whole(database)
+        # A connection for each session: one that is kept would go on reading a file that a backup took the place of.
+        os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOLCLASS", "NullPool")
     # MLflow reads these when it is imported or first used; a user's own values win.
     for name, value in (
         ("MLFLOW_DISABLE_TELEMETRY", "true"),
@@ -47,26 +56,6 @@ def open_client(uri: str, database: Path | None) -> MlflowClient:
         client = MlflowClient(uri, uri)
         client.search_registered_models(max_results=1)
         return client
-
-
-def state_of(database: Path) -> str:
-    """Changes with every commit: SQLite's own file change counter (bytes 24 to 27 of the header), size and times."""
-    with database.open("rb") as file:
-        file.seek(24)
-        counter = int.from_bytes(file.read(4), "big")
-    paths = [p for p in (database, database.with_name(database.name + "-wal")) if p.exists()]
-    return " ".join([str(counter), *(f"{p.stat().st_size}:{p.stat().st_mtime_ns}" for p in paths)])
-
-
-def pages(fetch: Callable[[str | None], Any]) -> Iterator[Any]:
-    """Every entry of a paged answer; ``fetch`` takes a page token."""
-    token: str | None = None
-    while True:
-        page = fetch(token)
-        yield from page
-        token = page.token
-        if not token:
-            return
 
 
 def create_once(create: Callable[[], object]) -> None:
@@ -124,6 +113,49 @@ def log_file(client: MlflowClient, run_id: str, name: str, path: Path) -> None:
         client.log_artifact(run_id, str(renamed))
 
 
+def add_version(
+    client: MlflowClient,
+    experiment: str,
+    model: str,
+    record: Mapping[str, Any],
+    digest: str,
+    artifacts: Mapping[str, Path],
+    curves: Mapping[str, Sequence[tuple[int, float]]],
+) -> int:
+    """Make a version of a model, and the run that holds its files, figures and settings; returns its number.
+
+    Args:
+        record: what `fittingroom.styles.records` reads again.
+        artifacts: files by the names they get.
+    """
+    from mlflow.entities import Metric, Param
+
+    create_once(lambda: client.create_registered_model(model))
+    run = client.create_run(experiment, run_name=model)
+    run_id = run.info.run_id
+    try:
+        now = int(time.time() * 1000)
+        figures = [Metric(k, v, now, 0) for k, v in record["metrics"].items()]
+        figures += [Metric(k, v, now, s) for k, line in curves.items() for s, v in line if math.isfinite(v)]
+        for start in range(0, len(figures), 1000):
+            client.log_batch(run_id, metrics=figures[start : start + 1000])
+        params = {**flat(record["recipe"]), **{f"digest.{k}": v for k, v in record["digests"].items()}}
+        client.log_batch(run_id, params=[Param(k[:250], v[:6000]) for k, v in list(params.items())[:100]])
+        for name, path in artifacts.items():
+            log_file(client, run_id, name, path)
+        made = client.create_model_version(
+            model,
+            source=run.info.artifact_uri,
+            run_id=run_id,
+            tags={**record["tags"], RECORD_TAG: json.dumps(record, sort_keys=True), DIGEST_TAG: digest},
+        )
+    except BaseException:
+        client.set_terminated(run_id, "FAILED")
+        raise
+    client.set_terminated(run_id)
+    return int(made.version)
+
+
 def is_storage_error(error: BaseException) -> bool:
     """Whether an error (or what it came from) means that the storage does not answer for now."""
     for cause in _causes(error):
@@ -140,6 +172,16 @@ def is_storage_error(error: BaseException) -> bool:
         if module == "mlflow" and "API request to" in str(cause):
             return True
     return False
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether an error (or what it came from) means that an SQLite file is not what was written."""
+    return any(
+        "no such table" in str(cause) or "no such column" in str(cause)
+        if isinstance(cause, sqlite3.OperationalError)  # locked, no room, not to be opened: may heal
+        else isinstance(cause, sqlite3.DatabaseError) and not isinstance(cause, sqlite3.IntegrityError)
+        for cause in _causes(error)
+    )
 
 
 def _causes(error: BaseException) -> list[BaseException]:

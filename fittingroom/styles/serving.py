@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fittingroom.domain import PHOTO, RENDERED, WORDS
-from fittingroom.errors import MissingInputError
-from fittingroom.styles.choose import AvailableStyle, choose_by_name, listing
-from fittingroom.styles.registry import SEGMENTER, ModelVersion, Registry, style_model
+from fittingroom.errors import MissingInputError, WeightsRejected
+from fittingroom.starter import WAY_OUT, StarterModels, style_of
+from fittingroom.styles.choose import AvailableStyle, choose_by_name, listing, wanted_name
+from fittingroom.styles.intact import known_digest
+from fittingroom.styles.records import Damage
+from fittingroom.styles.registry import SEGMENTER, ModelVersion, Registry
 from fittingroom.styles.versions import STYLE_PREFIX
 from fittingroom.styles.weights_card import read_card
-from fittingroom.workspace import digest_file
-
-if TYPE_CHECKING:
-    from fittingroom.starter import StarterModels
 
 
 @dataclass(frozen=True)
@@ -90,16 +89,20 @@ class Serving:
     @classmethod
     def of_installation(cls, registry: Registry) -> Serving:
         """With the starters that come with the package."""
-        from fittingroom.starter import StarterModels
-
         return cls(registry, StarterModels())
+
+    def damaged(self) -> list[Damage]:
+        """What cannot be read of what is registered, and of starters that would serve; all else serves without."""
+        _, starters = self._starters()
+        return [*self.registry.damaged(), *(each for each in starters if self._lets_serve(each.model))]
 
     def segmenter(self) -> Served:
         """The segmenter.
 
         Raises:
-            MissingInputError: none serves.
+            MissingInputError: none serves. Damaged: the record of the one that was to serve cannot be read.
         """
+        self._refuse_damaged(SEGMENTER)
         found = next((served for served in self.all() if served.model == SEGMENTER), None)
         if found is None:
             raise MissingInputError(SEGMENTER, "no champion in the registry", "train one: fittingroom train segmenter")
@@ -114,7 +117,9 @@ class Serving:
 
         Raises:
             MissingInputError: it does not serve; the message lists what does.
+            Damaged: the record of the version that was to serve cannot be read.
         """
+        self.refuse_damaged(name)
         serving = {served.name: served for served in self.styles()}
         available = [served.style for served in serving.values() if served.style]
         versions = self.registry.versions(f"{STYLE_PREFIX}{name}") if name not in serving else []
@@ -131,48 +136,75 @@ class Serving:
         """What a new version of ``model`` is measured beside: its champion, else the starter of that name, even where
         the starter styles stand back because another style of one's own serves.
         """
+        if any(damage.champion for damage in self.registry.damaged(model)):
+            return None  # it serves no more, and there is nothing to measure
         champion = self.registry.champion(model)
         if champion is not None:
             return self._of_champion(champion)
-        return next((served for served in self._starters() if served.model == model), None)
+        return next((served for served in self._starters()[0] if served.model == model), None)
 
     def all(self) -> list[Served]:
         """Everything that serves, by model. A retired style does not, its starter neither."""
+        starters, _ = self._starters()
         found = [self._of_champion(version) for version in self.registry.champions()]
-        own_segmenter = any(served.model == SEGMENTER for served in found)
-        own_style = any(served.style for served in found)
-        retired = self.registry.retired()
-        found += [
-            starter
-            for starter in self._starters()
-            if starter.model not in retired and not (own_style if starter.style else own_segmenter)
-        ]
+        found += [starter for starter in starters if self._lets_serve(starter.model)]
         return sorted(found, key=lambda served: served.model)
 
-    def _starters(self) -> list[Served]:
-        if self._starter is None:
-            return []
-        segmenter = self._starter.segmenter()
-        starters = ((style, self._starter.style(style.name)) for style in self._starter.styles())
-        found = [_of_starter(style_model(style.name), path, style) for style, path in starters if path]
-        return [*found, _of_starter(SEGMENTER, segmenter, None)] if segmenter else found
+    def _lets_serve(self, model: str) -> bool:
+        """Whether the registry leaves it to the starter: nothing of one's own of its kind serves, or should and is
+        damaged (a person would not notice that a starter took its place).
+        """
+        own = {version.model for version in self.registry.champions()}
+        own |= {damage.model for damage in self.registry.damaged() if damage.champion}
+        kind = {SEGMENTER} if model == SEGMENTER else own - {SEGMENTER}
+        return not own & kind and model not in self.registry.retired()
+
+    def _starters(self) -> tuple[list[Served], list[Damage]]:
+        """Those that can be read, and those that cannot."""
+        found: list[Served] = []
+        damaged: list[Damage] = []
+        for path in self._starter.files() if self._starter else []:
+            try:
+                found.append(_of_starter(path))
+            except WeightsRejected as error:
+                damaged.append(Damage(path.stem, None, True, str(error), WAY_OUT))
+        return found, damaged
 
     def weights(self, served: Served) -> Path:
-        """Its weights as a local file; a remote registry's are downloaded once."""
+        """Its weights as a local file; a remote registry's are downloaded once.
+
+        Raises:
+            MissingInputError: the file is gone. Damaged: it is not what was registered, or shipped.
+        """
         if served.champion is not None:
             return self.registry.weights_path(served.champion)
         assert served.file is not None
+        if self._starter is not None:
+            self._starter.check(served.file)
         return served.file
 
     def digest(self, served: Served) -> str:
         """SHA-256 of its weights."""
-        return served.champion.weights_sha256 if served.champion else digest_file(self.weights(served))
+        return served.champion.weights_sha256 if served.champion else known_digest(self.weights(served))
 
     def domain_of(self, version: ModelVersion) -> str:
         """What a registered version learnt from: its tag, or the demo's world where that is known of an older one."""
         if said := version.tags.get("domain", ""):
             return said
         return RENDERED if self._beside_the_sample_world() and _is_demos(version) else ""
+
+    def refuse_damaged(self, name: str) -> None:
+        """Say of a style that was to serve, and cannot be read, that it is damaged.
+
+        Raises:
+            Damaged: it is.
+        """
+        self._refuse_damaged(f"{STYLE_PREFIX}{wanted_name(name)}")
+
+    def _refuse_damaged(self, model: str) -> None:
+        for damage in self.damaged():
+            if damage.champion and damage.model == model:
+                raise damage.error()
 
     def _of_champion(self, version: ModelVersion) -> Served:
         return Served(
@@ -199,7 +231,8 @@ def _is_demos(version: ModelVersion) -> bool:
     return (version.recipe.get("filters"), version.recipe.get("blocks")) == (16, 4)
 
 
-def _of_starter(model: str, path: Path, style: AvailableStyle | None) -> Served:
+def _of_starter(path: Path) -> Served:
     card = read_card(path)
     domain = card.domain or PHOTO  # what is shipped learnt from photos: its model card says which
-    return Served(model, None, style, domain, card.settings, card.info.get("metrics", {}), None, path)
+    style = None if path.stem == SEGMENTER else style_of(path, card)
+    return Served(path.stem, None, style, domain, card.settings, card.info.get("metrics", {}), None, path)

@@ -1,18 +1,12 @@
-"""One registered version of a model: what it carries, and how it is written into MLflow's tags and read again."""
+"""One registered version of a model: what it carries, and the names of the tags that MLflow keeps it under."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from fittingroom.styles.mlflow_store import pages
 from fittingroom.workspace import check_name, digest_value
-
-if TYPE_CHECKING:
-    from mlflow.entities.model_registry import ModelVersion as MlflowVersion
-    from mlflow.tracking import MlflowClient
 
 CHAMPION = "champion"
 SEGMENTER = "segmenter"
@@ -77,45 +71,3 @@ class ModelVersion:
     def to_json(self) -> dict[str, Any]:
         """As a JSON value."""
         return asdict(self)
-
-
-def read_versions(client: MlflowClient, model: str | None) -> Iterator[ModelVersion]:
-    """Every version of ours, of one model or of all."""
-    query = f"name = '{model}'" if model else ""
-    champions: dict[str, int] = {}
-    retired: dict[str, str] = {}
-    for registered in pages(lambda token: client.search_registered_models(query or None, page_token=token)):
-        aliases = registered.aliases
-        retired[registered.name] = registered.tags.get(RETIRED_TAG, "")
-        if CHAMPION in aliases:
-            champions[registered.name] = int(aliases[CHAMPION])
-    for found in pages(lambda token: client.search_model_versions(query or None, page_token=token)):
-        if RECORD_TAG in found.tags:  # others are not ours
-            yield _version_of(found, champions.get(found.name), retired.get(found.name, ""))
-
-
-def _version_of(found: MlflowVersion, champion: int | None, retired: str) -> ModelVersion:
-    record = json.loads(found.tags[RECORD_TAG])
-    return ModelVersion(
-        model=found.name,
-        version=int(found.version),
-        champion=int(found.version) == champion,
-        content_digest=found.tags.get(DIGEST_TAG, ""),
-        created_at=found.creation_timestamp / 1000,
-        run_id=found.run_id or "",
-        source=found.source or "",
-        verdict=found.tags.get(VERDICT_TAG, ""),
-        verdict_reasons=found.tags.get(REASONS_TAG, ""),
-        retired=retired,
-        **record,
-    )
-
-
-def champions_in_turn(client: MlflowClient, model: str) -> list[int]:
-    """Versions of a model that were promoted and not rolled back, oldest first."""
-    registered = client.get_registered_model(model)
-    history = [int(number) for number in json.loads(registered.tags.get(HISTORY_TAG, "[]"))]
-    champion = registered.aliases.get(CHAMPION)
-    if champion is not None and (not history or history[-1] != int(champion)):
-        history.append(int(champion))  # moved by hand in MLflow's own pages
-    return history

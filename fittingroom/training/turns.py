@@ -57,8 +57,11 @@ def _first_free(gpus: list[str], stack: ExitStack, say: Say) -> str:
 
 
 def gpu_lock(gpu: str) -> Path:
-    """The lock of a GPU, for all users' trainings on this machine."""
-    return Path(tempfile.gettempdir()) / f"fittingroom-gpu-{gpu}.lock"
+    """The lock of a GPU, for all users' trainings on this machine; of this user's alone where others bar it to us."""
+    shared = Path(tempfile.gettempdir()) / f"fittingroom-gpu-{gpu}.lock"
+    if not os.path.lexists(shared) or (shared.is_file() and os.access(shared, os.R_OK)):
+        return shared
+    return shared.with_name(f"fittingroom-gpu-{gpu}-of-{os.getuid()}.lock")
 
 
 def visible_gpus() -> list[str]:

@@ -64,7 +64,7 @@ class StyleTarget:
                 curves.append(curve)
                 patterns[describe_garment(image, mask).pattern] += 1
         if not curves:
-            raise InputError("style target: expected at least one picture of a garment, got none")
+            raise InputError(_none_usable("style target", paths))
         return StyleTarget(np.mean(curves, axis=0), patterns.most_common(1)[0][0])
 
     def to_json(self) -> dict[str, Any]:
@@ -105,6 +105,11 @@ class StyleReport:
         """A JSON value."""
         sheet = None if self.sheet is None else str(self.sheet)
         return {"metrics": self.metrics, "rows": self.rows, "sheet": sheet, "notes": self.notes}
+
+
+def _none_usable(what: str, paths: Sequence[Path]) -> str:
+    where = f"{what} {paths[0].parent}" if paths else what
+    return f"{where}: expected at least one picture of a garment, got none of {len(paths)} that can be used"
 
 
 def evaluate_style(
@@ -177,7 +182,7 @@ def evaluate_translator(
         before.append(image)
         after.append(output)
     if not rows:
-        raise InputError("evaluation: expected at least one picture of a garment, got none")
+        raise InputError(_none_usable("evaluation", images))
     if sheet is not None:
         write_sheet(sheet, before[:24], after[:24])
     metrics = summary_of(rows)

@@ -34,6 +34,8 @@ FEWEST = 4
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 IMAGENET_SIZE = 224
 CHUNK = 16
+# Of the memory that thousands of pictures would take. Once for all: filters are the process's, not a thread's.
+warnings.filterwarnings("ignore", "Metric `Kernel Inception Distance` will save", UserWarning)
 
 
 class MobileNetFeatures(nn.Module):
@@ -102,9 +104,7 @@ class KernelDistance:
         fewest = min(len(outputs), len(self.pictures))
         if fewest < FEWEST:
             return None
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of the memory that thousands of pictures would take
-            distance = KernelInceptionDistance(self.features.eval(), SUBSETS, min(SUBSET_SIZE, fewest))
+        distance = KernelInceptionDistance(self.features.eval(), SUBSETS, min(SUBSET_SIZE, fewest))
         for several, real in ((self.pictures, True), (outputs, False)):
             for start in range(0, len(several), CHUNK):
                 chunk = torch.from_numpy(np.stack(several[start : start + CHUNK])).permute(0, 3, 1, 2)

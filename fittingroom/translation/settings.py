@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from fittingroom.errors import SettingError
+from fittingroom.errors import SettingError, UnknownSetting
 
 Skip = Literal["none", "image", "recolour", "palette"]
 Surround = Literal["white", "grey", "green"]
@@ -166,10 +166,10 @@ class StyleSettings:
         Raises:
             SettingError: an unknown name or a value outside what is allowed.
         """
-        known = {f.name for f in dataclasses.fields(self)}
+        known = [f.name for f in dataclasses.fields(self)]
         for name in values:
             if name not in known:
-                raise SettingError(name, values[name], "one of " + ", ".join(sorted(known)))
+                raise UnknownSetting(name, values[name], known)
         return dataclasses.replace(self, **{name: _tupled(value) for name, value in values.items()})
 
     def to_json(self) -> dict[str, Any]:

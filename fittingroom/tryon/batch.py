@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fittingroom.domain import warn_of_photo
-from fittingroom.errors import ImageRejected, NoGarmentFound
+from fittingroom.errors import ImageRejected, MissingInputError, NoGarmentFound
 from fittingroom.garment import GarmentFinder
 from fittingroom.images import flatten_on_white, write_png
 from fittingroom.segmentation.overlay import mask_overlay
@@ -25,6 +25,7 @@ class TriedOn:
 
     Attributes:
         refused: why it was refused; empty for one that got its pictures.
+        reason: the same as a word: ``no_garment``, or one of `fittingroom.errors.ImageRejected.REASONS`.
         message: which garment was changed, and why that one.
         warning: why the result is not to be trusted; empty where nothing speaks against it.
         box_xyxy: the garment's box in the photo's pixels.
@@ -33,6 +34,7 @@ class TriedOn:
 
     photo: Path
     refused: str = ""
+    reason: str = ""
     message: str = ""
     warning: str = ""
     category: str = ""
@@ -40,6 +42,18 @@ class TriedOn:
     box_xyxy: tuple[int, ...] = ()
     pictures: dict[str, Path] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+
+
+def photo_files(folder: Path) -> list[Path]:
+    """Every file directly in ``folder``, sorted by name; hidden ones are left out. What a file is its bytes say: some
+    phones export without a suffix, and what is no picture is refused, with its reason, when it is read.
+
+    Raises:
+        MissingInputError: no such folder.
+    """
+    if not folder.is_dir():
+        raise MissingInputError("folder", folder)
+    return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
 
 
 def try_on_photos(
@@ -51,8 +65,8 @@ def try_on_photos(
     settings: TryOnSettings | None = None,
     category: str | None = None,
     domains: Mapping[str, str] | None = None,
-) -> list[TriedOn]:
-    """Try ``style`` on each photo, in order, and write ``<style>.png`` and its in-between pictures.
+) -> Iterator[TriedOn]:
+    """Try ``style`` on each photo, in order, as they are asked for; write ``<style>.png`` and its in-between pictures.
 
     Args:
         folder_of: where the pictures of a photo go.
@@ -62,10 +76,8 @@ def try_on_photos(
     Raises:
         MissingInputError: a photo that is not there. StorageUnavailable: the disk is full.
     """
-    return [
-        _try_on_one(photo, style, finder, translator, folder_of(photo), settings, category, domains or {})
-        for photo in photos
-    ]
+    for photo in photos:
+        yield _try_on_one(photo, style, finder, translator, folder_of(photo), settings, category, domains or {})
 
 
 def _try_on_one(
@@ -82,7 +94,8 @@ def _try_on_one(
         photo = read_photo(path)
         result = try_on_photo(photo, finder, translator, settings, category)
     except (ImageRejected, NoGarmentFound) as error:
-        return TriedOn(path, refused=str(error))
+        words = error.detail if isinstance(error, ImageRejected) else str(error)
+        return TriedOn(path, refused=words, reason=getattr(error, "reason", "no_garment"))
     written = {what: folder / f"{style}{ending}.png" for what, ending in PICTURES.items()}
     write_result(written["image"], result, photo)
     seen = photo.srgb if photo.srgb.shape[2] == 3 else flatten_on_white(photo.srgb)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from fittingroom.segmentation.predict import Segmenter
     from fittingroom.translation.predict import Translator
 
-_Key = tuple[str, int | None]
-"""Model and version: what is loaded anew when it changes."""
+_Key = tuple[str, int | None, str]
+"""Model, version and its weights' digest: what is loaded anew when it changes, by a restored backup too."""
 
 
 class Champions:
@@ -79,4 +79,4 @@ class Champions:
 
 
 def _key(served: Served) -> _Key:
-    return served.model, served.version
+    return served.model, served.version, served.champion.weights_sha256 if served.champion else ""

@@ -7,13 +7,14 @@ rest of the picture keeps its bytes, and the result carries the photo's profile.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from fittingroom.domain import MARK, is_rendered
 from fittingroom.garment import GarmentFinder
-from fittingroom.images import RGB, encode_jpeg, encode_png, flatten_on_white, probe, read_as_stored, to_srgb
+from fittingroom.images import RGB, encode_jpeg, encode_png, flatten_on_white, probe, read_as_stored, resize, to_srgb
 from fittingroom.outputs import check_output_file, check_suffix
 from fittingroom.tryon import compose
 from fittingroom.tryon.pipeline import GarmentTranslator, TryOnResult, TryOnSettings, try_on
@@ -31,13 +32,15 @@ class Photo:
         pixels: uint8 (H, W, 3), or (H, W, 4) where the file has transparency; in the photo's own colour space.
         profile: the ICC profile of that colour space; None is sRGB.
         rendered: whether it is no photo but a picture of the sample world.
+        shrunk_from: width and height before it was made smaller; None where it was not.
     """
 
     pixels: RGB
     profile: bytes | None = None
     rendered: bool = False
+    shrunk_from: tuple[int, int] | None = None
 
-    @property
+    @cached_property
     def srgb(self) -> RGB:
         """The same in sRGB, alpha kept: what the models are shown."""
         if self.profile is None:
@@ -46,8 +49,16 @@ class Photo:
         return colours if self.pixels.shape[2] == 3 else np.dstack([colours, self.pixels[..., 3]])
 
 
-def read_photo(source: Path | bytes, max_pixels: int | None = None, max_bytes: int | None = None) -> Photo:
+def read_photo(
+    source: Path | bytes, max_pixels: int | None = None, max_bytes: int | None = None, longest: int | None = None
+) -> Photo:
     """Decode a photo.
+
+    Args:
+        source: the file, or its bytes.
+        max_pixels: more are refused; `fittingroom.images.MAX_PIXELS` if left out.
+        max_bytes: more are refused; `fittingroom.images.MAX_BYTES` if left out.
+        longest: a longer side makes the photo smaller, to this many pixels.
 
     Raises:
         ImageRejected: not a picture we accept. MissingInputError: no such file.
@@ -55,7 +66,20 @@ def read_photo(source: Path | bytes, max_pixels: int | None = None, max_bytes: i
     limits = {k: v for k, v in (("max_pixels", max_pixels), ("max_bytes", max_bytes)) if v is not None}
     rgba, profile = read_as_stored(source, **limits)
     has_alpha = probe(source, **limits).mode in ("RGBA", "LA", "PA") or bool((rgba[..., 3] < 255).any())
-    return Photo(rgba if has_alpha else np.ascontiguousarray(rgba[..., :3]), profile, is_rendered(source))
+    photo = Photo(rgba if has_alpha else np.ascontiguousarray(rgba[..., :3]), profile, is_rendered(source))
+    if longest is not None:
+        photo = _at_most(photo, longest)
+    photo.srgb  # noqa: B018  now: a hostile profile takes its time where the picture does
+    return photo
+
+
+def _at_most(photo: Photo, longest: int) -> Photo:
+    height, width = photo.pixels.shape[:2]
+    scale = longest / max(height, width)
+    if scale >= 1:
+        return photo
+    small = resize(photo.pixels, max(round(width * scale), 1), max(round(height * scale), 1))
+    return replace(photo, pixels=small, shrunk_from=(width, height))
 
 
 def try_on_photo(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -40,8 +41,11 @@ def cut_worn_garments(
     size: int = 256,
     flip: bool = True,
     minimum_side: int = MINIMUM_SIDE,
+    refused: Counter[str] | None = None,
 ) -> list[Path]:
     """Cut every garment large enough out of annotated photos; photos that cannot be read are passed over.
+
+    ``refused`` counts garments that gave no picture, by reason.
 
     Returns:
         the pictures in ``out_dir``, sorted: ``<digest of photo and garment, 32>.png`` and their ``_flip`` twins.
@@ -49,20 +53,24 @@ def cut_worn_garments(
     if size < 4 or size % 4:
         raise SettingError("size", size, "a multiple of 4")
     written: list[Path] = []
+    refused = Counter() if refused is None else refused
     for annotated in images:
         path = images_dir / annotated.file_name
         try:
             photo = read_rgb(path)
         except ImageRejected:
+            refused["photo cannot be read"] += len(annotated.garments)
             continue
         digest = digest_file(path)
         for number, garment in enumerate(garment_masks(annotated)):
             box = garment.box_xyxy
             if min(box.width, box.height) < minimum_side or garment.mask.shape != photo.shape[:2]:
+                refused[f"under {minimum_side} pixels" if garment.mask.shape == photo.shape[:2] else "other size"] += 1
                 continue
             try:
                 picture = cut_worn_garment(photo, garment.mask, size)
             except NoGarmentFound:
+                refused["empty mask"] += 1
                 continue
             name = digest_bytes(f"{digest} {number}".encode())[:32]
             written += _write(out_dir, name, picture, flip, mark_of(path))

@@ -160,6 +160,7 @@ LAYOUTS = {
     "beside": ("x/c.json", "x/000001.jpg"),
     "one up": ("x/c.json", "images/000001.jpg"),
     "own folder": ("c.json", "winter/000001.jpg"),
+    "supervisely": ("ds0/ann/c.json", "ds0/img/000001.jpg"),
 }
 
 
@@ -220,6 +221,10 @@ NAMES = {
     "folder too many": ("images/000001.jpg", "000001.jpg"),
     "question mark": ("what?.jpg", "what?.jpg"),
     "space and percent": ("a b%20c.jpg", "a b%20c.jpg"),
+    "written for the web": ("a%20b/%EC%85%94%EC%B8%A0.jpg", "a b/셔츠.jpg"),
+    "other suffix of JPEG": ("000001.jpg", "000001.JPEG"),
+    "jpeg for jpg": ("000001.jpeg", "000001.jpg"),
+    "no suffix": ("look.1", "look.1.jpg"),
 }
 
 

@@ -16,8 +16,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from fittingroom import app as page
-from fittingroom.app import create_app
+from fittingroom.app import create_app, page
 from fittingroom.categories import CATEGORY_IDS
 from fittingroom.domain import MARK
 from fittingroom.errors import StorageUnavailable
@@ -294,6 +293,7 @@ def test_the_servers_own_troubles_are_not_shown(client: TestClient, models: Mode
     models.broken = True
     for response in (client.get("/"), send(client, encoded())):
         assert response.status_code == 503
+        assert response.headers["retry-after"] == "10"
         assert "secret" not in response.text
     models.broken, models.translate = False, None  # type: ignore[assignment]
     response = send(client, encoded())

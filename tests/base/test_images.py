@@ -67,6 +67,17 @@ def test_byte_cap_is_checked_before_reading(tmp_path: Path) -> None:
     assert refused.value.reason == "too_many_bytes"
 
 
+def test_a_picture_that_memory_is_too_short_for_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(_: Image.Image) -> None:
+        raise MemoryError
+
+    data = encoded(Image.new("RGB", (9, 9)), "PNG")
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", load)
+    with pytest.raises(ImageRejected, match="takes more memory than there is") as refused:
+        images.read_rgb(data)
+    assert refused.value.reason == "too_much_memory"
+
+
 def progressive(scans: int, size: tuple[int, int] = (64, 64)) -> bytes:
     """A progressive JPEG with its last scan written again until there are so many."""
     noise = np.random.default_rng(0).integers(0, 255, (size[1], size[0], 3), np.uint8)

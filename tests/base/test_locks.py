@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
 
 from fittingroom.locks import locked, locked_if_free
 
@@ -41,3 +47,28 @@ def test_a_killed_process_gives_its_lock_back(tmp_path: Path) -> None:
         holder.wait()
     with locked_if_free(path) as held:
         assert held
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be two users")
+def test_a_lock_of_another_user_that_can_only_be_read_is_held_too() -> None:
+    with TemporaryDirectory() as folder:  # pytest's own is barred to others
+        Path(folder).chmod(0o755)
+        path = Path(folder) / "lock"
+        path.touch(0o644)
+        with acting_as(54321):
+            with pytest.raises(PermissionError):
+                path.open("a")
+            with locked_if_free(path) as held:
+                assert held
+                with locked_if_free(path) as twice:
+                    assert not twice
+
+
+@contextmanager
+def acting_as(user: int) -> Iterator[None]:
+    """This process as a user without rights of its own."""
+    os.seteuid(user)
+    try:
+        yield
+    finally:
+        os.seteuid(0)

@@ -1,20 +1,25 @@
-"""Names that are not UTF-8 are refused one by one and shown; spellings of one name are one key."""
+"""Names that are no UTF-8 are refused one by one and shown; spellings of one name are one key; a misspelt one."""
 
 from __future__ import annotations
 
 import json
 import os
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fittingroom.crawl import CrawlSettings
 from fittingroom.cutout import cut_out_files
-from fittingroom.errors import ImageRejected, MissingInputError
+from fittingroom.errors import ImageRejected, MissingInputError, SettingError
 from fittingroom.images import list_images, read_rgb, write_png
-from fittingroom.names import is_utf8, name_key, printable
+from fittingroom.names import is_utf8, name_key, not_known, printable
 from fittingroom.prepare import prepare_files
+from fittingroom.segmentation.settings import preset as segmenter
+from fittingroom.settings import Settings
+from fittingroom.translation.settings import preset as style
 from fittingroom.workspace import write_json
 
 KOREAN = os.fsdecode("옷1.png".encode("cp949"))
@@ -73,3 +78,36 @@ def test_reading_such_a_file_is_an_error_of_one_printable_line(zipped: Path) -> 
 def test_a_path_in_json_comes_back_whole(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", {"folder": KOREAN})
     assert json.loads((tmp_path / "a.json").read_text("utf-8")) == {"folder": KOREAN}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("epoch", "setting epoch: there is none of this name; did you mean epochs?"),
+        ("Batch-Size", "setting Batch-Size: there is none of this name; did you mean batch_size?"),
+        ("lerning_rate", "setting lerning_rate: there is none of this name; did you mean learning_rate?"),
+        ("check", "setting check: there is none of this name; did you mean checkpoint_steps?"),
+    ],
+)
+def test_a_misspelt_name_gets_the_one_that_was_meant(name: str, said: str) -> None:
+    known = ["epochs", "batch_size", "learning_rate", "checkpoint_steps", "seed"]
+    assert not_known("setting", name, known) == said
+
+
+def test_a_name_like_no_other_gets_all_there_are_or_the_nearest_of_many() -> None:
+    assert not_known("flow", "bread", ["a", "b"]) == "flow bread: expected one of a, b"
+    said = not_known("setting", "xyzzy", [f"number_{count}" for count in range(48)])
+    assert said.startswith("setting xyzzy: expected one of 48 names; the nearest are number_")
+    assert said.count("number_") == 3
+
+
+@pytest.mark.parametrize(
+    "settings", [segmenter("cpu").with_overrides, lambda given: style("cpu").with_overrides(**given)]
+)
+def test_every_kind_of_setting_says_what_was_meant(settings: Callable[[dict[str, int]], object]) -> None:
+    with pytest.raises(
+        SettingError, match=r"^setting batchsize: there is none of this name; did you mean batch_size\?$"
+    ):
+        settings({"batchsize": 3})
+    with pytest.raises(SettingError, match=r"max_image: .*did you mean max_images"):
+        CrawlSettings.from_installation(Settings(), max_image=3)

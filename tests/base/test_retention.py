@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
@@ -11,8 +13,17 @@ from pathlib import Path
 import pytest
 
 from fittingroom.errors import SettingError
-from fittingroom.retention import DAY, find_expired, find_leftovers, remove_expired
-from fittingroom.workspace import Workspace
+from fittingroom.manifest import ImageRow, Manifest
+from fittingroom.retention import (
+    DAY,
+    compact,
+    find_expired,
+    find_leftovers,
+    find_records,
+    forget_in_manifests,
+    remove_expired,
+)
+from fittingroom.workspace import Workspace, write_json
 
 
 def aged(path: Path, days: float) -> Path:
@@ -85,3 +96,82 @@ def test_leftovers_of_killed_writers_go_after_a_day(tmp_path: Path) -> None:
     remove_expired(place, leftovers)
     assert not left.exists()
     assert all(path.exists() for path in (*others, link))
+
+
+def record(place: Workspace, name: str, days: float, *outputs: str) -> Path:
+    path = place.cache / name
+    write_json(path, {"result": json.dumps({"value": {}, "outputs": {output: [1, 2, "x"] for output in outputs}})})
+    then = time.time() - days * DAY
+    os.utime(path, (then, then))
+    return path
+
+
+def test_records_of_try_ons_go_with_their_time_or_their_pictures(tmp_path: Path) -> None:
+    place = Workspace(tmp_path)
+    aged(place.tryon / "photo-1" / "red.png", 1)
+    old = record(place, "try-on-1", 31, "tryon/photo-1/red.png")
+    orphan = record(place, "write-manifest-1", 1, "tryon/gone.jsonl")
+    room = record(place, ".try-on-3.room", 31)
+    record(place, "try-on-2", 1, "tryon/photo-1/red.png")
+    record(place, "crawl-1", 400, "crawl/gone.png")
+    torn = place.cache / "try-on-4"
+    torn.write_bytes(b"{")
+    found = find_records(place, 30)
+    assert found.files == sorted([old, orphan, room])
+    assert found.bytes == sum(path.stat().st_size for path in found.files)
+    assert find_records(place, 30, now=time.time() + 31 * DAY).files == sorted(
+        [old, orphan, room, place.cache / "try-on-2", torn]
+    )
+
+
+def test_manifests_forget_what_is_gone_and_keep_their_age(tmp_path: Path) -> None:
+    place = Workspace(tmp_path)
+    aged(place.persons / "there.jpg", 1)
+    aged(place.tryon / "photo-1" / "red.png", 1)
+    rows = [
+        ImageRow("persons/gone.jpg#red", "kept", path="photo-1/red.png", sha256="0" * 64, format="PNG"),
+        ImageRow("persons/gone.jpg#blue", "kept", path="photo-1/blue.png", sha256="0" * 64, format="PNG"),
+        ImageRow("persons/gone.jpg#green", "refused", "not_tried_on"),
+        ImageRow("persons/there.jpg#green", "refused", "not_tried_on"),
+    ]
+    batch, other = place.tryon / "batch.jsonl", place.tryon / "other.jsonl"
+    Manifest(rows).write(batch)
+    Manifest(rows[1:3]).write(other)
+    os.utime(batch, (1000, 1000))
+    assert forget_in_manifests(place) == 4
+    assert {row.key for row in Manifest.read(batch).rows} == {"persons/gone.jpg#red", "persons/there.jpg#green"}
+    assert batch.stat().st_mtime == 1000
+    assert not other.exists()
+    assert forget_in_manifests(place) == 0
+
+
+def test_what_was_deleted_from_a_database_is_in_none_of_its_files(tmp_path: Path) -> None:
+    path = tmp_path / "some.db"
+    server = sqlite3.connect(path)
+    server.execute("PRAGMA journal_mode = WAL")
+    server.execute("CREATE TABLE shown (data TEXT)")
+    with server:
+        server.executemany("INSERT INTO shown VALUES (?)", [("a secret",), ("kept",)])
+    with server:
+        server.execute("DELETE FROM shown WHERE data = 'a secret'")
+
+    def bytes_of_all() -> bytes:
+        return b"".join(file.read_bytes() for file in tmp_path.iterdir())
+
+    assert b"a secret" in bytes_of_all(), "SQLite keeps it"
+    assert compact(path)
+    assert b"a secret" not in bytes_of_all()
+    assert server.execute("SELECT data FROM shown").fetchall() == [("kept",)]
+    server.close()
+
+
+def test_a_database_that_is_in_use_all_the_time_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fittingroom.retention._WAIT", 0.1)
+    path = tmp_path / "some.db"
+    writer = sqlite3.connect(path)
+    writer.execute("CREATE TABLE shown (data TEXT)")
+    writer.execute("BEGIN IMMEDIATE")
+    assert not compact(path)
+    writer.rollback()
+    assert compact(path)
+    writer.close()

@@ -1,13 +1,15 @@
 """Workspace: names cannot escape, writes are whole or not there, digests see content only."""
 
 import errno
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from fittingroom import workspace
 from fittingroom.errors import InputError, StorageUnavailable
-from fittingroom.workspace import Workspace
+from fittingroom.workspace import Workspace, full_disk_named, is_full, write_bytes
 
 
 @pytest.mark.parametrize("name", ["../escape", "a/b", "", ".", "-a", "a-", "A", "x" * 65, "a\n", "ä", "a b"])
@@ -62,3 +64,42 @@ def test_digests_see_content_not_order(tmp_path: Path) -> None:
     assert whole != workspace.digest_files([a, b], tmp_path)
     assert workspace.digest_value({"x": 1, "y": [1, 2]}) == workspace.digest_value({"y": [1, 2], "x": 1})
     assert workspace.digest_file(a) == workspace.digest_bytes(b"1")
+
+
+def test_written_files_have_the_users_mode_and_no_thread_sees_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The umask is the process's: to ask for it is to set it, and another thread's file is open to all meanwhile."""
+    before = os.umask(0o027)
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "umask", pytest.fail)
+            write_bytes(tmp_path / "a", b"a")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_full_temporary_folder_is_named_and_not_the_folder_that_was_worked_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is written through a temporary file without a name fails without one."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setattr(workspace, "is_full", lambda folder: folder == temporary)
+    with (
+        pytest.raises(StorageUnavailable, match=f"no space left on the disk of {temporary}$"),
+        full_disk_named(tmp_path),
+    ):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr(workspace, "is_full", lambda _: False)
+    with (
+        pytest.raises(StorageUnavailable, match=f"no space left on the disk of {tmp_path}$"),
+        full_disk_named(tmp_path),
+    ):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_folder_that_is_not_there_yet_is_as_full_as_the_one_around_it(tmp_path: Path) -> None:
+    assert not is_full(tmp_path / "not" / "there")

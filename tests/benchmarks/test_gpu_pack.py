@@ -12,8 +12,9 @@ import pytest
 from benchmarks import gpu_pack
 from benchmarks.gpu_pack import join_parts, pack, unpack, write_parts
 from fittingroom import masks
+from fittingroom.domain import MARK, is_rendered
 from fittingroom.errors import InputError, MissingInputError
-from fittingroom.images import encode_png, read_rgb, write_png
+from fittingroom.images import encode_png, list_images, read_rgb, read_rgba, write_png
 from fittingroom.segmentation.dataset import read_split
 from fittingroom.translation.dataset import list_pictures, original_name, read_prepared
 from fittingroom.workspace import write_bytes, write_json
@@ -56,6 +57,16 @@ def packed(tmp_path: Path, dataset: Path, garments: Path, **sizes: Any) -> Path:
     size = pack(tmp_path / "pack.tar", dataset, garments, {"red-solid": garments}, None, **sizes)
     assert 0 < size <= (tmp_path / "pack.tar").stat().st_size
     return tmp_path / "pack.tar"
+
+
+def test_rendered_garments_stay_rendered_and_photos_photos(tmp_path: Path, dataset: Path, garments: Path) -> None:
+    drawn, photo = list_images(garments)[0], list_images(garments)[2]
+    write_bytes(drawn, encode_png(read_rgba(drawn), comment=MARK))
+    unpack(packed(tmp_path, dataset, garments), tmp_path / "there")
+    for folder in (tmp_path / "there" / "source", tmp_path / "there" / "styles" / "red-solid"):
+        marked = {path.name for path in list_images(folder) if is_rendered(path)}
+        assert marked == {drawn.name, f"{drawn.stem}_flip.png"}
+        assert (folder / photo.name).is_file()
 
 
 def test_photos_come_smaller_with_their_garments_in_place(tmp_path: Path, dataset: Path, garments: Path) -> None:

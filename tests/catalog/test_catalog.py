@@ -190,13 +190,14 @@ def test_digest_counts_what_matters() -> None:
     assert style(colour="RED").digest() == base
     assert style(sources=sources[::-1]).digest() == base
     assert style(sources=[sources[0] | {"licence": "cc0"}, sources[1] | {"relative_to": "/srv"}]).digest() == base
+    assert style(sources=[sources[0], sources[1] | {"path": "../q"}]).digest() == base, "a place is no content"
     changed = [
         style(colour="blue"),
         style(category="sling"),
         style(pattern="dotted"),
         style(sources=sources[:1]),
         style(sources=[sources[0] | {"images": "structured"}, sources[1]]),
-        style(sources=[sources[0], sources[1] | {"path": "q"}]),
+        style(sources=[sources[0], sources[1] | {"recursive": True}]),
     ]
     digests = {one.digest() for one in changed}
     assert len(digests) == len(changed)

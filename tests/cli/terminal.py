@@ -28,7 +28,10 @@ SETTINGS = {
 }
 
 BEGIN = Path(__file__).with_name("begin.py")
-LIBRARIES = ["torch", "torch._dynamo", "torchvision", "cv2", "scipy.ndimage", "pydantic", "requests", "bs4", "rich"]
+LIBRARIES = [
+    "torch", "torch._dynamo", "torchvision", "torchmetrics", "accelerate", "cv2", "scipy.ndimage", "pydantic_settings",
+    "requests", "bs4", "rich",
+]  # fmt: skip
 """What `warm` commands find imported, none of it ours: most of a command's time is theirs."""
 
 

@@ -1,4 +1,4 @@
-"""`fittingroom crawl` where one shop is down: the other styles are crawled all the same."""
+"""`fittingroom crawl`: where one shop is down the other styles are crawled all the same, and limits are said."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pytest
+
+from fittingroom.cli import run
+from fittingroom.settings import get_settings
 from tests.crawl.crawl_pictures import picture
 
 
@@ -55,3 +59,21 @@ def test_one_dead_shop_does_not_end_the_crawl(tmp_path: Path) -> None:
     assert f"127.0.0.1:{dead}" in said["first"]["error"]
     (line,) = [line for line in done.stderr.splitlines() if "first" in line]
     assert line.startswith("error: style first:")
+
+
+def test_a_limit_is_said_in_the_counts_and_without_one_a_folder_is_taken_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FITTINGROOM_WORKSPACE", str(tmp_path / "w"))
+    get_settings.cache_clear()
+    (tmp_path / "captured").mkdir()
+    for number in range(5):
+        (tmp_path / "captured" / f"{number}.jpg").write_bytes(picture(number))
+    catalog = tmp_path / "catalog.yaml"
+    style = "{name: red, category: vest, colour: red, pattern: solid, sources: [{kind: folder, path: captured}]}"
+    catalog.write_text(f"styles:\n  - {style}\n")
+    assert run(["crawl", str(catalog), "--max-images", "2"]) == 0
+    assert capsys.readouterr().out == "red: kept 2, skipped 3 (limit 3)\n"
+    assert run(["crawl", str(catalog)]) == 0
+    assert capsys.readouterr().out == "red: kept 5\n"
+    get_settings.cache_clear()

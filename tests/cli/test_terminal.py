@@ -6,9 +6,11 @@ import json
 import re
 import signal
 import socket
+import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import numpy as np
 import pytest
 import typer
 
+from deployments.definitions import DEFINITIONS
 from fittingroom import images
 from fittingroom.cli import app
 from tests.cli.terminal import SETTINGS, Seen, run_in_terminal
@@ -138,7 +141,7 @@ def test_ctrl_c_in_a_training_is_one_line(inputs: dict[str, object], tmp_path: P
     long = [*SETS, "--set", "epochs=2000"]
     given = ["train", "style", "navy", *TRAIN, "--out", str(tmp_path / "out"), *long]
     given = [argument.format(**inputs) if argument.startswith("{t}") else argument for argument in given]
-    seen = run_in_terminal(given, tmp_path / "w", interrupt=lambda raw: b"/4000" in raw)
+    seen = run_in_terminal(given, tmp_path / "w", interrupt=lambda raw: b"/4000" in raw, warm=True)
     assert seen.code == 130
     assert [line for line in seen.lines if "error" in line] == ["error: stopped"], seen.text
     assert "Traceback" not in seen.text
@@ -161,7 +164,8 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("command", ["cutout --method plain", "prepare"])
 def test_ctrl_c_among_pictures_leaves_nothing_half_written(command: str, many: Path, tmp_path: Path) -> None:
     given = [*command.split(), str(many), str(tmp_path / "out")]
-    seen = run_in_terminal(given, tmp_path / "w", interrupt=lambda _: len(list(tmp_path.rglob("*.png"))) > 2)
+    begun = lambda _: len(list(tmp_path.rglob("*.png"))) > 2  # noqa: E731
+    seen = run_in_terminal(given, tmp_path / "w", interrupt=begun, warm=True)
     assert seen.code == 130, seen.text
     assert [line for line in seen.lines if "error" in line] == ["error: stopped"], seen.text
     assert "Traceback" not in seen.text
@@ -181,13 +185,13 @@ def test_ctrl_c_in_a_conversion_is_one_line_of_one_process(tmp_path: Path) -> No
         region = {"shape_attributes": {"name": "polygon"} | corners, "region_attributes": {"category": "vest"}}
         entries[f"{number}"] = {"filename": f"{number}.png", "size": -1, "regions": [region], "file_attributes": {}}
     (via / "via.json").write_text(json.dumps(entries))
-    words = ["annotations", "convert", str(via), str(tmp_path / "out.json"), "--to", "coco", "--workers", "2"]
-    seen = run_in_terminal(words, tmp_path / "w", interrupt=lambda raw: b"/12000" in raw)
+    words = ["annotations", "convert", str(via), str(tmp_path / "out" / "coco"), "--to", "coco", "--workers", "2"]
+    seen = run_in_terminal(words, tmp_path / "w", interrupt=lambda raw: b"/12000" in raw, warm=True)
     assert seen.code == 130, seen.text
     assert "Traceback" not in seen.text
     assert [line for line in seen.lines if "error" in line] == ["error: stopped"], seen.text
     assert seen.left == ()
-    assert not (tmp_path / "out.json").exists()
+    assert not (tmp_path / "out").exists(), "made for it, and empty"
     assert not list(tmp_path.rglob("*.tmp"))
 
 
@@ -217,6 +221,7 @@ def test_ctrl_c_while_a_server_keeps_a_crawl_waiting(tmp_path: Path) -> None:
             tmp_path / "w",
             more={"FITTINGROOM_ALLOW_LOOPBACK": "1"},
             interrupt=lambda _: server.asked.is_set(),  # type: ignore[attr-defined]
+            warm=True,
         )
     finally:
         server.over.set()  # type: ignore[attr-defined]
@@ -228,11 +233,30 @@ def test_ctrl_c_while_a_server_keeps_a_crawl_waiting(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("*.tmp"))
 
 
+def paused(workspace: Path) -> dict[str, bool]:
+    """Of each deployment with a schedule, whether it is paused: as it stands in the server's database."""
+    with closing(sqlite3.connect(workspace / "prefect" / "prefect.db", timeout=30)) as database:
+        rows = database.execute(
+            "SELECT name, paused FROM deployment WHERE id IN (SELECT deployment_id FROM deployment_schedule)"
+        )
+        return {name: bool(is_paused) for name, is_paused in rows}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("by", [None, signal.SIGTERM])
 def test_serve_ends_clean(by: int | None, tmp_path: Path) -> None:
-    seen = run_in_terminal(["serve"], tmp_path, 200, interrupt=lambda raw: b"Try on: " in raw, by=by)
+    scheduled = {each.flow for each in DEFINITIONS if each.cron}
+    before: dict[str, bool] = {}
+
+    def serving(raw: bytes) -> bool:
+        if b"Try on: " in raw and not before:
+            before.update(paused(tmp_path))
+        return bool(before)
+
+    seen = run_in_terminal(["serve"], tmp_path, 200, interrupt=serving, by=by)
     assert seen.code == 0, seen.text
+    assert before == dict.fromkeys(scheduled, False), "while it served"
+    assert paused(tmp_path) == dict.fromkeys(scheduled, True)
     assert "stopped; nothing is scheduled until fittingroom serve runs again" in " ".join(seen.text.split())
     assert "Traceback" not in seen.text
     assert seen.left == ()

@@ -295,6 +295,12 @@ PAIRS = {
     "imgix": (f"/a.jpg?w=300&auto=format&s={'a' * 32}", f"/a.jpg?w=300&dpr=3&s={'b' * 32}"),
     "sizes in name and query": ("/a-2000x3000.jpg?w=300", "/a-2000x3000.jpg?w=1300&fit=max"),
     "another's service": ("/thumb/R120x0/?fname=https%3A%2F%2Fx.example%2Fa.jpg", "https://x.example/a.jpg"),
+    "a number beside a word": (
+        "/thumb/C100x100/?fname=https%3A%2F%2Fx%2Fa.jpg",
+        "/thumb/C800x800/?fname=https%3A%2F%2Fx%2Fa.jpg",
+    ),
+    "a number below a word": ("/small/300x400/a.jpg", "/small/900x1200/a.jpg"),
+    "density": ("/a.jpg", "/a@2x.jpg"),
     "vtex": ("/arquivos/ids/15-300-400/n.jpg", "/arquivos/ids/15/n.jpg"),
     "zoom beside the plain one": ("/tee.jpg", "/tee_zoom.jpg"),
     "folders": ("/img/thumbs/a.jpg", "/img/large/a.jpg"),
@@ -357,6 +363,7 @@ def test_the_large_one_wins(name: str) -> None:
         ('<img src="/a.jpg" data-name="tee.jpg" data-id="3" data-caption="as in x.jpg" data-ratio="1.5">', ["a"]),
         ('<img src="/a.jpg" data-hover="/b.jpg">', ["a", "b"]),
         ('<li data-image="/a.jpg"></li><div data-src="/part.html" data-config="{}"></div>', ["a"]),
+        ('<img src="/blank.gif" data-bgset="/a.jpg 900w, /s.jpg 200w">', ["a"]),
         ('<a href="/a.jpg#gallery"><img src="/s.jpg"></a>', ["a"]),
         (
             '<picture><source media="(max-width: 600px)" srcset="/s.jpg"><source media="(min-width: 601px)" '

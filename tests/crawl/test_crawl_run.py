@@ -240,8 +240,13 @@ def test_paging_by_rel_next_by_pattern_and_product_pages(shop, quick) -> None:
     assert [c.source for c in found] == [0, 0, 1, 2, 2]
     assert json.loads(json.dumps(found[0].to_json())) == found[0].to_json()
     limited = discover(style(PageSource(url=shop.url + "/list", max_pages=1)), quick)
-    assert [c.url.removeprefix(shop.url) for c in limited] == ["/0.jpg"]
-    assert len(discover(style(*sources), replace(quick, max_images=1))) == 3
+    assert [(c.url.removeprefix(shop.url), c.status, c.reason) for c in limited] == [
+        ("/0.jpg", "", ""), ("/list?page=2", "skipped", "limit"),
+    ]  # fmt: skip
+    assert limited[1].detail == "this page was not read: at most 1 pages (max_pages) of a source are taken"
+    few = discover(style(*sources), replace(quick, max_images=1))
+    assert [c.url.removeprefix(shop.url) for c in few if not c.status] == ["/0.jpg", "/2.jpg", "/3.jpg"]
+    assert {c.reason for c in few if c.status} == {"limit"}
 
 
 def test_pages_on_other_hosts_are_not_followed(shop, quick) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from fittingroom.crawl import Candidate, plan_fetches
 
 
@@ -30,3 +32,12 @@ def test_order_does_not_matter_and_one_more_changes_one_shard() -> None:
     assert {shard.digest for shard in plan_fetches(found[::-1], size=100)} == before
     after = {shard.digest for shard in plan_fetches([*found, Candidate("https://large.example/new.jpg")], size=100)}
     assert len(after - before) == 1
+
+
+def test_a_file_that_changed_and_kept_its_name_changes_its_shard() -> None:
+    files = [Candidate(f"/captured/{number}.jpg") for number in range(300)]
+    bytes_of = {Path(one.url): one.url for one in files}
+    before = {shard.digest for shard in plan_fetches(files, digest_of=bytes_of.__getitem__)}
+    assert {shard.digest for shard in plan_fetches(files, digest_of=bytes_of.__getitem__)} == before
+    bytes_of[Path("/captured/7.jpg")] = "other"
+    assert 1 <= len({shard.digest for shard in plan_fetches(files, digest_of=bytes_of.__getitem__)} - before) <= 2

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from deployments.definitions import DEFINITIONS, Definition, trigger_of
+from deployments.definitions import DEFINITIONS, Definition
+from fittingroom.settings import Schedules, Settings
 from fittingroom.workspace import Workspace
 from flows.catalogue import FLOWS
 
@@ -37,17 +38,14 @@ def test_prefect_yaml_says_what_is_served(definition: Definition) -> None:
     assert entry.get("concurrency_limit") == limit
     assert entry["work_pool"]["name"] == "fittingroom"
     assert entry["work_pool"].get("work_queue_name", "default") == definition.queue
-    assert [schedule["cron"] for schedule in entry.get("schedules", [])] == (
-        [definition.cron] if definition.cron else []
-    )
-    triggers = [{k: v for k, v in trigger.items() if k != "type"} for trigger in entry.get("triggers", [])]
-    expected = trigger_of(definition)
-    assert triggers == ([expected] if expected else [])
+    cron = Schedules().of(definition.flow)
+    assert [schedule["cron"] for schedule in entry.get("schedules", [])] == ([cron] if cron else [])
+    assert "triggers" not in entry, "events are the business of deployments.automations"
 
 
 @pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda definition: definition.flow)
 def test_defaults_and_what_a_person_fills_in_make_valid_parameters(definition: Definition, tmp_path: Path) -> None:
-    defaults = definition.parameters(Workspace(tmp_path))
+    defaults = definition.parameters(Workspace(tmp_path), Settings())
     assert not set(definition.needs) & set(defaults)
     filled: dict[str, Any] = {"persons": ["a.jpg"], "dataset": "df2", "source": "df2", "style": "navy-striped"}
     filled["run"] = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
@@ -65,12 +63,29 @@ def test_what_is_served_has_a_time_limit_and_says_what_it_is(definition: Definit
     assert flow.timeout_seconds
     assert 60 <= flow.timeout_seconds <= 7 * 24 * 3600
     assert "fittingroom" in definition.all_tags
-    assert ("scheduled" in definition.tags) == (definition.cron is not None)
+    assert ("scheduled" in definition.tags) == (Schedules().of(definition.flow) is not None)
     assert ("training" in definition.tags) == (definition.queue == "training")
 
 
-def test_arrivals_within_a_minute_make_one_run() -> None:
-    triggers = [trigger for definition in DEFINITIONS if (trigger := trigger_of(definition))]
-    assert len(triggers) == 1
-    assert triggers[0]["expect"] == ["fittingroom.style.arrived"]
-    assert triggers[0]["within"] == 60
+def test_settings_reach_every_deployment_that_has_them(tmp_path: Path) -> None:
+    settings = Settings(
+        preset="cpu", catalog=tmp_path / "c.yaml", segmenter_settings={"epochs": 3}, style_settings={"epochs": 4}
+    )
+    found = {each.flow: each.parameters(Workspace(tmp_path), settings) for each in DEFINITIONS}
+    assert {flow: values["preset"] for flow, values in found.items() if "preset" in values} == dict.fromkeys(
+        ("lifecycle", "train-segmenter", "train-style", "register-style", "retrain-styles"), "cpu"
+    )
+    catalogs = {flow for flow, values in found.items() if values.get("catalog") == str(tmp_path / "c.yaml")}
+    assert catalogs == {"crawl-garments", "lifecycle", "retrain-styles"}
+    given = {(flow, name): value for flow, values in found.items() for name, value in values.items() if value}
+    assert {key: value for key, value in given.items() if isinstance(value, dict)} == {
+        ("train-segmenter", "settings"): {"epochs": 3},
+        ("train-style", "settings"): {"epochs": 4},
+        ("retrain-styles", "settings"): {"epochs": 4},
+        ("lifecycle", "segmenter"): {"epochs": 3},
+        ("lifecycle", "style"): {"epochs": 4},
+    }
+    assert "style" not in found["train-style"], "a style's name, which a person fills in"
+    unset = {each.flow: each.parameters(Workspace(tmp_path), Settings()) for each in DEFINITIONS}
+    assert {values["preset"] for values in unset.values() if "preset" in values} == {"auto"}
+    assert unset["retrain-styles"]["catalog"] == str(tmp_path / "catalog.yaml")

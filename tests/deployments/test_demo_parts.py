@@ -1,124 +1,23 @@
-"""The demo's parts: what it shows, the port it keeps, and the server it finds again."""
+"""The demo's parts: what it shows, and the port it keeps."""
 
 from __future__ import annotations
 
-import http.server
 import io
-import json
-import os
 import re
 import shlex
 import socket
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyte
 import pytest
 from rich.console import Console
-from sqlalchemy import create_engine
 
-from deployments import demo, environment
-from deployments.environment import STATE, answers, running_server, set_defaults, use_workspace
+from deployments import demo
 from deployments.live import LiveProgress
-from deployments.server import LocalServer, free_port
 from fittingroom.sample.shop import ShopFiles
 from fittingroom.sample.world import World
 from fittingroom.training.progress import Progress
 from fittingroom.workspace import Workspace
-
-
-class Healthy(http.server.BaseHTTPRequestHandler):
-    """Answers as a Prefect server does when asked for its health."""
-
-    def do_GET(self) -> None:
-        self.send_response(200 if self.path == "/api/health" else 404)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Quiet."""
-
-
-@pytest.fixture
-def healthy() -> Iterator[str]:
-    """The API address of something that says it is healthy."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Healthy)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/api"
-    server.shutdown()
-    server.server_close()
-
-
-def test_a_taken_port_is_not_given() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        assert free_port(port) != port
-    assert free_port(port) == port
-
-
-def test_a_server_that_runs_already_is_used_and_left_running(tmp_path: Path, healthy: str) -> None:
-    workspace = Workspace(tmp_path)
-    assert running_server(workspace) is None
-    workspace.prefect_home.mkdir()
-    (workspace.prefect_home / STATE).write_text(json.dumps({"api_url": healthy, "pid": 1}))
-    with LocalServer(workspace) as server:
-        server.wait()
-        assert server.api_url == healthy
-        assert server.ui_url == healthy.removesuffix("/api")
-    assert running_server(workspace) == healthy
-
-
-def test_a_server_that_is_gone_is_not_used(tmp_path: Path) -> None:
-    workspace = Workspace(tmp_path)
-    workspace.prefect_home.mkdir()
-    (workspace.prefect_home / STATE).write_text(json.dumps({"api_url": f"http://127.0.0.1:{free_port()}/api"}))
-    assert running_server(workspace) is None
-    assert not answers("not an address")
-
-
-@pytest.fixture
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No Prefect settings, and a home with no profiles."""
-    for name in list(os.environ):
-        if name.startswith("PREFECT_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setattr(environment.Path, "home", lambda: tmp_path / "home")
-    monkeypatch.setattr(environment.os, "environ", dict(os.environ))
-
-
-@pytest.mark.usefixtures("clean_environment")
-def test_a_single_run_writes_nothing_outside_the_workspace(tmp_path: Path) -> None:
-    use_workspace(Workspace(tmp_path / "w"))
-    assert environment.os.environ["PREFECT_HOME"] == str(tmp_path / "w" / "prefect")
-    assert "PREFECT_API_URL" not in environment.os.environ
-    assert environment.os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
-    assert environment.os.environ["DO_NOT_TRACK"] == "1"
-
-
-@pytest.mark.usefixtures("clean_environment")
-def test_prefect_understands_that_our_server_writes_in_batches_unless_told_otherwise() -> None:
-    from prefect.settings import Settings
-
-    environment.os.environ["PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE"] = "7"
-    set_defaults()
-    services = Settings().server.services
-    assert (services.task_run_recorder.batch_size, services.task_run_recorder.flush_interval) == (100, 1)
-    assert services.event_persister.batch_size == 7
-
-
-@pytest.mark.usefixtures("clean_environment")
-def test_a_single_run_uses_the_server_that_is_configured_else_ours(tmp_path: Path, healthy: str) -> None:
-    workspace = Workspace(tmp_path / "w")
-    workspace.prefect_home.mkdir(parents=True)
-    (workspace.prefect_home / STATE).write_text(json.dumps({"api_url": healthy}))
-    use_workspace(workspace)
-    assert environment.os.environ["PREFECT_API_URL"] == healthy
-    environment.os.environ["PREFECT_API_URL"] = "http://team.example/api"
-    use_workspace(workspace)
-    assert environment.os.environ["PREFECT_API_URL"] == "http://team.example/api"
 
 
 def test_the_shop_keeps_its_port_so_that_the_cache_holds(tmp_path: Path) -> None:
@@ -151,6 +50,13 @@ def test_where_nobody_watches_it_says_plain_lines() -> None:
     assert said[0].startswith("crawl the shop: ")
     assert said[1] == "  navy-striped: step 1/3, epoch 1/1  9 s left  cycle 0.25"
     assert len(said) == 2, "not every step"
+
+
+def test_a_training_that_waits_for_its_turn_says_so() -> None:
+    out = io.StringIO()
+    with LiveProgress(Console(file=out, width=120)) as live:
+        live.training("navy-striped", Progress(0, 0, 0, 0, message="another training is at work"))
+    assert out.getvalue() == "  navy-striped: another training is at work\n"
 
 
 @pytest.mark.parametrize(
@@ -204,15 +110,3 @@ def test_the_demo_keeps_to_a_workspace_of_its_own(tmp_path: Path, monkeypatch: p
         assert shlex.split(said) == [f"FITTINGROOM_WORKSPACE={asked[0]}", "FITTINGROOM_TRACKING_URI="]
     finally:
         get_settings.cache_clear()
-
-
-def test_prefects_database_lies_inside_a_workspace_with_a_question_mark(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.delenv("PREFECT_API_DATABASE_CONNECTION_URL", raising=False)
-    assert environment.database_inside(Workspace(tmp_path / "plain")) == {}
-    (url,) = environment.database_inside(Workspace(tmp_path / "ready? 50%")).values()
-    (tmp_path / "ready? 50%" / "prefect").mkdir(parents=True)
-    engine = create_engine(url.replace("+aiosqlite", "+pysqlite"))
-    with engine.begin() as connection:
-        connection.exec_driver_sql("create table t (a)")
-    engine.dispose()
-    assert (tmp_path / "ready? 50%" / "prefect" / "prefect.db").is_file()

@@ -68,3 +68,5 @@ def test_lists_may_be_typed_with_commas() -> None:
 def test_an_unknown_flow_is_refused_with_those_there_are() -> None:
     with pytest.raises(InputError, match="expected one of crawl-garments"):
         find_flow("bake-bread")
+    with pytest.raises(InputError, match=r"^flow train-stile: .*did you mean train-style\?$"):
+        find_flow("train-stile")

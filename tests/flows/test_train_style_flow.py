@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 import torch
 
+from fittingroom.errors import Damaged
+from fittingroom.styles import intact
 from fittingroom.styles.choose import AvailableStyle
 from fittingroom.styles.registry import Registry, style_model
 from fittingroom.training.weights import read_weights, save_weights
 from fittingroom.translation.networks import build_generator
 from fittingroom.translation.predict import KIND
 from fittingroom.translation.settings import StyleSettings, preset
-from fittingroom.workspace import Workspace
-from flows.parameters import TrainStyleParameters
+from fittingroom.workspace import Workspace, digest_file
+from flows.parameters import RegisterStyleParameters, RetrainParameters, TrainStyleParameters
+from flows.register_style import register_style
+from flows.retrain_styles import retrain_styles
 from flows.train_style import train_style
+from tests.live.live_world import STYLE, build_world
 from tests.translation.style_builders import GREYS, TINY, write_garments
 
 pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.slow]
@@ -70,3 +76,31 @@ def test_a_style_starts_from_the_champion_that_looks_most_alike(tmp_path: Path) 
     train(from_nearest=False)
     assert distance(place, weights["bright-red"]) > 10 * near, "another start is another training"
     assert len(Registry(place).versions("style-crimson")) == 2
+
+    registry = Registry(place)
+    newest = registry.versions("style-crimson")[0]
+    path = registry.weights_path(newest)
+    facts, data = path.stat(), bytearray(path.read_bytes())
+    data[-3] ^= 0x10
+    path.write_bytes(data)
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))  # as a disk does it, which tells nobody
+    intact._digest.cache_clear()
+    with pytest.raises(Damaged, match="`fittingroom run register-style --param style=crimson` registers it again"):
+        registry.weights_path(newest)
+    register_style(RegisterStyleParameters(workspace=place.root, style="crimson", preset="demo"))
+    assert registry.weights_path(newest) == path, "what the message says does help"
+    assert digest_file(path) == newest.weights_sha256
+
+
+def test_a_style_trained_by_hand_is_registered_with_the_same_facts_as_by_the_retraining(tmp_path: Path) -> None:
+    world = build_world(tmp_path, pictures=8)
+    place = world.workspace
+    write_garments(place.prepared("people-garments"), 8, GREYS)
+    settings = {"preset": "demo", "settings": SETTINGS, "device": "cpu"}
+    retrain_styles(RetrainParameters(workspace=place.root, catalog=world.catalog, styles=[STYLE], **settings))
+    train_style(TrainStyleParameters(workspace=place.root, style=STYLE, seed=1, **settings))
+    by_hand, retrained = Registry(place).versions(style_model(STYLE))
+    facts = ("category", "colour", "pattern")
+    assert [by_hand.tags[name] for name in facts] == [retrained.tags[name] for name in facts]
+    assert by_hand.tags["category"] == "short sleeve top"
+    assert by_hand.digests["style"] == retrained.digests["style"] != ""

@@ -105,7 +105,7 @@ def test_serve_is_killed_and_its_run_lives_on(serving: Serving) -> None:
     run = in_mid_training(serving)
     serving.process.kill()
     serving.process.wait()
-    os.kill(serving.server(), signal.SIGKILL)
+    wait_until(lambda: not Path(f"/proc/{serving.server()}").exists(), "its server has ended with it", 30, every=0.1)
     serving.start()
     wait_until(serving.ready, "it serves again", SECONDS, every=0.5)
     wait_until(lambda: ended(serving), "it is trained", every=1)

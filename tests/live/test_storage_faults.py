@@ -159,7 +159,7 @@ def test_a_read_only_workspace_is_refused_in_one_line(server: str, tmp_path: Pat
         done = run_flow("crawl-garments", {"catalog": world.catalog}, environment_of(world.workspace, server))
     assert done.returncode == 2
     assert done.stderr.strip().startswith("error: workspace")
-    assert "expected a folder that can be written" in done.stderr
+    assert "cannot be written: read-only file system" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from fittingroom.errors import FittingroomError, InputError, MissingInputError, StorageUnavailable
-from fittingroom.styles.registry import Registry, content_digest, style_model
+from fittingroom.errors import Damaged, InputError, MissingInputError, StorageUnavailable
+from fittingroom.styles.records import Found
+from fittingroom.styles.registry import ModelVersion, Registry, content_digest, style_model
 from fittingroom.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -183,7 +184,7 @@ def test_same_content_is_registered_once_and_found_by_digest(registry: Registry,
 
 
 def test_another_process_sees_what_this_one_wrote(registry: Registry, weights: Path) -> None:
-    """The snapshot is checked against the file's change counter, so it is never stale."""
+    """What is kept in memory is checked against the file, so it is never stale."""
     reader = Registry(registry.uri)
     assert reader.champion("style-fresh") is None
     registry.register("style-fresh", weights, {}, {}, {"n": 1})
@@ -209,21 +210,36 @@ def test_a_try_on_reads_the_registry_without_mlflow(registry: Registry, workspac
     assert (run.returncode, run.stdout.strip(), run.stderr) == (0, "weights one", "")
 
 
-@pytest.mark.parametrize("damage", [b"", b"{", b'{"format": 2}', b'{"format": 2, "state": 3, "versions": 4}', b"\xff"])
-def test_a_damaged_snapshot_is_read_again_from_the_registry(
-    registry: Registry, workspace: Workspace, weights: Path, damage: bytes
+def test_what_is_read_directly_is_what_mlflow_itself_says(
+    registry: Registry, workspace: Workspace, weights: Path
 ) -> None:
-    registry.register("style-damaged", weights, {}, {}, {"n": 3})
-    (workspace.registry / "snapshot.json").write_bytes(damage)
-    assert registry.versions("style-damaged")[0].recipe == {"n": 3}
-    assert json.loads((workspace.registry / "snapshot.json").read_text())["format"] == 2
+    for number in (1, 2, 3):
+        weights.write_bytes(b"%d" % number)
+        registry.register("style-told", weights, {"a": 1.0}, {"d": str(number)}, {}, {"colour": "red"})
+        registry.promote("style-told", number)
+    from mlflow.tracking import MlflowClient
+
+    from fittingroom.styles.database import read
+    from fittingroom.styles.records import read_all
+
+    client = MlflowClient(registry.uri, registry.uri)
+    client.delete_model_version("style-told", "2")
+    client.create_registered_model("somebody-elses")
+    direct, asked = read(workspace.registry / "mlflow.db"), read_all(client, None)
+
+    def told(found: Found) -> list[ModelVersion]:
+        return sorted(found.versions, key=lambda each: (each.model, each.version))
+
+    assert told(direct) == told(asked)
+    assert direct.damaged == asked.damaged == []
+    assert [version.version for version in registry.versions("style-told")] == [3, 1]
 
 
 def test_lost_and_changed_weights_are_said(registry: Registry, weights: Path) -> None:
     made = registry.register("style-lost", weights, {}, {}, {"n": 4})
     path = registry.weights_path(made)
     path.write_bytes(b"cut")
-    with pytest.raises(FittingroomError, match="expected the 11 bytes of style-lost version 1, got 3"):
+    with pytest.raises(Damaged, match=rf"{path}: damaged: expected SHA-256 {made.weights_sha256} \(lost version 1\)"):
         registry.weights_path(made)
     path.unlink()
     with pytest.raises(MissingInputError, match="registered file not found"):
@@ -348,7 +364,7 @@ def test_weights_of_a_server_are_fetched_once_and_checked(registry: Registry, we
 
     other = Registry("http://127.0.0.1:9", downloads=tmp_path / "other")
     other._client = _Server(b"weights two")  # type: ignore[assignment]
-    with pytest.raises(FittingroomError, match="expected weights of SHA-256"):
+    with pytest.raises(Damaged, match="expected weights of SHA-256"):
         other.weights_path(served)
     assert not [p for p in (tmp_path / "other").rglob("*") if p.is_file()]
 

@@ -45,7 +45,7 @@ def test_picture_rows_make_a_markdown_table_with_text_escaped(tmp_path: Path) ->
     lines = picture_rows(["photo", "words"], [[picture(tmp_path / "red.png"), "a|b"]]).splitlines()
     assert lines[0] == "| photo | words |"
     assert lines[1] == "| --- | --- |"
-    assert lines[2].startswith("| ![red](data:image/jpeg;base64,")
+    assert lines[2].startswith("| ![photo](data:image/jpeg;base64,")
     assert lines[2].endswith("| a\\|b |")
 
 

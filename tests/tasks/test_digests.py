@@ -142,3 +142,30 @@ def test_files_that_are_gone_are_forgotten(tmp_path: Path, read: list[str]) -> N
     )
     ask(workspace, stays)
     assert read == ["stays", "goes"]
+
+
+def test_photos_of_people_are_remembered_without_their_names(tmp_path: Path, read: list[str]) -> None:
+    workspace = Workspace(tmp_path / "w")
+    photo = tmp_path / "elsewhere" / "Anna Karenina.jpg"
+    photo.parent.mkdir()
+    photo.write_bytes(b"one")
+    for _ in range(2):
+        with Digests(workspace, names=False) as memory:
+            assert memory.of(photo) == ONE
+    assert read == ["Anna Karenina.jpg"], "read once"
+    assert b"Karenina" not in (workspace.cache / MEMORY).read_bytes()
+    assert forget_gone(workspace) == 1, "though the photo is still there"
+
+
+def test_names_of_files_that_are_gone_leave_the_memory_for_good(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "w")
+    files = [workspace.root / f"Anna Karenina {number}.jpg" for number in range(50)]
+    with Digests(workspace) as memory:
+        for file in files:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(b"her")
+            memory.of(file)
+    for file in files:
+        file.unlink()
+    assert forget_gone(workspace) == 50
+    assert b"Karenina" not in (workspace.cache / MEMORY).read_bytes()

@@ -29,6 +29,14 @@ def test_it_is_not_said_again_when_the_engine_leaves() -> None:
         assert one_line(record(message, other))
 
 
+def test_a_run_that_is_stopped_is_no_crash() -> None:
+    why = "Execution was aborted by an interrupt signal."
+    for message in (f"Crash detected! {why}", f"Finished in state Crashed('{why}')"):
+        assert not one_line(logging.LogRecord("x", logging.ERROR, "f", 1, message, (), None))
+    assert one_line(logging.LogRecord("x", logging.INFO, "f", 1, f"Finished in state Crashed('{why}')", (), None))
+    assert one_line(logging.LogRecord("x", logging.ERROR, "f", 1, "Crash detected! Out of memory", (), None))
+
+
 def test_other_errors_keep_their_traceback() -> None:
     said = record("failed", ValueError("x"))
     assert one_line(said)

@@ -14,7 +14,7 @@ from prefect import flow
 from fittingroom.shards import Shard, plan_shards
 from fittingroom.workspace import Workspace, digest_value
 from tasks.caching import Content, ContentKey, Made, records_in, step
-from tasks.explaining import MEMORY, Call, remember, why_not_done
+from tasks.explaining import MEMORY, Call, remember, what_differs, why_not_done
 from tasks.watching import watching_steps
 
 
@@ -40,7 +40,13 @@ def why(place: Workspace, now: Call, *before: Call) -> str:
         ({}, {"settings": {"epochs": 4, "lr": 0.1, "mode": "b"}}, "settings.mode changed"),
         ({}, {"settings": {"epochs": 4, "lr": 0.1}}, "settings.mode is no longer given"),
         ({}, {"seed": 1}, "seed is new"),
-        ({"target": Content("/a", "d1")}, {"target": Content("/b", "d2")}, "target changed"),
+        ({"target": Content("/a", "d1")}, {"target": Content("/b", "d2")}, "the style's pictures changed"),
+        ({"source": [Content("/a", "1")]}, {"source": [Content("/a", "2")]}, "1 folder of other garments changed"),
+        (
+            {"source": [Content("/a", "1")]},
+            {"source": [Content("/a", "1"), Content("/b", "2")]},
+            "1 new folder of other garments",
+        ),
         ({"at": Content("/a", "d", True)}, {"at": Content("/b", "d", True)}, "at.path changed"),
         ({"version": 1}, {"version": 2}, "its code is version 2, was 1"),
         ({"shard": shard("a", "b")}, {"shard": shard("a", "b", "c")}, "1 new picture"),
@@ -54,6 +60,16 @@ def why(place: Workspace, now: Call, *before: Call) -> str:
 )
 def test_what_differs_is_named(tmp_path: Path, before: dict[str, Any], now: dict[str, Any], said: str) -> None:
     assert why(Workspace(tmp_path), call(**now), call(**before)) == said
+
+
+def test_two_calls_are_compared_by_their_keys(tmp_path: Path) -> None:
+    place, earlier = Workspace(tmp_path), {"entry": {"colour": "red", "sources": ["a"]}, "pictures": ["1", "2"]}
+    now = {"entry": {"colour": "blue", "sources": ["a", "b"]}, "pictures": ["2", "3", "4"]}
+    for key, content in (("old", earlier), ("new", now)):
+        remember(place, key, Call.of("style content", 1, {"name": "navy", **content}))
+    words = "colour changed, 1 new source, 2 new pictures, 1 picture gone"
+    assert what_differs(place, "style content", "navy", "old", "new") == words
+    assert what_differs(place, "style content", "navy", "older", "new") == "", "one that nobody remembers"
 
 
 def test_the_nearest_earlier_one_is_compared_whichever_was_last(tmp_path: Path) -> None:

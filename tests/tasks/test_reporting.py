@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from fittingroom.styles.figures import explain
+from fittingroom.workspace import Workspace
 from flows.parameters import RetrainParameters
 from tasks import clock as clocks
-from tasks.caching import Record
+from tasks.caching import Record, Summary
 from tasks.clock import Clock
-from tasks.reporting import command_of, stages_of
+from tasks.crawling import EXAMPLES, some_of_each
+from tasks.reporting import command_of, counts_in_words, rejected_rows, stages_of
 
 
 def record(seconds: float) -> Record:
@@ -34,7 +36,7 @@ def test_times_add_up_to_the_wall_clock_and_overlapping_work_is_said(monkeypatch
     assert [(stage["name"], stage["seconds"]) for stage in stages] == [
         ("crawl", 5),
         ("train", 60),
-        ("between the stages", 1),
+        ("waiting and orchestration", 1),
     ]
     assert sum(stage["seconds"] for stage in stages) == clock.elapsed() == 66
     assert stages[0]["detail"] == "crawl 4.5 s in 2 tasks"
@@ -63,3 +65,27 @@ def test_figures_say_what_is_good_and_what_passes() -> None:
     assert style["leak"].good() == "0 is none, 1 is all; at most 0.05 passes"
     assert style["leak"].held is False
     assert style["kid_inception"].held is None
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ({"kept": 2_000_000, "refused": 3, "refused: blurred": 2}, "2,000,000 kept, 3 refused (2 blurred)"),
+        ({"kept": 14, "refused: too small": 1, "refused: blurred": 2}, "14 kept, 3 refused (1 too small, 2 blurred)"),
+        ({"skipped": 1, "skipped: limit": 1, "kept": 4}, "1 skipped (1 limit), 4 kept"),
+        ({"failed: failed": 2}, "2 failed"),
+        ({}, ""),
+    ],
+)
+def test_counts_are_whole_numbers_and_a_reasons_count_is_part_of_its_status(counts: dict[str, int], words: str) -> None:
+    assert counts_in_words(counts) == words
+
+
+def test_a_report_counts_all_that_was_refused_and_shows_examples(tmp_path: Path) -> None:
+    rows = [{"status": "refused", "reason": "blurred", "picture": f"{n}.jpg", "detail": ""} for n in range(3000)]
+    examples = some_of_each([*rows, {"status": "failed", "reason": "failed", "picture": "x.jpg", "detail": ""}])
+    assert len(examples) == EXAMPLES + 1
+    counts = {"kept": 7, "refused": 3000, "refused: blurred": 3000, "failed": 1}
+    summary = Summary({"counts": counts, "rejected": examples}, 1.0, "d")
+    found = rejected_rows(Workspace(tmp_path), {"crawl navy": [summary]})
+    assert [(row.reason, row.count) for row in found] == [("blurred", 3000), ("failed", 1)]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import threading
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from fittingroom.locks import locked_if_free
 from fittingroom.training import turns
-from fittingroom.training.turns import own_folder, own_gpu, visible_gpus
+from fittingroom.training.turns import gpu_lock, own_folder, own_gpu, visible_gpus
 
 
 @pytest.fixture(autouse=True)
@@ -62,3 +65,23 @@ def test_a_folder_has_one_training_at_a_time(tmp_path: Path) -> None:
     thread.join(10)
     assert done.is_set()
     assert said == [f"another training is at work in {tmp_path}: waiting for its end"]
+
+
+def test_a_gpus_lock_that_others_bar_to_us_is_replaced_by_one_of_our_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    shared = gpu_lock("0")
+    assert shared == tmp_path / "fittingroom-gpu-0.lock"
+    with locked_if_free(shared):
+        assert gpu_lock("0") == shared, "all users' trainings take turns"
+    shared.unlink()
+    shared.mkdir()
+    own = gpu_lock("0")
+    assert own.name == f"fittingroom-gpu-0-of-{os.getuid()}.lock"
+    with locked_if_free(own) as held:
+        assert held
+    shared.rmdir()
+    shared.touch()
+    monkeypatch.setattr(turns.os, "access", lambda path, _: path != shared)
+    assert gpu_lock("0") == own

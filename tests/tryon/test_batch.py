@@ -19,10 +19,11 @@ def test_every_photo_has_its_row_in_order(tmp_path: Path) -> None:
     write_png(empty, np.zeros((80, 70, 3), np.uint8))
     broken.write_bytes(b"no picture")
     out = tmp_path / "out"
-    rows = try_on_photos([empty, good, broken], "red", Finder(), Painter(), lambda photo: out / photo.stem)
+    rows = list(try_on_photos([empty, good, broken], "red", Finder(), Painter(), lambda photo: out / photo.stem))
     assert [row.photo for row in rows] == [empty, good, broken]
     assert "no garment was found" in rows[0].refused
-    assert "broken.png" in rows[2].refused
+    assert rows[2].refused.startswith("expected JPEG, PNG"), "without the name: it is on record elsewhere"
+    assert [row.reason for row in rows] == ["no_garment", "", "format_not_allowed"]
     assert rows[1].refused == ""
     assert set(rows[1].pictures) == set(PICTURES)
     assert sorted(path.name for path in (out / "good").iterdir()) == [
@@ -37,4 +38,4 @@ def test_every_photo_has_its_row_in_order(tmp_path: Path) -> None:
 
 def test_a_photo_that_is_gone_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match=r"gone\.png"):
-        try_on_photos([tmp_path / "gone.png"], "red", Finder(), Painter(), lambda _: tmp_path)
+        list(try_on_photos([tmp_path / "gone.png"], "red", Finder(), Painter(), lambda _: tmp_path))
