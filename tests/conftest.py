@@ -11,8 +11,8 @@ from hypothesis import settings
 # Before anything imports Prefect.
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
-# Before anything imports torch: each worker of the test run takes one core. With more threads than cores, tests wait for
-# one another's threads, four times as long on a busy machine.
+# Before anything imports torch: each worker of the test run takes one core. Where there are more threads than cores,
+# tests wait for one another's, four times as long on a busy machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Machines differ in speed, so no example has a deadline; continuous integration tries the same examples each time, a

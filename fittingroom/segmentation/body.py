@@ -18,7 +18,7 @@ SURE = 0.8
 APART = 0.2
 """Away from garments: below this probability of any of them."""
 LEAST_SHOWN = 0.0005
-"""Share of a photo that has to be sure skin or hair before its colours are learnt; else skin in general is asked for."""
+"""Share of a photo that has to be sure skin or hair before it teaches colours; else skin in general is asked for."""
 BINS = 64
 """Of a* and b* each, 4 units wide."""
 TOLERANCE = 2.0

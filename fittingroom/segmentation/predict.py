@@ -18,9 +18,9 @@ from fittingroom import masks
 from fittingroom.errors import SettingError, WeightsRejected
 from fittingroom.garment import Garment
 from fittingroom.images import RGB
+from fittingroom.segmentation.body import believed
 from fittingroom.segmentation.dataset import HALF_PIXEL, working_size
 from fittingroom.segmentation.model import build_segmenter
-from fittingroom.segmentation.body import believed
 from fittingroom.segmentation.parts_head import body_probabilities, box_of_cells, cut_to
 from fittingroom.segmentation.refine import refine_mask
 from fittingroom.segmentation.settings import SegmenterSettings
