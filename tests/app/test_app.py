@@ -345,7 +345,7 @@ def test_the_page_without_a_registry_offers_the_starter_styles(tmp_path: Path) -
 
 
 def test_the_page_without_any_style_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fittingroom.starter.StarterModels", lambda: None)
+    monkeypatch.setattr("fittingroom.styles.serving.StarterModels", lambda: None)
     with TestClient(create_app(tmp_path / "fresh")) as client:
         response = client.get("/")
         assert response.status_code == 200

@@ -10,7 +10,7 @@ from fittingroom.cli import run
 from fittingroom.errors import InputError
 from fittingroom.extras import need_extra
 from fittingroom.settings import get_settings
-from tasks.runners import shard_runner
+from tasks.runners import task_runner
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_dask_is_refused_without_its_extra(missing: set[str], monkeypatch: pytes
     get_settings.cache_clear()
     try:
         with pytest.raises(InputError, match=r"FITTINGROOM_DASK needs .* prefect-dask; .*'\.\[dask\]'"):
-            shard_runner()
+            task_runner()
     finally:
         monkeypatch.undo()
         get_settings.cache_clear()

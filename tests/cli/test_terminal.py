@@ -21,6 +21,7 @@ import typer
 from deployments.definitions import DEFINITIONS
 from fittingroom import images
 from fittingroom.cli import app
+from fittingroom.settings import get_settings
 from tests.cli.terminal import SETTINGS, Seen, run_in_terminal
 from tests.translation.style_builders import GREYS, REDS, TINY, write_garments
 
@@ -245,7 +246,7 @@ def paused(workspace: Path) -> dict[str, bool]:
 @pytest.mark.slow
 @pytest.mark.parametrize("by", [None, signal.SIGTERM])
 def test_serve_ends_clean(by: int | None, tmp_path: Path) -> None:
-    scheduled = {each.flow for each in DEFINITIONS if each.cron}
+    scheduled = {each.flow for each in DEFINITIONS if get_settings().schedules.of(each.flow)}
     before: dict[str, bool] = {}
 
     def serving(raw: bytes) -> bool:

@@ -28,18 +28,18 @@ NAMES = ["Anna Karenina", "Wronski", "Lewin"]
 TRY_ON = """
     import sys
     from pathlib import Path
-    from deployments.environment import use_workspace
+    from deployments.server import server_for_a_run
     from fittingroom.workspace import Workspace
     place, outside = Workspace(Path(sys.argv[1])), Path(sys.argv[2])
-    use_workspace(place)
     import fittingroom.segmentation.predict, fittingroom.translation.predict
-    from flows.try_on import try_on
-    from flows.try_on_batch import try_on_batch
     from stand_ins import Finder, Painter
     fittingroom.segmentation.predict.Segmenter.load = staticmethod(lambda *_, **__: Finder())
     fittingroom.translation.predict.Translator.load = staticmethod(lambda *_, **__: Painter())
-    try_on(persons=[outside], workspace=place.root, styles=["red-solid"])
-    try_on_batch(workspace=place.root, styles=["red-solid"])
+    with server_for_a_run(place, print):
+        from flows.try_on import try_on
+        from flows.try_on_batch import try_on_batch
+        try_on(persons=[outside], workspace=place.root, styles=["red-solid"])
+        try_on_batch(workspace=place.root, styles=["red-solid"])
 """
 COMMAND = "import sys; from fittingroom.cli import run; sys.exit(run(sys.argv[1:]))"
 
