@@ -10,6 +10,7 @@
     │   ├── MissingInputError        a file, folder or style that is not there
     │   └── ImageRejected            a picture we will not decode: a reason from a closed list
     ├── NoGarmentFound               the segmenter saw nothing to change
+    ├── NothingNear                  no style that serves comes near the wanted one
     ├── TrainingDiverged             the loss stopped being a number, twice
     ├── WeightsRejected              a weights file that is not ours, or not of this kind
     ├── NothingProduced              a stage ended with no output at all
@@ -88,6 +89,10 @@ class ImageRejected(InputError):
 
 class NoGarmentFound(FittingroomError):
     """No garment was found where one is needed."""
+
+
+class NothingNear(FittingroomError):
+    """No style that serves has the wanted pattern (or, painting in its own colours alone, the wanted colour)."""
 
 
 class TrainingDiverged(FittingroomError):

@@ -6,8 +6,11 @@ and one to four figures (stripes, checks, dots), the ground first.
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import cv2
 import numpy as np
@@ -22,6 +25,8 @@ from fittingroom.styles.colours import ciede2000, lab_to_srgb, srgb_to_lab
 MOST_DYES = 5
 SMALLEST_SHARE = 0.04
 """A colour of less of patterned cloth is a label, a button or a seam."""
+_SHOWN = 2.0
+"""CIEDE2000 by which a screen may miss a colour that is asked for."""
 _PLAIN_SIDE, _PATTERN_SIDE = 160, 320
 _SAMPLES = 6000
 """Pixels that are counted."""
@@ -34,6 +39,8 @@ _BLEND = 7.0
 """A colour so near the line between two others is where they meet, unless it has much of the cloth."""
 _SAME_CLOTH = 14.0
 """Chroma by which plain cloth may differ from its dye, shadow allowed for: what differs more is a print."""
+_EQUAL = 0.8
+"""Share of the second dye over the first's from which neither is plainly the ground."""
 _IN_LIGHT = (0.55, 1.35)
 """Lightness of plain cloth over that of its dye, in shadow and in light."""
 
@@ -53,21 +60,54 @@ class Dye:
         return colour_code(self.lab)
 
 
-def cloth_of(image: RGB, mask: Mask, plain: bool) -> tuple[Dye, ...]:
+def cloth_of(image: RGB, mask: Mask, pattern: str) -> tuple[Dye, ...]:
     """The dyes of the garment at ``mask`` (bool (H, W)) of ``image`` (H, W, 3), the ground first.
 
     Args:
-        plain: whether it is cloth of one dye (the pattern ``solid``); else there are two to `MOST_DYES`, or one where
-            no second is to be seen.
+        pattern: ``solid`` cloth has one dye; any other has two to `MOST_DYES`, or one where no second is to be seen.
+            In ``checked`` cloth threads cross: a colour between two others is no dye, however much of it there is.
 
     Raises:
         NoGarmentFound: the mask is empty.
     """
+    plain = pattern == "solid"
     small, inside = _shrunk(image, mask, _PLAIN_SIDE if plain else _PATTERN_SIDE)
     if plain:
         return (Dye(_lab(_plain_dye(_thinned(srgb_to_lab(small)[inside])))),)
     lab = _without_light(small, inside)
-    return _patterned_dyes(_thinned(lab[inside]), _thinned(lab[_unmixed(lab, inside)]))
+    return _patterned_dyes(_thinned(lab[inside]), _thinned(lab[_unmixed(lab, inside)]), pattern == "checked")
+
+
+_LAB = re.compile(r"lab\(\s*([-+.\d]+)%?[\s,]+([-+.\d]+)[\s,]+([-+.\d]+)\s*\)")
+
+
+def parse_dye(text: str) -> Lab:
+    """A colour as people write it: ``#2f6b3a``, a CSS name (``seagreen``), ``rgb(47, 107, 58)`` or ``lab(40 -30 20)``.
+
+    Raises:
+        InputError: it is none of these, or a CIELAB colour that a screen cannot show.
+    """
+    from PIL import ImageColor
+
+    said = text.strip().lower()
+    if found := _LAB.fullmatch(said):
+        try:
+            lightness, a, b = (float(value) for value in found.groups())
+        except ValueError:
+            raise _no_colour(text) from None
+        lab = np.array([lightness, a, b])
+        if distance(_lab(srgb_to_lab(lab_to_srgb(lab))), _lab(lab)) > _SHOWN:
+            raise InputError(f"colour: expected one that a screen can show, got {text!r}")
+        return _lab(lab)
+    try:
+        rgb = ImageColor.getrgb(said)
+    except ValueError:
+        raise _no_colour(text) from None
+    return _lab(srgb_to_lab(np.array(rgb[:3], np.uint8)))
+
+
+def _no_colour(text: str) -> InputError:
+    return InputError(f"colour: expected #rrggbb, a CSS name such as seagreen, or lab(L a b), got {text!r}")
 
 
 def colour_code(lab: Sequence[float]) -> str:
@@ -142,21 +182,49 @@ def _unmixed(lab: Floats, inside: Mask) -> Mask:
     return np.asarray(inside & ((along >= high - edge) | (along <= low + edge)), bool)
 
 
-def _patterned_dyes(lab: Floats, unmixed: Floats) -> tuple[Dye, ...]:
+def _patterned_dyes(lab: Floats, unmixed: Floats, crossed: bool) -> tuple[Dye, ...]:
     """Clusters of ``unmixed`` pixels, those of one dye taken together, blends and labels left out; shares of ``lab``."""
     points = unmixed * _WEIGHTS
     centres, sizes = _merged(*_clusters(points), _ONE_DYE / 2)
     seen = sizes >= SMALLEST_SHARE * sizes.sum()
     centres, sizes = _merged(centres[seen], sizes[seen], _ONE_DYE)
-    order = np.argsort(-sizes, kind="stable")
-    kept = order[[_is_dye(place, order, centres, sizes) for place in range(len(order))]][:MOST_DYES]
-    near, own = _nearest(lab * _WEIGHTS, centres[kept]), _nearest(points, centres[kept])
+    centres = centres[~_blends(centres, sizes, np.inf if crossed else 0.5)][:MOST_DYES]
+    near, own = _nearest(lab * _WEIGHTS, centres), _nearest(points, centres)
     dyes = [
         Dye(_lab(np.median(unmixed[own == number], axis=0)), round(float((near == number).mean()), 4))
-        for number in range(len(kept))
+        for number in range(len(centres))
         if (own == number).any()
     ]
-    return tuple(sorted(dyes, key=lambda dye: -dye.share))
+    return _ground_first(dyes)
+
+
+def _ground_first(dyes: list[Dye]) -> tuple[Dye, ...]:
+    """By share, largest first; of two that share the cloth about equally the more colourful, as people name it."""
+    ordered = sorted(dyes, key=lambda dye: -dye.share)
+    if len(ordered) > 1 and ordered[1].share > _EQUAL * ordered[0].share:
+        ordered[:2] = sorted(ordered[:2], key=lambda dye: -math.hypot(*dye.lab[1:]))
+    return tuple(ordered)
+
+
+def _blends(centres: Floats, sizes: Floats, most: float) -> NDArray[np.bool_]:
+    """Which centres lie between two others that are no blends themselves, and have less than ``most`` of the smaller."""
+    blends = np.zeros(len(centres), bool)
+    for place in np.argsort(-sizes, kind="stable") if most > 1 else np.argsort(sizes, kind="stable"):
+        others = [number for number in range(len(centres)) if number != place and not blends[number]]
+        blends[place] = any(
+            between(centres[place], centres[first], centres[second])[1] < _BLEND
+            and 0.1 < between(centres[place], centres[first], centres[second])[0] < 0.9
+            and sizes[place] < most * min(sizes[first], sizes[second])
+            for first, second in combinations(others, 2)
+        )
+    return blends
+
+
+def between(point: Floats, start: Floats, end: Floats) -> tuple[float, float]:
+    """Where on the way from ``start`` (0) to ``end`` (1) ``point`` is nearest, and how far off it is."""
+    along = end - start
+    part = float(np.clip((point - start) @ along / max(float(along @ along), 1e-9), 0, 1))
+    return part, float(np.linalg.norm(start + part * along - point))
 
 
 def _merged(centres: Floats, sizes: Floats, apart: float) -> tuple[Floats, Floats]:
@@ -170,25 +238,8 @@ def _merged(centres: Floats, sizes: Floats, apart: float) -> tuple[Floats, Float
         centres[first] = (centres[first] * sizes[first] + centres[second] * sizes[second]) / both
         sizes[first] = both
         centres, sizes = np.delete(centres, second, 0), np.delete(sizes, second)
-    return centres, sizes
-
-
-def _is_dye(place: int, order: NDArray[np.int64], centres: Floats, sizes: Floats) -> bool:
-    """Whether the colour at ``place`` of ``order`` (largest first) is a dye of its own: the first two always are."""
-    if place < 2:
-        return True
-    share = sizes[order] / sizes.sum()
-    if share[place] < SMALLEST_SHARE:
-        return False
-    point = centres[order[place]]
-    for first in range(place):
-        for second in range(first):
-            start, along = centres[order[first]], centres[order[second]] - centres[order[first]]
-            part = float(np.clip((point - start) @ along / max(float(along @ along), 1e-9), 0, 1))
-            blend = np.linalg.norm(start + part * along - point) < _BLEND and 0.1 < part < 0.9
-            if blend and share[place] < 0.5 * min(share[first], share[second]):
-                return False
-    return True
+    order = np.argsort(-sizes, kind="stable")
+    return centres[order], sizes[order]
 
 
 def _clusters(points: Floats) -> tuple[Floats, Floats]:
