@@ -31,7 +31,7 @@ def try_on_batch(parameters: TryOnBatchParameters) -> dict[str, Record] | State[
     photos = find_waiting_photos(place, folder)
     if not photos:
         return nothing_to_do(f"no photos in {folder}", {})
-    models = models_for(place, parameters.styles, photos, parameters.device)
+    models = models_for(place, parameters.styles, photos, parameters.device, **parameters.wish())
     with records_in(place):
         tried = {
             f"{style.name}, shard {number}": _submit(parameters, style, shard, models)
@@ -55,7 +55,7 @@ def _submit(
         segmenter=models.segmenter.weights,
         translator=style.weights,
         domains=models.domains(style),
-        settings={"detail": parameters.detail},
+        settings={"detail": parameters.detail, **style.painting},
         device=parameters.device,
     )
     return future

@@ -43,8 +43,8 @@ def try_on(
     colour: Annotated[
         list[str] | None,
         typer.Option(
-            help="Paint a named style in this colour: #2f6b3a, a CSS name, or lab(L a b). Repeated: its ground, then its "
-            "figures (stripes, checks, dots).",
+            help="Paint a named style in this colour: #2f6b3a, a CSS name, or lab(L a b). Repeated: its ground, then "
+            "its figures (stripes, checks, dots).",
         ),
     ] = None,
     house_colours: Annotated[

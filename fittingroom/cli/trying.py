@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class TryOnOutcome:
     """What a try-on did, for a person and for a program.
 
-    ``sentence`` says which garment was changed to what; ``messages`` are remarks beside it. ``exact`` is whether the style
-    is what was asked for, ``distance`` how far it is from it (`fittingroom.styles.choose.choose_style`), ``described``
-    what a picture of a style showed. ``colour`` has, for each dye of the wanted cloth, what it came out as.
+    ``sentence`` says which garment was changed to what; ``messages`` are remarks beside it. ``exact`` is whether the
+    style is what was asked for, ``distance`` how far it is from it (`fittingroom.styles.choose.choose_style`),
+    ``described`` what a picture of a style showed. ``colour`` has, for each dye of the wanted cloth, what came of it.
     """
 
     output: str
@@ -59,7 +59,7 @@ def try_on_files(
     from fittingroom.starter import MESSAGE
     from fittingroom.styles.weights_card import read_card
     from fittingroom.tryon.champions import Champions
-    from fittingroom.tryon.nearness import in_words, nearness
+    from fittingroom.tryon.nearness import in_words
     from fittingroom.tryon.photo import check_output, read_photo, try_on_photo, write_result
     from fittingroom.tryon.pipeline import TryOnSettings
     from fittingroom.tryon.wanted import find_wanted, is_picture
@@ -96,17 +96,16 @@ def try_on_files(
         messages.append(f"warning: {warning}")
     translator = champions.translator(choice.style.name)
     try:
-        settings = TryOnSettings(dyes=found.dyes)
+        settings = TryOnSettings(**found.painting())
         result = try_on_photo(photo, finder, translator, settings, choice.style.category or None)
     except NoGarmentFound as error:
         raise NoGarmentFound(f"{person}: {error}") from None
-    colour = nearness(result.translated, result.garment_mask, choice.style.pattern, [dye.lab for dye in found.cloth])
     sentence = "; ".join(
         part
         for part in (
-            result.taken.sentence(choice.style.words()),
+            result.taken.sentence(found.words()),
             "" if choice.exact else f"{choice.message} (distance {choice.distance:.0f})",
-            in_words(colour),
+            in_words(result.colour),
         )
         if part
     )
@@ -119,7 +118,7 @@ def try_on_files(
         distance=round(choice.distance, 2),
         described=found.described,
         own_colours=found.dyed,
-        colour=[one.to_json() for one in colour],
+        colour=[one.to_json() for one in result.colour],
         garment=result.garment.category,
         score=round(result.garment.score, 4),
         box_xyxy=(result.box.x1, result.box.y1, result.box.x2, result.box.y2),

@@ -132,7 +132,7 @@ def _shrunk(image: RGB, mask: Mask, side: int) -> tuple[RGB, Mask]:
     if scale < 1:
         size = (max(round(inside.shape[1] * scale), 1), max(round(inside.shape[0] * scale), 1))
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-        inside = cv2.resize(inside, size, interpolation=cv2.INTER_NEAREST)
+        inside = np.asarray(cv2.resize(inside, size, interpolation=cv2.INTER_NEAREST), np.uint8)
     core = cv2.erode(inside, np.ones((5, 5), np.uint8), borderValue=0)
     return image, (core if np.count_nonzero(core) >= 64 else inside).astype(bool)
 
@@ -183,7 +183,7 @@ def _unmixed(lab: Floats, inside: Mask) -> Mask:
 
 
 def _patterned_dyes(lab: Floats, unmixed: Floats, crossed: bool) -> tuple[Dye, ...]:
-    """Clusters of ``unmixed`` pixels, those of one dye taken together, blends and labels left out; shares of ``lab``."""
+    """Clusters of ``unmixed`` pixels, those of one dye taken together, no blends and labels; shares of ``lab``."""
     points = unmixed * _WEIGHTS
     centres, sizes = _merged(*_clusters(points), _ONE_DYE / 2)
     seen = sizes >= SMALLEST_SHARE * sizes.sum()
@@ -207,7 +207,7 @@ def _ground_first(dyes: list[Dye]) -> tuple[Dye, ...]:
 
 
 def _blends(centres: Floats, sizes: Floats, most: float) -> NDArray[np.bool_]:
-    """Which centres lie between two others that are no blends themselves, and have less than ``most`` of the smaller."""
+    """Which centres lie between two others, no blends themselves, and have less than ``most`` of the smaller."""
     blends = np.zeros(len(centres), bool)
     for place in np.argsort(-sizes, kind="stable") if most > 1 else np.argsort(sizes, kind="stable"):
         others = [number for number in range(len(centres)) if number != place and not blends[number]]

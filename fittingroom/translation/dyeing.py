@@ -1,9 +1,9 @@
 """A style's weights are its pattern; what each colour of their palette is for is learnt from what they paint.
 
 A generator with a palette (`networks.PALETTE` slots) says for each pixel how much of which slot it takes, whatever
-colours lie in the slots. What its own palette paints on grey cloth has dyes, as any cloth has (`styles.cloth`), and each
-slot is one of those, in more or less light, or lies between two. So given other dyes there is a palette that paints
-the pattern in them.
+colours lie in the slots. What its own palette paints on grey cloth has dyes, as any cloth has (`styles.cloth`), and
+each slot is one of those, in more or less light, or lies between two. So given other dyes there is a palette that
+paints the pattern in them.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _mixture(slot: Floats, dyes: Floats) -> Floats:
     for first, second in combinations(range(len(dyes)), 2):
         part, off = between(slot, dyes[first], dyes[second])
         found.append((off, (1 - part) * shares[first] + part * shares[second]))
-    return min(found, key=lambda one: one[0])[1]
+    return np.asarray(min(found, key=lambda one: one[0])[1])
 
 
 def _off_in_light(slot: Floats, dye: Floats) -> float:

@@ -42,8 +42,8 @@ class Nearness:
 
 
 def nearness(painted: RGB, mask: Mask, pattern: str, wanted: Sequence[Lab]) -> tuple[Nearness, ...]:
-    """Of each ``wanted`` dye, ground first, the nearest colour of the cloth at ``mask`` (S, S) of ``painted`` (S, S, 3),
-    folds and light left out. Empty where nothing was wanted.
+    """Of each ``wanted`` dye, ground first, the nearest colour of the cloth at ``mask`` (S, S) of ``painted``
+    (S, S, 3), folds and light left out. Empty where nothing was wanted.
 
     Args:
         pattern: of the style that was painted.

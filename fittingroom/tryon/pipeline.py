@@ -35,6 +35,7 @@ from fittingroom.prepare import prepare_image
 from fittingroom.styles.choose import AvailableStyle, Choice, Description, Lab, choose_by_name, choose_style
 from fittingroom.tryon import compose
 from fittingroom.tryon.compose import Alpha, SquareFit
+from fittingroom.tryon.nearness import Nearness, nearness
 from fittingroom.tryon.wording import Taken, describe_taken
 
 
@@ -67,6 +68,10 @@ class TryOnSettings:
     """Least score of a garment on the person photo; None leaves it to the finder."""
     dyes: Sequence[Lab] | None = None
     """Colours in CIELAB to paint the style's pattern in, its ground first; None paints in the style's own."""
+    cloth: Sequence[Lab] = ()
+    """Colours in CIELAB of the cloth the result is to look like, its ground first: `TryOnResult.colour` measures it."""
+    pattern: str = ""
+    """Of the style, for the same."""
 
     def __post_init__(self) -> None:
         if self.size is not None and not 16 <= self.size <= 4096:
@@ -107,6 +112,7 @@ class TryOnResult:
         garment_mask: bool (S, S).
         translated: (S, S, 3), the new garment as the generator painted it.
         new_garment: (H, W, 3), the new garment on a white sheet of the photo's size.
+        colour: how near ``translated`` came to the cloth of the settings, dye by dye; empty where they have none.
         seconds: what each step took.
     """
 
@@ -119,6 +125,7 @@ class TryOnResult:
     garment_mask: Mask
     translated: RGB
     new_garment: RGB
+    colour: tuple[Nearness, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -328,6 +335,8 @@ def try_on(
     clock("make_square")
     translated = translate(small, small_mask, translator, settings.dyes)
     clock("translate")
+    colour = nearness(translated, small_mask, settings.pattern, settings.cloth)
+    clock("measure_colour")
     large = resize_back(translated, small_mask, square, square_mask, settings)
     clock("resize_back")
     sheet = pad_to_photo(crop_to_box(large, fit), fit)
@@ -346,6 +355,7 @@ def try_on(
         garment_mask=small_mask,
         translated=translated,
         new_garment=sheet,
+        colour=colour,
         seconds=clock.seconds,
     )
 

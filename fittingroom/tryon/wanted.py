@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from fittingroom.errors import InputError, MissingInputError, NothingNear
 from fittingroom.garment import GarmentFinder
 from fittingroom.images import RGB
-from fittingroom.styles.choose import AvailableStyle, Choice, Lab, choose_by_name, choose_style, listing
+from fittingroom.styles.choose import AvailableStyle, Choice, choose_by_name, choose_style, listing
 from fittingroom.styles.cloth import Dye, cloth_of, parse_dye
 
 if TYPE_CHECKING:
@@ -69,10 +69,25 @@ class Wanted:
         """The style taken."""
         return self.choice.style
 
+    def painting(self) -> dict[str, Any]:
+        """The fields of `fittingroom.tryon.pipeline.TryOnSettings` that say how to paint it, JSON values; none for a
+        style in its own colours, by its name."""
+        if not self.cloth:
+            return {}
+        cloth = [list(dye.lab) for dye in self.cloth]
+        return {"dyes": cloth if self.dyed else None, "cloth": cloth, "pattern": self.style.pattern}
+
     @property
-    def dyes(self) -> tuple[Lab, ...] | None:
-        """For `fittingroom.tryon.pipeline.TryOnSettings.dyes`."""
-        return tuple(dye.lab for dye in self.cloth) if self.dyed else None
+    def label(self) -> str:
+        """A name for results: the style's, and the codes of other colours (``red-solid-in-2f6b3a``)."""
+        codes = [dye.code.removeprefix("#") for dye in self.cloth] if self.dyed else []
+        return "-".join([self.style.name, *(["in"] if codes else []), *codes])
+
+    def words(self) -> str:
+        """For a sentence: ``navy-striped (blue, striped)``, ``red-solid in #2f6b3a``."""
+        if not self.dyed:
+            return self.style.words()
+        return f"{self.style.name} in {' and '.join(dye.code for dye in self.cloth)}"
 
 
 def is_picture(wanted: str) -> bool:
