@@ -13,7 +13,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,7 +21,7 @@ import numpy as np
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,6 +33,7 @@ from fittingroom.errors import (
     InputError,
     MissingInputError,
     NoGarmentFound,
+    NothingNear,
     TransientError,
 )
 from fittingroom.garment import GarmentFinder
@@ -41,8 +42,10 @@ from fittingroom.ports import address_of, listening_socket
 from fittingroom.settings import get_settings
 from fittingroom.styles.choose import AvailableStyle
 from fittingroom.styles.colours import lab_to_srgb
+from fittingroom.tryon.nearness import in_words
 from fittingroom.tryon.photo import Photo, read_photo, try_on_photo
-from fittingroom.tryon.pipeline import GarmentTranslator, TryOnResult
+from fittingroom.tryon.pipeline import GarmentTranslator, TryOnResult, TryOnSettings
+from fittingroom.tryon.wanted import Wanted, Wish, wanted_by_name, wanted_by_picture
 from fittingroom.workspace import Workspace
 
 MAX_UPLOAD_BYTES = 15_000_000
@@ -116,20 +119,19 @@ def create_app(
         try:
             _check_origin(request)
             styles = await asyncio.to_thread(shown.styles)
-            async with request.form(max_files=1, max_fields=4, max_part_size=4096) as fields:
+            async with request.form(max_files=2, max_fields=6, max_part_size=4096) as fields:
                 upload, wanted = fields.get("photo"), fields.get("style")
                 if not isinstance(upload, UploadFile) or not (upload.filename or upload.size):
                     raise InputError("choose a photo first")
-                if not isinstance(wanted, str) or not wanted:
-                    raise InputError("choose a style first")
-                chosen = wanted
-                style = _style_named(wanted, styles)
+                if isinstance(wanted, str):
+                    chosen = wanted
                 if not upload.size:
                     raise ImageRejected("empty", str(upload.filename), "the file is empty; choose another")
+                asked = await _asked(fields, styles)
                 data = await upload.read()
             with turn:
-                answer = await asyncio.to_thread(turn.take, lambda: _dress(data, style, shown))
-            return page.render(styles, chosen=style.name, answer=answer)
+                answer = await asyncio.to_thread(turn.take, lambda: _dress(data, asked, shown))
+            return page.render(styles, chosen=chosen, answer=answer)
         except HTTPException as error:
             return page.render(styles, status=error.status_code, error=_http_words(error), chosen=chosen)
         except FittingroomError as error:
@@ -206,19 +208,59 @@ def _style_named(name: str, styles: Sequence[AvailableStyle]) -> AvailableStyle:
     raise InputError("this style is not on offer any more; choose one of those below")
 
 
-def _dress(data: bytes, style: AvailableStyle, models: Models) -> dict[str, str]:
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """What the form asks for: a style that is on offer, or the bytes of a garment's picture, which wins."""
+
+    style: str
+    picture: bytes
+    wish: Wish
+
+
+async def _asked(fields: FormData, styles: Sequence[AvailableStyle]) -> _Asked:
+    """The form's second step.
+
+    Raises:
+        InputError: no style and no picture, a style that is not on offer, a colour beside a picture.
+    """
+    picture, colour = fields.get("picture"), str(fields.get("colour") or "").strip()
+    wish = Wish(nearest=bool(fields.get("nearest")), colours=(colour,) if colour else ())
+    if isinstance(picture, UploadFile) and (picture.filename or picture.size):
+        if not picture.size:
+            raise ImageRejected("empty", str(picture.filename), "the garment's picture is empty; choose another")
+        if colour:
+            raise InputError("a garment's picture brings its own colours; leave out the colour, or the picture")
+        return _Asked("", await picture.read(), wish)
+    wanted = fields.get("style")
+    if not isinstance(wanted, str) or not wanted:
+        raise InputError("choose a style first")
+    return _Asked(_style_named(wanted, styles).name, b"", wish)
+
+
+def _wanted(asked: _Asked, models: Models) -> Wanted:
+    if not asked.picture:
+        return wanted_by_name(asked.style, models.styles(), asked.wish)
+    picture, _ = _small_enough(_read(asked.picture))
+    return wanted_by_picture(flatten_on_white(picture.srgb), models.styles(), models.segmenter(), asked.wish)
+
+
+def _read(data: bytes) -> Photo:
+    return read_photo(data, max_pixels=MAX_UPLOAD_PIXELS, max_bytes=MAX_UPLOAD_BYTES)
+
+
+def _dress(data: bytes, asked: _Asked, models: Models) -> dict[str, str]:
     """What the page shows of one try-on: pictures as data URIs and a sentence."""
-    photo = read_photo(data, max_pixels=MAX_UPLOAD_PIXELS, max_bytes=MAX_UPLOAD_BYTES)
-    photo, note = _small_enough(photo)
-    result = try_on_photo(
-        photo, models.segmenter(), models.translator(style.name), target_category=style.category or None
-    )
+    photo, note = _small_enough(_read(data))
+    wanted = _wanted(asked, models)
+    style, settings = wanted.style, TryOnSettings(**wanted.painting())
+    translator = models.translator(style.name)
+    result = try_on_photo(photo, models.segmenter(), translator, settings, style.category or None)
     before = flatten_on_white(photo.pixels) if photo.pixels.shape[2] == 4 else photo.pixels
     return {
         "before": _uri("image/jpeg", encode_jpeg(before, profile=photo.profile)),
         "after": _uri("image/png", encode_png(result.image, profile=photo.profile)),
-        "name": f"try-on-{style.name}.png",
-        "message": _sentence(result, style) + note,
+        "name": f"try-on-{wanted.label}.png",
+        "message": _sentence(result, wanted) + note,
         "warning": warn_of_photo(photo.rendered, models.domains(style.name)),
     }
 
@@ -233,9 +275,10 @@ def _small_enough(photo: Photo) -> tuple[Photo, str]:
     return replace(photo, pixels=small), f" The photo was made smaller, from {width} x {height} pixels."
 
 
-def _sentence(result: TryOnResult, style: AvailableStyle) -> str:
-    sentence = result.taken.sentence(style.words())
-    return f"{sentence[:1].upper()}{sentence[1:]}."
+def _sentence(result: TryOnResult, wanted: Wanted) -> str:
+    near = "" if wanted.choice.exact else wanted.choice.message
+    said = (result.taken.sentence(wanted.words()), near, in_words(result.colour))
+    return " ".join(f"{part[:1].upper()}{part[1:]}." for part in said if part)
 
 
 def _uri(media_type: str, data: bytes) -> str:
@@ -250,7 +293,7 @@ def _check_origin(request: Request) -> None:
 
 
 def _status_of(error: FittingroomError) -> int:
-    if isinstance(error, NoGarmentFound):
+    if isinstance(error, NoGarmentFound | NothingNear):
         return 422
     if isinstance(error, MissingInputError):  # the photo was sent: what is missing is a model
         return 503
@@ -272,6 +315,8 @@ def _words(error: FittingroomError) -> str:
     """Errors about the photo in words for its owner; nothing about the server's files."""
     if isinstance(error, ImageRejected):
         return f"this photo cannot be used: {error.detail}"
+    if isinstance(error, NothingNear):
+        return f"{error.what}; choose one of the styles below, or ask for the nearest one"
     if isinstance(error, NoGarmentFound) or (
         isinstance(error, InputError) and not isinstance(error, MissingInputError)
     ):

@@ -92,7 +92,14 @@ class NoGarmentFound(FittingroomError):
 
 
 class NothingNear(FittingroomError):
-    """No style that serves has the wanted pattern (or, painting in its own colours alone, the wanted colour)."""
+    """No style that serves has the wanted pattern (or, painting in its own colours alone, the wanted colour).
+
+    ``what`` is that in words, without a way out, which is another one in a browser.
+    """
+
+    def __init__(self, what: str, way_out: str = "") -> None:
+        self.what, self.way_out = what, way_out
+        super().__init__(f"{what}; {way_out}" if way_out else what)
 
 
 class TrainingDiverged(FittingroomError):

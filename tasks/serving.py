@@ -107,7 +107,7 @@ def _wanted(serving: Serving, styles: list[str], device: str, wish: Wish) -> lis
         try:
             wanted = find_wanted(style, champions, wish)
         except NothingNear as error:
-            raise NothingNear(f"{style}: {error}") from None
+            raise NothingNear(f"{style}: {error.what}", error.way_out) from None
         if wanted.described:
             get_run_logger().info("%s: style %s (%s)", style, wanted.label, wanted.choice.message)
         found[wanted.label] = serving.style(wanted.style.name), wanted

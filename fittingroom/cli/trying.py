@@ -83,7 +83,7 @@ def try_on_files(
     except NoGarmentFound as error:
         raise NoGarmentFound(f"{wanted}: {error}") from None
     except NothingNear as error:
-        raise NothingNear(f"{wanted}: {error}") from None
+        raise NothingNear(f"{wanted}: {error.what}", error.way_out) from None
     choice, finder = found.choice, own or _finder(segmenter, champions)
     if found.described:
         messages.append(choice.message)

@@ -159,8 +159,9 @@ def wanted_by_picture(
             "" if seen.confidence >= SURE else f" (the pattern was read with little confidence, {seen.confidence:.0%})"
         )
         raise NothingNear(
-            f"{choice.message}{doubt}; nothing was painted: take the nearest all the same (--nearest, in a flow "
-            f"nearest=true), or name a style; {listing(available)}"
+            f"{choice.message}{doubt}",
+            "nothing was painted: take the nearest all the same (--nearest, in a flow nearest=true), or name a style; "
+            + listing(available),
         )
     cloth = cloth_of(image, mask, seen.pattern)
     described = {"colour": seen.colour, "pattern": seen.pattern, "confidence": seen.confidence}
