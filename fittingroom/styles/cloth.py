@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import cv2
 import numpy as np
@@ -37,7 +38,7 @@ _ONE_DYE = 14.0
 """Colours nearer than this, so weighed, are one dye."""
 _BLEND = 7.0
 """A colour so near the line between two others is where they meet, unless it has much of the cloth."""
-_SAME_CLOTH = 14.0
+_SAME_CLOTH = 22.0
 """Chroma by which plain cloth may differ from its dye, shadow allowed for: what differs more is a print."""
 _EQUAL = 0.8
 """Share of the second dye over the first's from which neither is plainly the ground."""
@@ -74,8 +75,11 @@ def cloth_of(image: RGB, mask: Mask, pattern: str) -> tuple[Dye, ...]:
     small, inside = _shrunk(image, mask, _PLAIN_SIDE if plain else _PATTERN_SIDE)
     if plain:
         return (Dye(_lab(_plain_dye(_thinned(srgb_to_lab(small)[inside])))),)
-    lab = _without_light(small, inside)
-    return _patterned_dyes(_thinned(lab[inside]), _thinned(lab[_unmixed(lab, inside)]), pattern == "checked")
+    even = _without_light(small, inside)
+    unmixed = _unmixed(even, inside)
+    return _patterned_dyes(
+        _thinned(even[inside]), _thinned(even[unmixed]), _thinned(small[unmixed]), pattern == "checked"
+    )
 
 
 _LAB = re.compile(r"lab\(\s*([-+.\d]+)%?[\s,]+([-+.\d]+)[\s,]+([-+.\d]+)\s*\)")
@@ -137,7 +141,7 @@ def _shrunk(image: RGB, mask: Mask, side: int) -> tuple[RGB, Mask]:
     return image, (core if np.count_nonzero(core) >= 64 else inside).astype(bool)
 
 
-def _thinned(values: Floats) -> Floats:
+def _thinned(values: NDArray[Any]) -> NDArray[Any]:
     return values[:: max(len(values) // _SAMPLES, 1)]
 
 
@@ -182,17 +186,22 @@ def _unmixed(lab: Floats, inside: Mask) -> Mask:
     return np.asarray(inside & ((along >= high - edge) | (along <= low + edge)), bool)
 
 
-def _patterned_dyes(lab: Floats, unmixed: Floats, crossed: bool) -> tuple[Dye, ...]:
-    """Clusters of ``unmixed`` pixels, those of one dye taken together, no blends and labels; shares of ``lab``."""
+def _patterned_dyes(lab: Floats, unmixed: Floats, seen: RGB, crossed: bool) -> tuple[Dye, ...]:
+    """Clusters of ``unmixed`` pixels, those of one dye taken together, no blends and labels; shares of ``lab``.
+
+    What tells them apart is their colour in even light; the dye is the middle of them as they were ``seen``.
+    """
     points = unmixed * _WEIGHTS
     centres, sizes = _merged(*_clusters(points), _ONE_DYE / 2)
-    seen = sizes >= SMALLEST_SHARE * sizes.sum()
-    centres, sizes = _merged(centres[seen], sizes[seen], _ONE_DYE)
-    centres = centres[~_blends(centres, sizes, np.inf if crossed else 0.5)][:MOST_DYES]
-    near, own = _nearest(lab * _WEIGHTS, centres), _nearest(points, centres)
+    enough = sizes >= SMALLEST_SHARE * sizes.sum()
+    centres, sizes = _merged(centres[enough], sizes[enough], _ONE_DYE)
+    own = _nearest(points, centres)
+    kept = [number for number in np.flatnonzero(~_blends(centres, sizes, np.inf if crossed else 0.5))[:MOST_DYES]]
+    near = _nearest(lab * _WEIGHTS, centres[kept])
+    colours = srgb_to_lab(seen)
     dyes = [
-        Dye(_lab(np.median(unmixed[own == number], axis=0)), round(float((near == number).mean()), 4))
-        for number in range(len(centres))
+        Dye(_lab(np.median(colours[own == number], axis=0)), round(float((near == place).mean()), 4))
+        for place, number in enumerate(kept)
         if (own == number).any()
     ]
     return _ground_first(dyes)
