@@ -29,9 +29,9 @@ SMALLEST_SHARE = 0.04
 _SHOWN = 2.0
 """CIEDE2000 by which a screen may miss a colour that is asked for."""
 _PLAIN_SIDE, _PATTERN_SIDE = 160, 320
-_SAMPLES = 6000
+_SAMPLES = 4000
 """Pixels that are counted."""
-_CLUSTERS, _ROUNDS = 8, 12
+_CLUSTERS, _ROUNDS = 8, 8
 _WEIGHTS = np.array([0.65, 1.0, 1.0])
 """Of L*, a* and b* between colours of one cloth: what the light leaves uneven shows in lightness first."""
 _ONE_DYE = 14.0
@@ -196,7 +196,7 @@ def _patterned_dyes(lab: Floats, unmixed: Floats, seen: RGB, crossed: bool) -> t
     enough = sizes >= SMALLEST_SHARE * sizes.sum()
     centres, sizes = _merged(centres[enough], sizes[enough], _ONE_DYE)
     own = _nearest(points, centres)
-    kept = [number for number in np.flatnonzero(~_blends(centres, sizes, np.inf if crossed else 0.5))[:MOST_DYES]]
+    kept = np.flatnonzero(~_blends(centres, sizes, np.inf if crossed else 0.5))[:MOST_DYES]
     near = _nearest(lab * _WEIGHTS, centres[kept])
     colours = srgb_to_lab(seen)
     dyes = [
