@@ -105,7 +105,7 @@ def test_a_style_pictures_own_colours_make_results_of_their_own(
     weights, registry = tmp_path / "plain.safetensors", Registry(serving)
     save_weights(weights, "any", {"w": torch.zeros(1)}, {}, {})
     tags = AvailableStyle("plain", "red", "solid", "", (43.0, 60.0, 38.0)).to_tags()
-    made = registry.register(style_model("plain"), weights, {"skip": "palette"}, {"data": "plain"}, {}, tags)
+    made = registry.register(style_model("plain"), weights, {}, {"data": "plain"}, {"skip": "palette"}, tags)
     registry.promote(style_model("plain"), made.version)
     person, green = photo(tmp_path / "a.png", 120), tmp_path / "green.png"
     write_png(green, np.full((200, 160, 3), (47, 107, 58), np.uint8))
@@ -133,9 +133,8 @@ def test_a_pattern_that_no_style_has_fails_the_run_unless_the_nearest_is_wanted(
     photo(serving.persons / "a.png", 90)
     green = tmp_path / "green.png"
     write_png(green, np.full((200, 160, 3), (47, 107, 58), np.uint8))
-    with pytest.raises(
-        NothingNear, match=r"green\.png: no style is green solid; the nearest is \w+; nothing was painted"
-    ):
+    said = r"green\.png: no style is green solid; the nearest is \w+; nothing was painted"
+    with pytest.raises(NothingNear, match=said):
         run_batch(serving, styles=[str(green)])
     assert "manifest" in run_batch(serving, styles=[str(green)], nearest=True)
 
