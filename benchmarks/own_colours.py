@@ -9,7 +9,7 @@ number. The starters serve, and the styles in the files of ``--weights``. A pict
 counted as refused, and painted by nobody.
 
 Measured on plain cloth is the finished picture where the new garment is opaque: CIEDE2000 between the middle (median)
-of all of the garment's pixels there and on the style picture, prints and shadows included, which nothing of the painting
+of all of the garment's pixels there and on the style picture, prints and shadows included, which no painting
 looks at. On patterned cloth it is each dye that the style has a figure for, as ``try-on --json`` says it.
 """
 
