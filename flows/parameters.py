@@ -236,6 +236,16 @@ class Wearing(Parameters):
         """How the styles are to be taken, for `tasks.serving.models_for`."""
         return {"colours": self.colours, "house_colours": self.house_colours, "nearest": self.nearest}
 
+    def check(self) -> None:
+        """Refuse colours that are none, and wishes that contradict each other, before a run starts."""
+        from fittingroom.styles.cloth import parse_dye
+        from fittingroom.tryon.wanted import Wish  # brings what few flows need
+
+        super().check()
+        Wish(**self.wish())
+        for colour in self.colours:
+            parse_dye(colour)
+
 
 class TryOnParameters(Wearing):
     """Which styles on which photos."""

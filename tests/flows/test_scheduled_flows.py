@@ -18,7 +18,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.states import Completed, Crashed
 
 from fittingroom.domain import MARK
-from fittingroom.errors import MissingInputError, NothingNear
+from fittingroom.errors import InputError, MissingInputError, NothingNear
 from fittingroom.images import encode_png, read_rgb, write_png
 from fittingroom.manifest import Manifest
 from fittingroom.starter import StarterModels
@@ -137,6 +137,15 @@ def test_a_pattern_that_no_style_has_fails_the_run_unless_the_nearest_is_wanted(
     with pytest.raises(NothingNear, match=said):
         run_batch(serving, styles=[str(green)])
     assert "manifest" in run_batch(serving, styles=[str(green)], nearest=True)
+
+
+def test_colours_that_are_none_are_refused_before_a_run(tmp_path: Path) -> None:
+    asked = {"workspace": tmp_path, "persons": [photo(tmp_path / "a.png", 90)]}
+    TryOnParameters(**asked, colours=["#2f6b3a", "white"]).check()
+    with pytest.raises(InputError, match="colour: expected #rrggbb"):
+        TryOnParameters(**asked, colours=["whitish"]).check()
+    with pytest.raises(InputError, match="colour and house colours"):
+        TryOnParameters(**asked, colours=["white"], house_colours=True).check()
 
 
 def test_in_an_empty_workspace_the_starters_serve_the_flows(serving: Workspace, tmp_path: Path) -> None:
