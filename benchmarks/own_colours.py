@@ -4,9 +4,9 @@
     python benchmarks/own_colours.py OUT --rendered --people DIR
 
 Each style picture is taken as ``try-on --style PICTURE`` takes it, in its own colours and with ``--house-colours
---nearest``, and tried on each person; ``OUT/grid.png`` shows both beside each other, ``OUT/figures.json`` has every
-number. The starters serve, and the styles in the files of ``--weights``. A picture whose pattern no style has is
-counted as refused, and painted by nobody.
+--nearest``, and tried on each person; ``OUT/grid.png`` shows both beside each other (``OUT/strip.jpg`` the first person
+alone, for a document), ``OUT/figures.json`` has every number. The starters serve, and the styles in the files of
+``--weights``. A picture whose pattern no style has is counted as refused, and painted by nobody.
 
 Measured on plain cloth is the finished picture where the new garment is opaque: CIEDE2000 between the middle (median)
 of all of the garment's pixels there and on the style picture, prints and shadows included, which no painting
@@ -27,7 +27,7 @@ import typer
 
 from fittingroom.errors import FittingroomError, NoGarmentFound, NothingNear
 from fittingroom.garment import Garment, GarmentFinder
-from fittingroom.images import RGB, list_images, read_rgb, resize, write_png
+from fittingroom.images import RGB, list_images, read_rgb, resize, write_picture, write_png
 from fittingroom.masks import Mask
 from fittingroom.sample.fabrics import COLOURS, Fabric
 from fittingroom.sample.shop import ShopStyle, render_packshot
@@ -117,6 +117,25 @@ def added(seen: RGB, mask: Mask, wanted: Wanted, translator: Translator, result:
     return time.process_time() - began
 
 
+def strip(sheet: Sequence[SheetRow], cell: int) -> RGB:
+    """For a document: style pictures in a row, and below them the first person in house colours and in their own."""
+    rows = []
+    for which in ("picture", "1, house", "1, own"):
+        paths = [row.photo if which == "picture" else row.results.get(which) for row in sheet]
+        rows.append(np.hstack([_square(read_rgb(path) if path else None, cell) for path in paths]))
+    return np.vstack(rows)
+
+
+def _square(image: RGB | None, side: int) -> RGB:
+    square = np.full((side, side, 3), 255, np.uint8)
+    if image is not None:
+        scale = (side - 4) / max(image.shape[:2])
+        small = resize(image, round(image.shape[1] * scale), round(image.shape[0] * scale))
+        top, left = (side - small.shape[0]) // 2, (side - small.shape[1]) // 2
+        square[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return square
+
+
 def summary(rows: Sequence[dict[str, Any]], refused: int, seconds: Sequence[float]) -> Iterator[str]:
     """The table of the bars, in Markdown."""
     yield "| cloth | colours | style pictures | try-ons | median CIEDE2000 | 90th percentile | at most |"
@@ -198,6 +217,7 @@ def main(
                 seconds.append(added(seen, mask, own, serving[own.style.name][1], taken["own"]))
         sheet.append(SheetRow(path.name, path, None, made))
     write_contact_sheet(out / "grid.png", sheet, cell)
+    write_picture(out / "strip.jpg", strip(sheet, cell))
     (out / "figures.json").write_text(json.dumps(rows, indent=1))
     print("\n".join(summary(rows, refused, seconds)))
 
