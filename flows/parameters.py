@@ -247,10 +247,15 @@ class Wearing(Parameters):
             parse_dye(colour)
 
 
-class TryOnParameters(Wearing):
-    """Which styles on which photos."""
+class Photos(Parameters):
+    """Whom to dress. A base of its own so that a form asks for it first."""
 
     persons: list[Path] = Field(min_length=1, description="Photos of people: files, or folders of them")
+
+
+class TryOnParameters(Wearing, Photos):
+    """Which styles on which photos."""
+
     detail: float = Field(0.8, ge=0, le=1, description="How much of the garment's own fine detail is kept")
     device: Device = Field(default_factory=lambda: get_settings().device, description="Where the models run")
 
