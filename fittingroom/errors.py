@@ -11,6 +11,7 @@
     │   ├── MissingInputError        a file, folder or style that is not there
     │   └── ImageRejected            a picture we will not decode: a reason from a closed list
     ├── NoGarmentFound               the segmenter saw nothing to change
+    ├── NothingNear                  no style that serves comes near the wanted one
     ├── TrainingDiverged             the loss stopped being a number, twice
     ├── WeightsRejected              a weights file that is not ours, or not of this kind
     ├── Damaged                      exit 2: what was kept is not what was written; how to go on
@@ -125,6 +126,17 @@ class ImageRejected(InputError):
 
 class NoGarmentFound(FittingroomError):
     """No garment was found where one is needed."""
+
+
+class NothingNear(FittingroomError):
+    """No style that serves has the wanted pattern (or, painting in its own colours alone, the wanted colour).
+
+    ``what`` is that in words, without a way out, which is another one in a browser.
+    """
+
+    def __init__(self, what: str, way_out: str = "") -> None:
+        self.what, self.way_out = what, way_out
+        super().__init__(f"{what}; {way_out}" if way_out else what)
 
 
 class TrainingDiverged(FittingroomError):

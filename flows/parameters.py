@@ -234,22 +234,51 @@ class RegisterStyleParameters(Parameters):
     )
 
 
-class TryOnParameters(Parameters):
-    """Which styles on which photos."""
+class Wearing(Parameters):
+    """Which styles to try on, and in which colours."""
+
+    styles: list[str] = Field([], description=TRIED_ON)
+    colours: list[str] = Field(
+        [],
+        description="Paint named styles so: #2f6b3a, a CSS name, or lab(L a b); the ground, then the figures",
+    )
+    house_colours: bool = Field(False, description="Where a style is a picture: keep the style's own colours")
+    nearest: bool = Field(False, description="Take the nearest style where none has a picture's pattern")
+
+    def wish(self) -> dict[str, Any]:
+        """How the styles are to be taken, for `tasks.serving.models_for`."""
+        return {"colours": self.colours, "house_colours": self.house_colours, "nearest": self.nearest}
+
+    def check(self) -> None:
+        """Refuse colours that are none, and wishes that contradict each other, before a run starts."""
+        from fittingroom.styles.cloth import parse_dye
+        from fittingroom.tryon.wanted import Wish  # brings what few flows need
+
+        super().check()
+        Wish(**self.wish())
+        for colour in self.colours:
+            parse_dye(colour)
+
+
+class Photos(Parameters):
+    """Whom to dress. A base of its own so that a form asks for it first."""
 
     persons: list[Path] = Field(min_length=1, description="Photos of people: files, or folders of them")
-    styles: list[str] = Field([], description=TRIED_ON)
+
+
+class TryOnParameters(Wearing, Photos):
+    """Which styles on which photos."""
+
     detail: float = Field(0.8, ge=0, le=1, description="How much of the garment's own fine detail is kept")
     device: Device = Field(default_factory=lambda: get_settings().device, description="Where the models run")
 
 
-class TryOnBatchParameters(Parameters):
+class TryOnBatchParameters(Wearing):
     """Which styles on which folder of photos."""
 
     persons: Path | None = Field(
         None, description="Folder with photos of people; the workspace's own (persons) if left empty"
     )
-    styles: list[str] = Field([], description=TRIED_ON)
     name: Words = Field("batch", description="Name of the manifest that is written")
     detail: float = Field(0.8, ge=0, le=1, description="How much of the garment's own fine detail is kept")
     shard_size: int = Field(64, ge=1, le=10_000, description="Photos one task works on at most, on average")

@@ -22,7 +22,7 @@ def try_on(parameters: TryOnParameters) -> dict[str, Record]:
     """Show every wanted style on every photo; a photo with no garment is a row in a table."""
     place = parameters.place
     photos = find_photos(place, parameters.persons)
-    models = models_for(place, parameters.styles, photos, parameters.device)
+    models = models_for(place, parameters.styles, photos, parameters.device, **parameters.wish())
     with records_in(place):
         return {style.name: _try_on(style, photos, models, parameters) for style in models.styles}
 
@@ -37,7 +37,7 @@ def _try_on(style: ServingModel, photos: list[Content], models: ServingModels, p
         segmenter=models.segmenter.weights,
         translator=style.weights,
         domains=models.domains(style),
-        settings={"detail": parameters.detail},
+        settings={"detail": parameters.detail, **style.painting},
         device=parameters.device,
         return_state=True,
     )

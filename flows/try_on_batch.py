@@ -38,7 +38,7 @@ def try_on_batch(parameters: TryOnBatchParameters) -> dict[str, Record] | State[
     photos = find_waiting_photos(place, folder)
     if not photos:
         return nothing_to_do(f"no photos in {folder}", {})
-    models = models_for(place, parameters.styles, photos, parameters.device)
+    models = models_for(place, parameters.styles, photos, parameters.device, **parameters.wish())
     with records_in(place):
         trying = {
             f"{style.name}, shard {number}": _submit(parameters, style, shard, models)
@@ -69,7 +69,7 @@ def _submit(
         segmenter=models.segmenter.weights,
         translator=style.weights,
         domains=models.domains(style),
-        settings={"detail": parameters.detail},
+        settings={"detail": parameters.detail, **style.painting},
         device=parameters.device,
     )
     return future

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prefect.logging import get_run_logger
 
 from fittingroom.domain import RENDERED, is_rendered, warn_of_photo
-from fittingroom.errors import Damaged, FittingroomError, MissingInputError
+from fittingroom.errors import Damaged, FittingroomError, MissingInputError, NothingNear
 from fittingroom.settings import get_settings
 from fittingroom.styles.registry import Registry
 from fittingroom.styles.serving import Served, Serving
@@ -17,15 +18,23 @@ from fittingroom.workspace import Workspace
 from tasks.caching import Content
 from tasks.photo_names import photo_id
 
+if TYPE_CHECKING:
+    from fittingroom.tryon.wanted import Wanted, Wish
+
 
 class ServingModel(NamedTuple):
-    """A model that serves: its style's name and category (None for a segmenter), and its weights."""
+    """A model that serves: its style's name and category (None for a segmenter), and its weights.
+
+    ``name`` is what its results are called: of a style in other colours than its own, those too. ``painting`` are the
+    settings of a try-on that paint it in them.
+    """
 
     name: str
     category: str | None
     weights: Content
     title: str
     domain: str
+    painting: Mapping[str, Any] = MappingProxyType({})
 
 
 class ServingModels(NamedTuple):
@@ -50,17 +59,30 @@ def open_serving(workspace: Workspace) -> Serving:
 
 
 def models_for(
-    workspace: Workspace, styles: list[str], photos: Iterable[Content], device: str = "auto"
+    workspace: Workspace,
+    styles: list[str],
+    photos: Iterable[Content],
+    device: str = "auto",
+    colours: Iterable[str] = (),
+    house_colours: bool = False,
+    nearest: bool = False,
 ) -> ServingModels:
     """The segmenter and the wanted styles (names, or paths of pictures), all that serve for none wanted; the run's log
-    says which, and warns where models that know drawings alone are to work on photos.
+    says which, and warns where models that know drawings alone are to work on photos. The rest is as in
+    `fittingroom.tryon.wanted.Wish`.
 
     Raises:
         MissingInputError: a style that does not serve; the message lists those that do.
-        InputError, NoGarmentFound: a style's picture that cannot be used.
+        InputError, NoGarmentFound: a style's picture, or a colour, that cannot be used.
+        NothingNear: no style has a picture's pattern.
     """
+    from fittingroom.tryon.wanted import Wish
+
     serving, logger = open_serving(workspace), get_run_logger()
-    chosen = _wanted(serving, styles, device) if styles else _sound(serving)
+    wish = Wish(nearest=nearest, house_colours=house_colours, colours=tuple(colours))
+    wanted = styles or [served.name for served in _sound(serving)]
+    found = _wanted(serving, wanted, device, wish)
+    chosen = [served for served, _ in found]
     segmenter = serving.segmenter()
     for served in (segmenter, *chosen):
         logger.info("%s", served.words())
@@ -69,7 +91,10 @@ def models_for(
         domains = {served.title: served.domain for served in (segmenter, *chosen)}
         if real is not None:
             logger.warning("%s: %s", real, warn_of_photo(False, domains))
-    return ServingModels(_model(serving, segmenter), [_model(serving, served) for served in chosen])
+    return ServingModels(
+        _model(serving, segmenter),
+        [_model(serving, served)._replace(name=wanted.label, painting=wanted.painting()) for served, wanted in found],
+    )
 
 
 def _sound(serving: Serving) -> list[Served]:
@@ -94,20 +119,22 @@ def _sound(serving: Serving) -> list[Served]:
     return found
 
 
-def _wanted(serving: Serving, styles: list[str], device: str) -> list[Served]:
+def _wanted(serving: Serving, styles: list[str], device: str, wish: Wish) -> list[tuple[Served, Wanted]]:
     from fittingroom.tryon.champions import Champions
     from fittingroom.tryon.wanted import find_wanted, is_picture
 
     champions = Champions(serving, device)
-    found: dict[str, Served] = {}
-    for wanted in styles:
-        if not is_picture(wanted):
-            named = serving.style(wanted)
-            found[named.name] = named
-            continue
-        choice = find_wanted(wanted, champions)
-        get_run_logger().info("%s: style %s (%s)", wanted, choice.style.name, choice.message)
-        found[choice.style.name] = serving.style(choice.style.name)
+    found: dict[str, tuple[Served, Wanted]] = {}
+    for style in styles:
+        if not is_picture(style):
+            serving.style(style)  # says of one that does not serve why
+        try:
+            wanted = find_wanted(style, champions, wish)
+        except NothingNear as error:
+            raise NothingNear(f"{style}: {error.what}", error.way_out) from None
+        if wanted.described:
+            get_run_logger().info("%s: style %s (%s)", style, wanted.label, wanted.choice.message)
+        found[wanted.label] = serving.style(wanted.style.name), wanted
     return list(found.values())
 
 

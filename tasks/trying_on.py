@@ -238,6 +238,7 @@ def _facts(place: Workspace, one: TriedOn) -> dict[str, Any]:
         "category": one.category,
         "score": round(one.score, 4),
         "box_xyxy": list(one.box_xyxy),
+        **({"colour": [dye.to_json() for dye in one.colour]} if one.colour else {}),
         "seconds": one.seconds,
         **{what: place.relative(path) for what, path in one.pictures.items()},
     }

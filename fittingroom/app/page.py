@@ -26,6 +26,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect
 
+from fittingroom.app.asked import Asked, read_asked
 from fittingroom.app.limits import LimitUploads, Line, client_of
 from fittingroom.app.rendering import MAX_UPLOAD_BYTES, Page, headers
 from fittingroom.domain import warn_of_photo
@@ -35,14 +36,17 @@ from fittingroom.errors import (
     InputError,
     MissingInputError,
     NoGarmentFound,
+    NothingNear,
     TransientError,
 )
 from fittingroom.garment import GarmentFinder
 from fittingroom.images import encode_jpeg, encode_png, flatten_on_white
 from fittingroom.settings import get_settings
 from fittingroom.styles.choose import AvailableStyle
+from fittingroom.tryon.nearness import in_words
 from fittingroom.tryon.photo import Photo, read_photo, try_on_photo
-from fittingroom.tryon.pipeline import GarmentTranslator, TryOnResult
+from fittingroom.tryon.pipeline import GarmentTranslator, TryOnResult, TryOnSettings
+from fittingroom.tryon.wanted import Wanted, wanted_by_name, wanted_by_picture
 from fittingroom.workers import Workers, give_memory_back
 from fittingroom.workspace import Workspace
 
@@ -139,17 +143,16 @@ def create_app(
                 upload, wanted = fields.get("photo"), fields.get("style")
                 if not isinstance(upload, UploadFile) or not (upload.filename or upload.size):
                     raise InputError("choose a photo first")
-                if not isinstance(wanted, str) or not wanted:
-                    raise InputError("choose a style first")
-                chosen = wanted
-                style = _style_named(wanted, styles)
+                if isinstance(wanted, str):
+                    chosen = wanted
                 if not upload.size:
                     raise ImageRejected("empty", str(upload.filename), "the file is empty; choose another")
+                asked = await read_asked(fields, styles)
                 async with line.turn(client_of(request.scope)):
                     if await request.is_disconnected():
                         raise ClientDisconnect
-                    answer = await room.dress(await upload.read(), style)
-            return page.render(styles, chosen=style.name, answer=answer)
+                    answer = await room.dress(await upload.read(), asked)
+            return page.render(styles, chosen=chosen, answer=answer)
         except ClientDisconnect:
             log.warning("%s left before its answer", client_of(request.scope))
             return Response(status_code=499)
@@ -187,13 +190,6 @@ def _champions(workspace: Workspace | Path | str) -> Models:
     return Champions(Serving.of_installation(Registry(root, settings.tracking_uri)), settings.device)
 
 
-def _style_named(name: str, styles: Sequence[AvailableStyle]) -> AvailableStyle:
-    for style in styles:
-        if style.name == name:
-            return style
-    raise InputError("this style is not on offer any more; choose one of those below")
-
-
 class _Room:
     """Where photos are dressed: one at the models at a time, and decoded elsewhere."""
 
@@ -207,27 +203,37 @@ class _Room:
         self._decoders.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def dress(self, data: bytes, style: AvailableStyle) -> dict[str, str]:
+    async def dress(self, data: bytes, asked: Asked) -> dict[str, str]:
         """What the page shows of one try-on: pictures as data URIs and a sentence."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._dressed, data, style)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._dressed, data, asked)
 
-    def _dressed(self, data: bytes, style: AvailableStyle) -> dict[str, str]:
+    def _dressed(self, data: bytes, asked: Asked) -> dict[str, str]:
         try:
-            return self._dress(data, style)
+            return self._dress(data, asked)
         finally:
             give_memory_back()
 
-    def _dress(self, data: bytes, style: AvailableStyle) -> dict[str, str]:
-        photo = self._decoders.run(read_photo, data, MAX_UPLOAD_PIXELS, MAX_UPLOAD_BYTES, LONGEST_SIDE)
+    def _read(self, data: bytes) -> Photo:
+        return self._decoders.run(read_photo, data, MAX_UPLOAD_PIXELS, MAX_UPLOAD_BYTES, LONGEST_SIDE)
+
+    def _dress(self, data: bytes, asked: Asked) -> dict[str, str]:
+        photo = self._read(data)
+        picture = flatten_on_white(self._read(asked.picture).srgb) if asked.picture else None
         with self._at_the_models:
-            finder, translator = self._models.segmenter(), self._models.translator(style.name)
-            result = try_on_photo(photo, finder, translator, target_category=style.category or None)
+            finder, styles = self._models.segmenter(), self._models.styles()
+            if picture is None:
+                wanted = wanted_by_name(asked.style, styles, asked.wish)
+            else:
+                wanted = wanted_by_picture(picture, styles, finder, asked.wish)
+            style, settings = wanted.style, TryOnSettings(**wanted.painting())
+            translator = self._models.translator(style.name)
+            result = try_on_photo(photo, finder, translator, settings, style.category or None)
         before = flatten_on_white(photo.pixels) if photo.pixels.shape[2] == 4 else photo.pixels
         return {
             "before": _uri("image/jpeg", encode_jpeg(before, profile=photo.profile)),
             "after": _uri("image/png", encode_png(result.image, profile=photo.profile)),
-            "name": f"try-on-{style.name}.png",
-            "message": _sentence(result, style) + _note(photo),
+            "name": f"try-on-{wanted.label}.png",
+            "message": _sentence(result, wanted) + _note(photo),
             "warning": warn_of_photo(photo.rendered, self._models.domains(style.name)),
         }
 
@@ -239,9 +245,10 @@ def _note(photo: Photo) -> str:
     return f" The photo was made smaller, from {width} x {height} pixels."
 
 
-def _sentence(result: TryOnResult, style: AvailableStyle) -> str:
-    sentence = result.taken.sentence(style.words())
-    return f"{sentence[:1].upper()}{sentence[1:]}."
+def _sentence(result: TryOnResult, wanted: Wanted) -> str:
+    near = "" if wanted.choice.exact else wanted.choice.message
+    said = (result.taken.sentence(wanted.words()), near, in_words(result.colour))
+    return " ".join(f"{part[:1].upper()}{part[1:]}." for part in said if part)
 
 
 def _uri(media_type: str, data: bytes) -> str:
@@ -256,7 +263,7 @@ async def _form(request: Request) -> AsyncIterator[FormData]:
         HTTPException: 400, it cannot be read as a form; and what `LimitUploads` raises. ClientDisconnect.
     """
     try:
-        fields = await request.form(max_files=1, max_fields=4, max_part_size=4096)
+        fields = await request.form(max_files=2, max_fields=6, max_part_size=4096)
     except ValueError as error:  # a charset that decodes nothing, a header that is none
         raise HTTPException(400, f"it cannot be read as a form ({type(error).__name__})") from None
     try:
@@ -286,7 +293,7 @@ def _place(address: str) -> tuple[str, int] | None:
 
 
 def _status_of(error: FittingroomError) -> int:
-    if isinstance(error, NoGarmentFound):
+    if isinstance(error, NoGarmentFound | NothingNear):
         return 422
     if isinstance(error, MissingInputError):  # the photo was sent: what is missing is a model
         return 503
@@ -308,6 +315,8 @@ def _words(error: FittingroomError) -> str:
     """Errors about the photo in words for its owner; nothing about the server's files."""
     if isinstance(error, ImageRejected):
         return f"this photo cannot be used: {error.detail}"
+    if isinstance(error, NothingNear):
+        return f"{error.what}; choose one of the styles below, or ask for the nearest one"
     if isinstance(error, NoGarmentFound) or (
         isinstance(error, InputError) and not isinstance(error, MissingInputError)
     ):

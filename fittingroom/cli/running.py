@@ -37,19 +37,35 @@ def demo(
 def try_on(
     person: Annotated[Path, typer.Argument(metavar="PERSON", help="A photo of a person.")],
     style: Annotated[
-        str, typer.Option(metavar="IMAGE_OR_NAME", help="A style's name, or a picture of the wanted style.")
+        str, typer.Option(metavar="IMAGE_OR_NAME", help="A style's name, or a picture of the very garment.")
     ],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="OUT.png", help="PNG or JPEG to write, in a folder that is there.")
     ],
+    colour: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Paint a named style in this colour: #2f6b3a, a CSS name, or lab(L a b). Repeated: its ground, then "
+            "its figures (stripes, checks, dots).",
+        ),
+    ] = None,
+    house_colours: Annotated[
+        bool, typer.Option("--house-colours", help="With a picture: keep the style's own colours, not the picture's.")
+    ] = False,
+    nearest: Annotated[
+        bool, typer.Option("--nearest", help="Take the nearest style where none has the picture's pattern.")
+    ] = False,
     exact: Annotated[bool, typer.Option("--exact", help="Refuse a style that is only near the wanted one.")] = False,
     segmenter: Annotated[Path | None, typer.Option(help="Segmenter weights instead of those that serve.")] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Show a garment on a person in another style. No garment found: exit 1 and no picture."""
+    """Show a garment on a person in another style. No garment found, or no style with the picture's pattern: exit 1 and
+    no picture."""
     from fittingroom.cli.trying import try_on_files
+    from fittingroom.tryon.wanted import Wish
 
-    outcome = try_on_files(person, style, output, exact=exact, segmenter=segmenter)
+    wish = Wish(exact=exact, nearest=nearest, house_colours=house_colours, colours=tuple(colour or ()))
+    outcome = try_on_files(person, style, output, wish, segmenter)
     for message in outcome.messages:
         remark(message)
     if as_json:

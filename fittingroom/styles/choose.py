@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from fittingroom.errors import InputError, MissingInputError
@@ -54,6 +54,8 @@ class AvailableStyle:
     pattern: str
     category: str = ""
     lab: Lab | None = None
+    takes_dyes: bool = field(default=False, compare=False)
+    """Whether its weights paint their pattern in any colours; nobody's words, so it is no tag."""
 
     def to_tags(self) -> dict[str, str]:
         """As tags of a registered version."""
@@ -106,12 +108,17 @@ def choose_by_name(name: str, available: Sequence[AvailableStyle]) -> Choice:
 
 
 def choose_style(
-    description: Description, available: Sequence[AvailableStyle], exact: bool = False, category: str | None = None
+    description: Description,
+    available: Sequence[AvailableStyle],
+    exact: bool = False,
+    category: str | None = None,
+    own_colours: bool = False,
 ) -> Choice:
     """The style with the described colour and pattern, else the nearest.
 
     Distance is CIEDE2000 between the colours, plus `PATTERN_PENALTY` where the patterns differ. Among equals the
-    style of the wanted ``category`` wins, then the first by name.
+    style of the wanted ``category`` wins, then the first by name. With ``own_colours`` the garment is painted in its
+    own, so a style that takes dyes is one of its colour.
 
     Raises:
         InputError: no style at all, or ``exact`` and none matches; the message lists what there is.
@@ -120,21 +127,31 @@ def choose_style(
         raise InputError("no style is registered yet: train one with `fittingroom train style` or run the lifecycle")
     wanted = f"{description.colour} {description.pattern}"
 
-    def key(style: AvailableStyle) -> tuple[float, bool, str]:
-        return _distance(description, style), bool(category) and style.category != category, style.name
+    def off(style: AvailableStyle) -> float:
+        return _distance(description, style, any_colour=own_colours and style.takes_dyes)
 
-    matching = [s for s in available if s.pattern == description.pattern and _same_colour(description, s)]
+    def key(style: AvailableStyle) -> tuple[float, float, bool, str]:
+        other = bool(category) and style.category != category
+        return off(style), _distance(description, style), other, style.name
+
+    def has_colour(style: AvailableStyle) -> bool:
+        return (own_colours and style.takes_dyes) or _same_colour(description, style)
+
+    matching = [s for s in available if s.pattern == description.pattern and has_colour(s)]
     if matching:
         best = min(matching, key=key)
-        message = f"the style image is {wanted}: style {best.words()}"
-        return Choice(best, True, message, _distance(description, best))
+        dyed = own_colours and best.takes_dyes
+        message = f"the style image is {wanted}: style {best.words()}" + (
+            ", in the picture's own colours" if dyed else ""
+        )
+        return Choice(best, True, message, off(best))
     if exact:
         raise InputError(f"no style is {wanted}; {listing(available)}")
     best = min(available, key=key)
     message = f"no style is {wanted}; the nearest is {best.words()}"
     if best.pattern != description.pattern and best.pattern:
         message += f", {best.pattern} instead of {description.pattern}"
-    return Choice(best, False, message, _distance(description, best))
+    return Choice(best, False, message, off(best))
 
 
 @dataclass(frozen=True)
@@ -161,8 +178,10 @@ def _same_colour(description: Description, style: AvailableStyle) -> bool:
     return description.colour in names
 
 
-def _distance(description: Description, style: AvailableStyle) -> float:
-    if style.lab is not None:
+def _distance(description: Description, style: AvailableStyle, any_colour: bool = False) -> float:
+    if any_colour:
+        colour = 0.0
+    elif style.lab is not None:
         colour = float(ciede2000(description.lab, style.lab))
     else:
         colour = 0.0 if style.colour == description.colour else 50.0

@@ -5,7 +5,7 @@ The one place that is asked: command line, page, flows and trainings all take th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -210,7 +210,7 @@ class Serving:
         return Served(
             version.model,
             version.version,
-            AvailableStyle.from_tags(version.style, version.tags) if version.style else None,
+            _dyeable(AvailableStyle.from_tags(version.style, version.tags), version.recipe) if version.style else None,
             self.domain_of(version),
             version.recipe,
             version.metrics,
@@ -231,8 +231,13 @@ def _is_demos(version: ModelVersion) -> bool:
     return (version.recipe.get("filters"), version.recipe.get("blocks")) == (16, 4)
 
 
+def _dyeable(style: AvailableStyle, recipe: dict[str, Any]) -> AvailableStyle:
+    """The style, saying whether its generator chooses among the colours of a palette, which may be any."""
+    return replace(style, takes_dyes=recipe.get("skip") == "palette")
+
+
 def _of_starter(path: Path) -> Served:
     card = read_card(path)
     domain = card.domain or PHOTO  # what is shipped learnt from photos: its model card says which
-    style = None if path.stem == SEGMENTER else style_of(path, card)
+    style = None if path.stem == SEGMENTER else _dyeable(style_of(path, card), card.settings)
     return Served(path.stem, None, style, domain, card.settings, card.info.get("metrics", {}), None, path)

@@ -188,13 +188,16 @@ class Generator(nn.Module):
         if self.skip == "palette":
             self.palette.copy_(colours)
 
-    def forward(self, image: Tensor, mask: Tensor, origin: Tensor | None = None) -> Tensor:
+    def forward(
+        self, image: Tensor, mask: Tensor, origin: Tensor | None = None, palette: Tensor | None = None
+    ) -> Tensor:
         """Translate ``image``.
 
         Args:
             image: (N, 3, H, W) in -1..1.
             mask: (N, 1, H, W), 1 on the garment.
             origin: (N, 2), the x and y of a crop's first pixel in its picture; None: 0, 0.
+            palette: (`PALETTE`, 3), 0..1, in place of its own for this call; only skip="palette" looks at it.
         """
         full = mask if self.masked_norm else None
         half = F.avg_pool2d(mask, 2) if self.masked_norm else None
@@ -221,7 +224,7 @@ class Generator(nn.Module):
         else:
             shares, kept = painted[:, :PALETTE].softmax(1), torch.sigmoid(painted[:, PALETTE:])
             with torch.autocast(image.device.type, enabled=False):
-                cloth = torch.einsum("nphw,pc->nchw", shares, self.palette)
+                cloth = torch.einsum("nphw,pc->nchw", shares, self.palette if palette is None else palette)
             out = _soft_clip(2.0 * cloth * _bent_shading(image, mask, kept[:, :1], kept[:, 1:]) - 1.0)
         return torch.lerp(image, out, mask) if self.composite else out
 

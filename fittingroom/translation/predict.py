@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ from torch import Tensor
 from fittingroom.errors import InputError, WeightsRejected
 from fittingroom.images import RGB
 from fittingroom.masks import Mask
+from fittingroom.styles.choose import Lab
+from fittingroom.styles.cloth import cloth_of
 from fittingroom.training.device import choose_device, choose_precision
 from fittingroom.training.weights import load_into, read_weights
+from fittingroom.translation.dyeing import Slots
 from fittingroom.translation.networks import Generator, build_generator
 from fittingroom.translation.settings import StyleSettings
 
@@ -57,43 +61,75 @@ class Translator:
         """Side of the square pictures it takes."""
         return self.settings.image_size
 
-    def translate(self, image: RGB, mask: Mask) -> RGB:
+    @property
+    def takes_dyes(self) -> bool:
+        """Whether it can paint its pattern in other colours than its own: it chooses among those of a palette."""
+        return self.settings.skip == "palette"
+
+    @cached_property
+    def slots(self) -> Slots:
+        """What the slots of its palette are for, learnt from what it makes of grey cloth. Found once: some 0.1 s.
+
+        Raises:
+            InputError: it has no palette.
+        """
+        if not self.takes_dyes:
+            raise InputError(
+                f"style {self.info.get('name', '')}: its weights cannot paint other colours than their own, as they "
+                "have no palette; train it with skip=palette (the presets standard, cpu and demo)"
+            )
+        image, mask = np.full((self.size, self.size, 3), 255, np.uint8), np.zeros((self.size, self.size), bool)
+        middle = slice(self.size // 4, self.size - self.size // 4)
+        mask[middle, middle] = True
+        image[mask] = 128
+        target = self.info.get("target")
+        pattern = target.get("pattern") if isinstance(target, dict) else None
+        return Slots.of(
+            self.generator.palette.cpu().numpy(), cloth_of(self.translate(image, mask), mask, pattern or "")
+        )
+
+    def translate(self, image: RGB, mask: Mask, dyes: Sequence[Lab] | None = None) -> RGB:
         """Translate one garment.
 
         Args:
             image: uint8 (size, size, 3), the garment on white.
             mask: bool (size, size), True on the garment.
+            dyes: colours in CIELAB to paint the style's pattern in, its ground first, as `Slots.dyed` has it; None
+                for its own. They hold for this call only: a translator may be shared between threads.
 
         Returns:
             uint8 (size, size, 3); pixels outside the mask are the input's, byte for byte.
 
         Raises:
-            InputError: another size.
+            InputError: another size, or dyes for a style that has no palette.
         """
-        return self.translate_batch([image], [mask])[0]
+        return self.translate_batch([image], [mask], dyes=dyes)[0]
 
-    def translate_batch(self, images: Sequence[RGB], masks: Sequence[Mask], chunk: int = 8) -> list[RGB]:
+    def translate_batch(
+        self, images: Sequence[RGB], masks: Sequence[Mask], chunk: int = 8, dyes: Sequence[Lab] | None = None
+    ) -> list[RGB]:
         """`translate` for many garments, ``chunk`` at a time."""
         results: list[RGB] = []
         for start in range(0, len(images), chunk):
             some, some_masks = images[start : start + chunk], masks[start : start + chunk]
-            raw = self.raw(some, some_masks)
+            raw = self.raw(some, some_masks, dyes)
             results += [
                 np.where(mask[..., None], new, old) for new, old, mask in zip(raw, some, some_masks, strict=True)
             ]
         return results
 
-    def raw(self, images: Sequence[RGB], masks: Sequence[Mask]) -> list[RGB]:
+    def raw(self, images: Sequence[RGB], masks: Sequence[Mask], dyes: Sequence[Lab] | None = None) -> list[RGB]:
         """What the network itself gives, surround included: for measuring how much it leaks."""
         image, mask = self._tensors(images, masks)
-        return _pictures(self.forward(image, mask))
+        palette = None if dyes is None else torch.from_numpy(self.slots.dyed(dyes)).to(self.device)
+        return _pictures(self.forward(image, mask, palette))
 
     @torch.inference_mode()
-    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, image: Tensor, mask: Tensor, palette: Tensor | None = None) -> Tensor:
         """The generator on tensors (N, 3, S, S) in -1..1 and (N, 1, S, S), in the device's best precision."""
         bf16 = choose_precision("auto", self.device) == "bf16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
-            out: Tensor = self.generator(image, mask)
+            out: Tensor = self.generator(image, mask, palette=palette)
         return out.float()
 
     def _tensors(self, images: Sequence[RGB], masks: Sequence[Mask]) -> tuple[Tensor, Tensor]:

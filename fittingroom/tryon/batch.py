@@ -11,6 +11,7 @@ from fittingroom.errors import ImageRejected, MissingInputError, NoGarmentFound
 from fittingroom.garment import GarmentFinder
 from fittingroom.images import flatten_on_white, write_png
 from fittingroom.segmentation.overlay import mask_overlay
+from fittingroom.tryon.nearness import Nearness, in_words
 from fittingroom.tryon.photo import read_photo, try_on_photo, write_result
 from fittingroom.tryon.pipeline import GarmentTranslator, TryOnSettings
 
@@ -30,6 +31,7 @@ class TriedOn:
         warning: why the result is not to be trusted; empty where nothing speaks against it.
         box_xyxy: the garment's box in the photo's pixels.
         pictures: by the names in `PICTURES`. seconds: what each step took.
+        colour: how near the result came to the cloth that was wanted, where one was.
     """
 
     photo: Path
@@ -42,6 +44,7 @@ class TriedOn:
     box_xyxy: tuple[int, ...] = ()
     pictures: dict[str, Path] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    colour: tuple[Nearness, ...] = ()
 
 
 def photo_files(folder: Path) -> list[Path]:
@@ -104,7 +107,8 @@ def _try_on_one(
     write_png(written["translated"], result.translated)
     return TriedOn(
         path,
-        message=result.taken.sentence(),
+        message="; ".join(part for part in (result.taken.sentence(), in_words(result.colour)) if part),
+        colour=result.colour,
         warning=warn_of_photo(photo.rendered, domains),
         category=result.garment.category,
         score=result.garment.score,

@@ -32,17 +32,18 @@ from fittingroom.garment import Garment, GarmentFinder
 from fittingroom.images import RGB, resize
 from fittingroom.masks import Mask, bounding_box
 from fittingroom.prepare import prepare_image
-from fittingroom.styles.choose import AvailableStyle, Choice, Description, choose_by_name, choose_style
+from fittingroom.styles.choose import AvailableStyle, Choice, Description, Lab, choose_by_name, choose_style
 from fittingroom.tryon import compose
 from fittingroom.tryon.compose import Alpha, SquareFit
+from fittingroom.tryon.nearness import Nearness, nearness
 from fittingroom.tryon.wording import Taken, describe_taken
 
 
 class GarmentTranslator(Protocol):
     """Anything that paints a garment in a style: `fittingroom.translation.predict.Translator`, or a stand-in."""
 
-    def translate(self, image_rgb: RGB, mask: Mask) -> RGB:
-        """(S, S, 3) garment on white and its mask to (S, S, 3)."""
+    def translate(self, image_rgb: RGB, mask: Mask, dyes: Sequence[Lab] | None = None) -> RGB:
+        """(S, S, 3) garment on white and its mask to (S, S, 3), in ``dyes`` where there are any."""
         ...
 
 
@@ -65,6 +66,12 @@ class TryOnSettings:
     """How much of the original's fine lightness detail (seams, weave, sharp folds) comes back, 0 to 1."""
     score_threshold: float | None = None
     """Least score of a garment on the person photo; None leaves it to the finder."""
+    dyes: Sequence[Lab] | None = None
+    """Colours in CIELAB to paint the style's pattern in, its ground first; None paints in the style's own."""
+    cloth: Sequence[Lab] = ()
+    """Colours in CIELAB of the cloth the result is to look like, its ground first: `TryOnResult.colour` measures it."""
+    pattern: str = ""
+    """Of the style, for the same."""
 
     def __post_init__(self) -> None:
         if self.size is not None and not 16 <= self.size <= 4096:
@@ -105,6 +112,7 @@ class TryOnResult:
         garment_mask: bool (S, S).
         translated: (S, S, 3), the new garment as the generator painted it.
         new_garment: (H, W, 3), the new garment on a white sheet of the photo's size.
+        colour: how near ``translated`` came to the cloth of the settings, dye by dye; empty where they have none.
         seconds: what each step took.
     """
 
@@ -117,6 +125,7 @@ class TryOnResult:
     garment_mask: Mask
     translated: RGB
     new_garment: RGB
+    colour: tuple[Nearness, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -165,8 +174,6 @@ def find_style(
 ) -> Choice:
     """Steps 1 and 2 for a style image, or the style of that name.
 
-    A garment that lies on a plain ground, where a segmenter taught by people may see none, is cut out instead.
-
     Raises:
         MissingInputError: no style of that name. NoGarmentFound, InputError: as in the steps.
     """
@@ -174,18 +181,33 @@ def find_style(
         return choose_by_name(wanted, available)
     if finder is None:
         raise InputError("a style image needs a segmenter: expected a garment finder, got none")
-    try:
-        return pick_style(wanted, segment_style_image(wanted, finder), available, exact)[1]
-    except NoGarmentFound:
-        pass
-    from fittingroom.cutout import Refused, cut_out
     from fittingroom.styles.describe import describe_garment
 
+    image, mask, category = style_garment(wanted, finder)
+    return choose_style(describe_garment(image, mask), available, exact, category)
+
+
+def style_garment(image: RGB, finder: GarmentFinder) -> tuple[RGB, Mask, str | None]:
+    """Step 1 for a person's picture or a shop's: the picture, the garment's mask, and its category where known.
+
+    A garment that lies on a plain ground, where a segmenter taught by people may see none, is cut out instead.
+
+    Raises:
+        NoGarmentFound: neither way finds one.
+    """
     try:
-        lying = cut_out(wanted)
+        found = segment_style_image(image, finder)
+    except NoGarmentFound:
+        pass
+    else:
+        return image, found.mask, found.category
+    from fittingroom.cutout import Refused, cut_out
+
+    try:
+        lying = cut_out(image)
     except Refused as refused:
         raise NoGarmentFound(f"no garment was found on the style image: {refused}") from None
-    return choose_style(describe_garment(lying.rgba[..., :3], lying.mask), available, exact)
+    return np.ascontiguousarray(lying.rgba[..., :3]), lying.mask, None
 
 
 # Steps 3 to 10: the picture
@@ -246,9 +268,10 @@ def make_square(image: RGB, mask: Mask, size: int, settings: TryOnSettings) -> t
     return fit, square, square_mask, small, small_mask
 
 
-def translate(small: RGB, small_mask: Mask, translator: GarmentTranslator) -> RGB:
-    """Step 5: the garment in the new style, (size, size, 3)."""
-    return np.asarray(translator.translate(small, small_mask), np.uint8)
+def translate(small: RGB, small_mask: Mask, translator: GarmentTranslator, dyes: Sequence[Lab] | None = None) -> RGB:
+    """Step 5: the garment in the new style, (size, size, 3), in ``dyes`` or in the style's own colours."""
+    own = translator.translate(small, small_mask) if dyes is None else translator.translate(small, small_mask, dyes)
+    return np.asarray(own, np.uint8)
 
 
 def resize_back(translated: RGB, small_mask: Mask, square: RGB, square_mask: Mask, settings: TryOnSettings) -> RGB:
@@ -310,8 +333,10 @@ def try_on(
     clock("segment_person")
     fit, square, square_mask, small, small_mask = make_square(seen, garment.mask, size, settings)
     clock("make_square")
-    translated = translate(small, small_mask, translator)
+    translated = translate(small, small_mask, translator, settings.dyes)
     clock("translate")
+    colour = nearness(translated, small_mask, settings.pattern, settings.cloth)
+    clock("measure_colour")
     large = resize_back(translated, small_mask, square, square_mask, settings)
     clock("resize_back")
     sheet = pad_to_photo(crop_to_box(large, fit), fit)
@@ -330,6 +355,7 @@ def try_on(
         garment_mask=small_mask,
         translated=translated,
         new_garment=sheet,
+        colour=colour,
         seconds=clock.seconds,
     )
 

@@ -7,7 +7,7 @@ import io
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -22,11 +22,12 @@ from fittingroom.domain import MARK
 from fittingroom.errors import StorageUnavailable
 from fittingroom.garment import Garment
 from fittingroom.starter import StarterModels
-from fittingroom.styles.choose import AvailableStyle
+from fittingroom.styles.choose import AvailableStyle, Lab
+from tests.tryon.stand_ins import Dyer
 
 STYLES = [
     AvailableStyle("navy-striped", "blue", "striped", "vest", (20.0, 10.0, -35.0)),
-    AvailableStyle("red-solid", "red", "solid", "vest", (45.0, 60.0, 40.0)),
+    AvailableStyle("red-solid", "red", "solid", "vest", (45.0, 60.0, 40.0), True),
 ]
 
 
@@ -63,8 +64,8 @@ class Models:
         mask[image.shape[0] // 4 : -image.shape[0] // 4, image.shape[1] // 4 : -image.shape[1] // 4] = True
         return [Garment(CATEGORY_IDS["vest"], 0.9, mask)] if self.finds else []
 
-    def translate(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        return np.where(mask[..., None], np.uint8([200, 30, 40]), image)
+    def translate(self, image: np.ndarray, mask: np.ndarray, dyes: Sequence[Lab] | None = None) -> np.ndarray:
+        return Dyer().translate(image, mask, dyes)
 
 
 @pytest.fixture
@@ -251,7 +252,7 @@ def test_missing_parts_and_unknown_styles(client: TestClient) -> None:
 
 
 def test_too_many_files_and_fields_are_refused(client: TestClient) -> None:
-    files = [("photo", ("a.png", encoded(), "image/png")), ("more", ("b.png", encoded(), "image/png"))]
+    files = [(name, (f"{name}.png", encoded(), "image/png")) for name in ("photo", "picture", "more")]
     assert client.post("/try-on", files=files, data={"style": "red-solid"}).status_code == 400
     many = {f"field{n}": "x" for n in range(30)}
     assert client.post("/try-on", files=files[:1], data=many).status_code == 400
@@ -363,3 +364,65 @@ def test_models_that_know_drawings_alone_are_warned_of_on_the_page(client: TestC
     assert "Warning:" not in send(client, drawn).text
     models.learnt_from = "photo"
     assert "Warning:" not in send(client, encoded()).text
+
+
+GREEN = encoded(np.full((200, 160, 3), (47, 107, 58), np.uint8))
+
+
+def ask(client: TestClient, picture: bytes | None = None, **fields: str):
+    files = {"photo": ("me.png", encoded(), "image/png")}
+    if picture is not None:
+        files["picture"] = ("garment.png", picture, "image/png")
+    return client.post("/try-on", files=files, data={"style": "navy-striped", **fields})
+
+
+def middle_of(response) -> list[int]:
+    after = picture(Tags(response.text).named("img")[1]["src"])
+    return after[after.shape[0] // 2, after.shape[1] // 2].tolist()
+
+
+def test_a_garments_picture_wins_over_the_chosen_style_and_gives_its_colours(
+    client: TestClient, models: Models
+) -> None:
+    response = ask(client, GREEN)
+    assert response.status_code == 200
+    assert models.asked == ["red-solid"]
+    assert middle_of(response) == pytest.approx([47, 107, 58], abs=12), "its detail is the photo's own"
+    assert "to red-solid in #2f6b3a" in response.text
+    assert "#2f6b3a came out as #2f6b3a, the same to the eye" in response.text
+    assert Tags(response.text).named("a")[0]["download"] == "try-on-red-solid-in-2f6b3a.png"
+
+
+def test_a_style_in_a_colour_of_ones_own(client: TestClient) -> None:
+    response = ask(client, style="red-solid", colour=" #2f6b3a ")
+    assert response.status_code == 200
+    assert "to red-solid in #2f6b3a" in response.text
+    assert middle_of(response) == pytest.approx([47, 107, 58], abs=12)
+    assert "in #" not in ask(client, style="red-solid", colour="").text
+    for wrong, words in (
+        ({"style": "red-solid", "colour": "reddish"}, "Colour: expected #rrggbb, a CSS name such as seagreen"),
+        ({"colour": "red"}, "Colour: style navy-striped has no colours but its own"),
+        ({"picture": GREEN, "colour": "red"}, "A garment&#39;s picture brings its own colours"),
+        ({"picture": b""}, "the garment&#39;s picture is empty"),
+        ({"picture": b"no picture"}, "This photo cannot be used"),
+    ):
+        refused = ask(client, **wrong)  # type: ignore[arg-type]
+        assert refused.status_code == 400, wrong
+        assert words in error_of(refused)
+        assert_whole(refused)
+
+
+def test_a_pattern_that_no_style_has_is_a_sentence_until_the_nearest_is_asked_for(client: TestClient) -> None:
+    y, x = np.mgrid[:200, :160]
+    checks = (y // 10 % 2 + x // 10 % 2)[..., None] / 2
+    cloth = np.array([235, 230, 225]) * (1 - checks) + np.array([170, 30, 40]) * checks
+    picture = encoded(np.rint(cloth).astype(np.uint8))
+    refused = ask(client, picture)
+    assert refused.status_code == 422
+    assert re.match(
+        r"No style is \w+ (checked|dotted); the nearest is .*; choose one of the styles below", error_of(refused)
+    )
+    assert "--" not in error_of(refused)
+    taken = ask(client, picture, nearest="yes")
+    assert taken.status_code == 200
+    assert "solid instead of " in taken.text

@@ -18,10 +18,11 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.states import Completed, Crashed
 
 from fittingroom.domain import MARK
-from fittingroom.errors import Damaged, MissingInputError
-from fittingroom.images import encode_png, write_png
+from fittingroom.errors import Damaged, InputError, MissingInputError, NothingNear
+from fittingroom.images import encode_png, read_rgb, write_png
 from fittingroom.manifest import Manifest
 from fittingroom.starter import StarterModels
+from fittingroom.styles.choose import AvailableStyle
 from fittingroom.styles.registry import SEGMENTER, Registry, style_model
 from fittingroom.training.weights import save_weights
 from fittingroom.workspace import Workspace, digest_file
@@ -40,7 +41,7 @@ from flows.try_on_batch import try_on_batch
 from tasks.caching import Content
 from tasks.photo_names import photo_id, with_names
 from tasks.rerunning import MOST_TRIES
-from tests.tryon.stand_ins import Finder, Painter
+from tests.tryon.stand_ins import Dyer, Finder, Painter
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -111,6 +112,58 @@ def test_a_style_that_lost_its_weights_keeps_no_other_from_being_tried_on(
     assert any(text.startswith(f"left out: {path}: damaged: expected SHA-256") for text in said)
     with pytest.raises(Damaged, match="red version 1"):
         try_on(TryOnParameters(workspace=serving.root, persons=[person], styles=["red"]))
+
+
+def test_a_style_pictures_own_colours_make_results_of_their_own(
+    serving: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fittingroom.translation.predict
+
+    monkeypatch.setattr(fittingroom.translation.predict.Translator, "load", staticmethod(lambda *_, **__: Dyer()))
+    weights, registry = tmp_path / "plain.safetensors", Registry(serving)
+    save_weights(weights, "any", {"w": torch.zeros(1)}, {}, {})
+    tags = AvailableStyle("plain", "red", "solid", "", (43.0, 60.0, 38.0)).to_tags()
+    made = registry.register(style_model("plain"), weights, {}, {"data": "plain"}, {"skip": "palette"}, tags)
+    registry.promote(style_model("plain"), made.version)
+    person, green = photo(tmp_path / "a.png", 120), tmp_path / "green.png"
+    write_png(green, np.full((200, 160, 3), (47, 107, 58), np.uint8))
+
+    found = try_on(TryOnParameters(workspace=serving.root, persons=[person], styles=[str(green), "plain"]))
+    assert sorted(found) == ["plain", "plain-in-2f6b3a"]
+    (row,), (own,) = (found[name]["value"]["rows"] for name in ("plain-in-2f6b3a", "plain"))
+    assert [dye["ciede2000"] for dye in row["colour"]] == [0.0]
+    assert "#2f6b3a came out as #2f6b3a" in row["message"]
+    assert "colour" not in own
+    assert [read_rgb(serving.root / one["translated"])[16, 16].tolist() for one in (row, own)] == [
+        [47, 107, 58],
+        [200, 30, 40],
+    ]
+
+    named = try_on(TryOnParameters(workspace=serving.root, persons=[person], styles=["plain"], colours=["white"]))
+    assert list(named) == ["plain-in-ffffff"]
+    house = TryOnParameters(workspace=serving.root, persons=[person], styles=[str(green)], house_colours=True)
+    assert try_on(house)["plain"]["value"]["rows"][0]["colour"][0]["ciede2000"] > 20
+
+
+def test_a_pattern_that_no_style_has_fails_the_run_unless_the_nearest_is_wanted(
+    serving: Workspace, tmp_path: Path
+) -> None:
+    photo(serving.persons / "a.png", 90)
+    green = tmp_path / "green.png"
+    write_png(green, np.full((200, 160, 3), (47, 107, 58), np.uint8))
+    said = r"green\.png: no style is green solid; the nearest is \w+; nothing was painted"
+    with pytest.raises(NothingNear, match=said):
+        run_batch(serving, styles=[str(green)])
+    assert "manifest" in run_batch(serving, styles=[str(green)], nearest=True)
+
+
+def test_colours_that_are_none_are_refused_before_a_run(tmp_path: Path) -> None:
+    asked = {"workspace": tmp_path, "persons": [photo(tmp_path / "a.png", 90)]}
+    TryOnParameters(**asked, colours=["#2f6b3a", "white"]).check()
+    with pytest.raises(InputError, match="colour: expected #rrggbb"):
+        TryOnParameters(**asked, colours=["whitish"]).check()
+    with pytest.raises(InputError, match="colour and house colours"):
+        TryOnParameters(**asked, colours=["white"], house_colours=True).check()
 
 
 def test_in_an_empty_workspace_the_starters_serve_the_flows(serving: Workspace, tmp_path: Path) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from fittingroom.errors import InputError, MissingInputError
-from fittingroom.styles.choose import AvailableStyle, choose_by_name, choose_style
+from fittingroom.styles.choose import PATTERN_PENALTY, AvailableStyle, choose_by_name, choose_style
 
 RED, DARK_RED, NAVY, WHITE = (45.0, 60.0, 40.0), (33.0, 48.0, 28.0), (20.0, 10.0, -35.0), (95.0, 0.0, 2.0)
 STYLES = [
@@ -103,3 +104,28 @@ def test_tags_round_trip() -> None:
 @pytest.mark.parametrize("lab", ["", "[1, 2]", "null", '[1, 2, "x"]', "{"])
 def test_damaged_tags_lose_the_colour_and_nothing_else(lab: str) -> None:
     assert AvailableStyle.from_tags("x", {"lab": lab, "colour": "red"}) == AvailableStyle("x", "red", "")
+
+
+DYEABLE = [replace(style, takes_dyes=True) for style in STYLES]
+
+
+def test_painted_in_its_own_colours_a_picture_needs_a_pattern_alone() -> None:
+    choice = choose_style(described("green", (50, -50, 40), "checked"), DYEABLE, exact=True, own_colours=True)
+    assert (choice.style.name, choice.exact, choice.distance) == ("red-checked", True, 0.0)
+    assert choice.message == (
+        "the style image is green checked: style red-checked (red, checked), in the picture's own colours"
+    )
+    undyed = choose_style(described("green", (50, -50, 40), "checked"), STYLES, own_colours=True)
+    assert (undyed.exact, undyed.distance > 50) == (False, True), "these weights have their own colours alone"
+
+
+def test_of_styles_of_one_pattern_the_nearest_in_colour_gives_the_weights() -> None:
+    two = [AvailableStyle(name, "", "solid", "", lab, True) for name, lab in (("a-dark", NAVY), ("b-light", WHITE))]
+    assert choose_style(described("grey", (80, 0, 0), "solid"), two, own_colours=True).style.name == "b-light"
+    assert choose_style(described("black", (5, 0, 0), "solid"), two, own_colours=True).style.name == "a-dark"
+
+
+def test_a_pattern_that_no_style_has_is_so_far_off_whatever_the_colours() -> None:
+    choice = choose_style(described("green", (50, -50, 40), "floral"), DYEABLE, own_colours=True)
+    assert (choice.exact, choice.distance) == (False, PATTERN_PENALTY)
+    assert "instead of floral" in choice.message

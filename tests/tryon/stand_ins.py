@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fittingroom.categories import CATEGORY_IDS
 from fittingroom.garment import Garment
 from fittingroom.images import RGB
 from fittingroom.masks import Mask
+from fittingroom.styles.choose import Lab
+from fittingroom.styles.colours import lab_to_srgb
 
 
 class Finder:
@@ -18,6 +22,16 @@ class Finder:
         mask = np.zeros(image.shape[:2], bool)
         mask[20:60, 20:50] = True
         return [Garment(CATEGORY_IDS["vest"], 0.9, mask)] if image.any() else []
+
+
+class Dyer:
+    """Paints everything in the first dye, or red."""
+
+    size = 32
+
+    def translate(self, image_rgb: RGB, mask: Mask, dyes: Sequence[Lab] | None = None) -> RGB:
+        colour = np.uint8([200, 30, 40]) if dyes is None else np.rint(lab_to_srgb(np.array(dyes[0])) * 255)
+        return np.where(mask[..., None], colour.astype(np.uint8), image_rgb)
 
 
 class Painter:

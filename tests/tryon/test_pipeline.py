@@ -287,3 +287,18 @@ def test_every_step_is_timed() -> None:
     result = try_on(noise(100, 80), Found(garment("vest", TOP)), Painter())
     assert {"segment_person", "make_square", "translate", "resize_back"} <= set(result.seconds)
     assert all(value >= 0 for value in result.seconds.values())
+
+
+def test_dyes_are_painted_for_this_call_and_the_result_says_how_near_they_came() -> None:
+    class Dyer(Painter):
+        def translate(self, image: np.ndarray, mask: np.ndarray, dyes: object = None) -> np.ndarray:
+            self.dyes = dyes
+            return np.where(mask[..., None], np.uint8([47, 107, 58]), image)
+
+    painter, found = Dyer(), Found(garment("vest", LONG_TOP))
+    green = (40.29, -31.12, 21.67)
+    result = try_on(noise(100, 80), found, painter, TryOnSettings(dyes=[green], cloth=[green], pattern="solid"))
+    assert painter.dyes == [green]
+    assert [(one.wanted, one.got, one.ciede2000) for one in result.colour] == [("#2f6b3a", "#2f6b3a", 0.0)]
+    plain = try_on(noise(100, 80), found, painter)
+    assert (painter.dyes, plain.colour) == (None, ())

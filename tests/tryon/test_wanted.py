@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from fittingroom.errors import ImageRejected, MissingInputError
+from fittingroom.errors import ImageRejected, InputError, MissingInputError, NothingNear
 from fittingroom.images import write_png
 from fittingroom.styles.choose import AvailableStyle
-from fittingroom.tryon.wanted import find_wanted, is_picture
+from fittingroom.tryon.wanted import Wanted, Wish, find_wanted, is_picture
 from tests.tryon.stand_ins import Finder
 
 STYLES = [
-    AvailableStyle("red-solid", "red", "solid", "short sleeve top", (43.0, 60.0, 38.0)),
-    AvailableStyle("navy-solid", "blue", "solid", "short sleeve top", (15.0, 10.0, -30.0)),
+    AvailableStyle("red-solid", "red", "solid", "short sleeve top", (43.0, 60.0, 38.0), True),
+    AvailableStyle("navy-solid", "blue", "solid", "short sleeve top", (15.0, 10.0, -30.0), True),
+    AvailableStyle("old-dotted", "yellow", "dotted", "skirt", (85.0, 5.0, 80.0)),
 ]
 
 
@@ -32,9 +34,13 @@ class Serving:
         return Finder()
 
 
-def find(wanted: Path | str) -> str:
+def look(wanted: Path | str, **wish: Any) -> Wanted:
     champions: Any = Serving()
-    return find_wanted(str(wanted), champions).style.name
+    return find_wanted(str(wanted), champions, Wish(**wish))
+
+
+def find(wanted: Path | str) -> str:
+    return look(wanted).style.name
 
 
 def plain(path: Path, colour: tuple[int, int, int]) -> Path:
@@ -61,3 +67,72 @@ def test_what_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "no.png").write_text("no picture")
     with pytest.raises(ImageRejected, match=r"no\.png"):
         find(tmp_path / "no.png")
+
+
+def striped(path: Path) -> Path:
+    rows = np.where((np.arange(200) % 10 < 5)[:, None, None], np.uint8([20, 30, 90]), np.uint8([235, 235, 230]))
+    write_png(path, np.repeat(rows, 160, 1))
+    return path
+
+
+def test_a_picture_brings_its_own_colours(tmp_path: Path) -> None:
+    wanted = look(plain(tmp_path / "green.png", (47, 107, 58)))
+    assert (wanted.style.name, wanted.choice.exact, wanted.dyed) == ("navy-solid", True, True)
+    assert [dye.code for dye in wanted.cloth] == ["#2f6b3a"]
+    assert wanted.painting() == {
+        "dyes": [[40.29, -31.12, 21.67]],
+        "cloth": [[40.29, -31.12, 21.67]],
+        "pattern": "solid",
+    }
+    assert (wanted.label, wanted.words()) == ("navy-solid-in-2f6b3a", "navy-solid in #2f6b3a")
+    assert wanted.described is not None
+    assert (wanted.described["colour"], wanted.described["pattern"]) == ("green", "solid")
+
+
+def test_house_colours_keep_the_styles_and_still_know_what_was_wanted(tmp_path: Path) -> None:
+    wanted = look(plain(tmp_path / "green.png", (47, 107, 58)), house_colours=True)
+    assert (wanted.choice.exact, wanted.dyed, wanted.label) == (False, False, wanted.style.name)
+    assert wanted.choice.distance > 20
+    assert wanted.painting()["dyes"] is None
+    assert wanted.painting()["cloth"] == [[40.29, -31.12, 21.67]]
+
+
+def test_a_name_keeps_its_colours_or_takes_those_that_are_named() -> None:
+    own = look("red-solid")
+    assert (own.painting(), own.label, own.words()) == ({}, "red-solid", "red-solid (red, solid)")
+    dyed = look("red-solid", colours=("#2f6b3a", "white"))
+    assert [dye.code for dye in dyed.cloth] == ["#2f6b3a", "#ffffff"]
+    assert dyed.dyed
+    assert dyed.label == "red-solid-in-2f6b3a-ffffff"
+    with pytest.raises(InputError, match="colour: expected #rrggbb"):
+        look("red-solid", colours=("reddish",))
+    with pytest.raises(InputError, match="style old-dotted has no colours but its own"):
+        look("old-dotted", colours=("red",))
+
+
+def test_a_pattern_that_no_style_has_is_refused_unless_the_nearest_is_asked_for(tmp_path: Path) -> None:
+    picture = striped(tmp_path / "striped.png")
+    with pytest.raises(NothingNear) as caught:
+        look(picture)
+    assert caught.value.exit_code == 1
+    said = r"no style is \w+ striped; the nearest is \S+-solid \(\w+, solid\), solid instead of striped"
+    said = r"no style is \w+ striped; the nearest is \S+-solid \(\w+, solid\), solid instead of striped"
+    assert re.match(said, str(caught.value))
+    assert "--nearest" in str(caught.value)
+    assert "--nearest" not in caught.value.what
+    with pytest.raises(NothingNear):
+        look(picture, house_colours=True)
+    with pytest.raises(InputError, match="no style is"):
+        look(picture, exact=True)
+    taken = look(picture, nearest=True)
+    assert (taken.choice.exact, taken.style.pattern, taken.dyed) == (False, "solid", True)
+    assert len(taken.cloth) == 2
+
+
+def test_wishes_that_contradict_each_other(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="exact and nearest"):
+        Wish(exact=True, nearest=True)
+    with pytest.raises(InputError, match="colour and house colours"):
+        Wish(house_colours=True, colours=("red",))
+    with pytest.raises(InputError, match="a picture brings its own colours"):
+        look(plain(tmp_path / "red.png", (190, 30, 40)), colours=("blue",))
