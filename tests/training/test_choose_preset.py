@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from fittingroom.cli import run
 from fittingroom.errors import SettingError
+from fittingroom.images import write_png
 from fittingroom.settings import get_settings
 from fittingroom.training.device import choose_preset
 from fittingroom.training.progress import Progress
@@ -51,6 +53,8 @@ def test_the_command_line_says_which_it_is(
         train = ["train", "style", "red", "--source", folder, "--target", folder, "--no-register"]
         assert run(train) == 2
         assert "preset" not in capsys.readouterr().err, "nothing begins"
+        for number in range(4):
+            write_png(tmp_path / "none" / f"{number}.png", np.full((8, 8, 4), 255, np.uint8))
         presets = []
 
         def begin(name: str, *rest: object, **_: object) -> StyleTraining:
