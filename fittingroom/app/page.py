@@ -31,6 +31,7 @@ from fittingroom.app.limits import LimitUploads, Line, client_of
 from fittingroom.app.rendering import MAX_UPLOAD_BYTES, Page, headers
 from fittingroom.domain import warn_of_photo
 from fittingroom.errors import (
+    Damaged,
     FittingroomError,
     ImageRejected,
     InputError,
@@ -38,6 +39,7 @@ from fittingroom.errors import (
     NoGarmentFound,
     NothingNear,
     TransientError,
+    WeightsRejected,
 )
 from fittingroom.garment import GarmentFinder
 from fittingroom.images import encode_jpeg, encode_png, flatten_on_white
@@ -299,7 +301,7 @@ def _status_of(error: FittingroomError) -> int:
         return 503
     if isinstance(error, InputError):
         return 400
-    return 503 if isinstance(error, TransientError) else 500
+    return 503 if isinstance(error, TransientError | Damaged | WeightsRejected) else 500  # until somebody mends it
 
 
 def _http_words(error: HTTPException) -> str:
