@@ -131,6 +131,7 @@ def create_app(
         try:
             styles = await asyncio.to_thread(shown.styles)
         except FittingroomError as error:
+            log.error("%s", error)
             return page.render([], status=503, error=_words(error))
         return page.render(styles)
 
@@ -161,7 +162,10 @@ def create_app(
         except HTTPException as error:
             return page.render(styles, status=error.status_code, error=_http_words(error), chosen=chosen)
         except FittingroomError as error:
-            return page.render(styles, status=_status_of(error), error=_words(error), chosen=chosen)
+            status = _status_of(error)
+            if status >= 500:  # the visitor is not told what it is, and only its owner can mend it
+                log.error("%s", error)
+            return page.render(styles, status=status, error=_words(error), chosen=chosen)
 
     @app.get("/favicon.ico")
     async def no_icon() -> Response:

@@ -291,7 +291,9 @@ def test_no_garment(client: TestClient, models: Models) -> None:
     assert_whole(response)
 
 
-def test_the_servers_own_troubles_are_not_shown(client: TestClient, models: Models) -> None:
+def test_the_servers_own_troubles_are_not_shown_but_logged(
+    client: TestClient, models: Models, caplog: pytest.LogCaptureFixture
+) -> None:
     models.broken = True
     for response in (client.get("/"), send(client, encoded())):
         assert response.status_code == 503
@@ -304,6 +306,9 @@ def test_the_servers_own_troubles_are_not_shown(client: TestClient, models: Mode
         assert response.status_code == 503
         assert "secret" not in response.text
         assert_whole(response)
+    said = ["registry sqlite:////secret/path does not answer"] * 2
+    said += ["segmenter version 3 damaged: /secret/path", "/secret/path: damaged"]
+    assert [record.message for record in caplog.records if record.name == "fittingroom.app"] == said
     del models.segmenter
     models.translate = None  # type: ignore[assignment]
     response = send(client, encoded())
