@@ -17,7 +17,7 @@ from typing import Any
 
 from deployments.server_process import PROOF, proof
 from fittingroom.errors import InputError
-from fittingroom.names import is_utf8, printable
+from fittingroom.names import is_utf8, not_known, printable
 from fittingroom.redaction import redacted
 from fittingroom.workspace import Workspace, atomic_path, sqlite_url, write_durably
 
@@ -61,12 +61,18 @@ def use_server(api_url: str, workspace: Workspace) -> None:
     """Point the Prefect client of this process, and of those it starts, at a server of ours in ``workspace``."""
     set_defaults()
     os.environ["PREFECT_API_URL"] = api_url
-    os.environ["PREFECT_HOME"] = str(workspace.prefect_home)
+    _keep_to(workspace)
     if password := os.environ.get("PREFECT_SERVER_API_AUTH_STRING"):
         os.environ.setdefault("PREFECT_API_AUTH_STRING", password)
     context = sys.modules.get("prefect.context")
     if context is not None:  # it has read its settings already
         context.refresh_global_settings_context()
+
+
+def _keep_to(workspace: Workspace) -> None:
+    """Prefect's home is in the workspace, where a profile of the user's own does not lie."""
+    os.environ["PREFECT_HOME"] = str(workspace.prefect_home)
+    os.environ.pop("PREFECT_PROFILE", None)
 
 
 def configured_server(workspace: Workspace) -> str | None:
@@ -81,9 +87,15 @@ def configured_server(workspace: Workspace) -> str | None:
     home = os.environ.get("PREFECT_HOME")
     if home and Path(home).exists() and not Path(home).is_dir():
         raise InputError(f"PREFECT_HOME: expected a folder, {home} is a file")
-    if not home and "PREFECT_PROFILE" not in os.environ and not _has_profiles():
+    if not home and not _has_profiles():
         os.environ["PREFECT_HOME"] = str(workspace.prefect_home)
-    api_url: str | None = _prefect_settings().api.url
+    settings = _prefect_settings()
+    if (profile := os.environ.get("PREFECT_PROFILE")) is not None:
+        from prefect.settings import load_profiles
+
+        if profile not in (known := load_profiles()):
+            raise InputError(not_known("PREFECT_PROFILE: profile", profile, sorted(known)))
+    api_url: str | None = settings.api.url
     return api_url
 
 
@@ -94,7 +106,7 @@ def use_home(workspace: Workspace) -> None:
         InputError: a setting of Prefect that cannot be used.
     """
     _prepare(workspace)
-    os.environ["PREFECT_HOME"] = str(workspace.prefect_home)
+    _keep_to(workspace)
     _prefect_settings()
 
 
@@ -132,8 +144,9 @@ def _prepare(workspace: Workspace) -> None:
             f"workspace {printable(workspace.root)}: expected a path in UTF-8; with another locale set PYTHONUTF8=1"
         )
     set_defaults()
-    if not os.environ.get("PREFECT_API_URL", "unset").strip():  # to Prefect the empty address is one too
-        del os.environ["PREFECT_API_URL"]
+    for name in ("PREFECT_API_URL", "PREFECT_PROFILE"):
+        if not os.environ.get(name, "unset").strip():  # to Prefect what is empty has been said, too
+            del os.environ[name]
     workspace.prefect_home.mkdir(parents=True, exist_ok=True)  # Prefect makes the last folder of its home only
     if _home() is None:
         os.environ["HOME"] = str(workspace.prefect_home)

@@ -8,19 +8,12 @@ of the crash only where the server's event services were up in time.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from uuid import UUID
-
-import psutil
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun, State
-
-_RUN_OF_PROCESS = "PREFECT__FLOW_RUN_ID"
-"""Variable that tells a process which run it works on; Prefect's runner sets it."""
 
 
 def restart_dead_runs() -> list[str]:
@@ -35,11 +28,11 @@ def restart_dead_runs() -> list[str]:
     """
     from prefect.client.orchestration import get_client
 
-    from tasks.rerunning import start_again
+    from tasks.rerunning import runs_of_processes, start_again
 
     with get_client(sync_client=True) as client:
         served = [run for run in _under_way(client) if run.deployment_id is not None]
-        alive = _runs_of_processes()
+        alive = runs_of_processes()
         dead = [run for run in served if run.id not in alive]
         for run in dead:
             _mark(client, run)
@@ -83,13 +76,4 @@ def _under_way(client: SyncPrefectClient, parents: list[UUID] | None = None) -> 
     found: list[FlowRun] = []
     while page := client.read_flow_runs(flow_run_filter=wanted, limit=200, offset=len(found)):
         found += page
-    return found
-
-
-def _runs_of_processes(processes: Iterable[psutil.Process] | None = None) -> set[UUID]:
-    """The runs that processes of this machine work on."""
-    found = set()
-    for process in psutil.process_iter() if processes is None else processes:
-        with contextlib.suppress(psutil.Error, OSError, ValueError, KeyError):
-            found.add(UUID(process.environ()[_RUN_OF_PROCESS]))
     return found

@@ -167,9 +167,15 @@ def _registry(settings: Settings) -> Finding:
         from fittingroom.styles.serving import Serving
 
         whole = Serving.of_installation(Registry(settings.tracking_uri or place))
-        if damaged := whole.damaged():
-            return Finding("registry", "broken", "; ".join(damage.words() for damage in damaged))
         serving = whole.all()
+        broken = [damage.words() for damage in whole.damaged()]
+        for served in serving if whole.registry.folder is not None else []:  # a server's would have to be fetched
+            try:
+                whole.weights(served)
+            except FittingroomError as error:
+                broken.append(str(error))
+        if broken:
+            return Finding("registry", "broken", "; ".join(broken))
         own = any(not served.starter for served in serving)
         names = ", ".join(served.model + (" (starter)" if served.starter else "") for served in serving)
         return Finding("registry", "ok" if own else "note", "serving: " + (names or "nothing yet"))

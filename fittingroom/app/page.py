@@ -31,6 +31,7 @@ from fittingroom.app.limits import LimitUploads, Line, client_of
 from fittingroom.app.rendering import MAX_UPLOAD_BYTES, Page, headers
 from fittingroom.domain import warn_of_photo
 from fittingroom.errors import (
+    Damaged,
     FittingroomError,
     ImageRejected,
     InputError,
@@ -38,6 +39,7 @@ from fittingroom.errors import (
     NoGarmentFound,
     NothingNear,
     TransientError,
+    WeightsRejected,
 )
 from fittingroom.garment import GarmentFinder
 from fittingroom.images import encode_jpeg, encode_png, flatten_on_white
@@ -129,6 +131,7 @@ def create_app(
         try:
             styles = await asyncio.to_thread(shown.styles)
         except FittingroomError as error:
+            log.error("%s", error)
             return page.render([], status=503, error=_words(error))
         return page.render(styles)
 
@@ -159,7 +162,10 @@ def create_app(
         except HTTPException as error:
             return page.render(styles, status=error.status_code, error=_http_words(error), chosen=chosen)
         except FittingroomError as error:
-            return page.render(styles, status=_status_of(error), error=_words(error), chosen=chosen)
+            status = _status_of(error)
+            if status >= 500:  # the visitor is not told what it is, and only its owner can mend it
+                log.error("%s", error)
+            return page.render(styles, status=status, error=_words(error), chosen=chosen)
 
     @app.get("/favicon.ico")
     async def no_icon() -> Response:
@@ -299,7 +305,7 @@ def _status_of(error: FittingroomError) -> int:
         return 503
     if isinstance(error, InputError):
         return 400
-    return 503 if isinstance(error, TransientError) else 500
+    return 503 if isinstance(error, TransientError | Damaged | WeightsRejected) else 500  # until somebody mends it
 
 
 def _http_words(error: HTTPException) -> str:

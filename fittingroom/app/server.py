@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import os
 import resource
 import socket
 from collections.abc import Callable
@@ -29,6 +30,8 @@ ANSWER_SECONDS = 60.0
 """For a visitor to take an answer."""
 GRACE_SECONDS = 5
 """At the end, for those who are being answered."""
+PROXIES = "FORWARDED_ALLOW_IPS"
+"""Variable: the proxies in front, whose ``X-Forwarded-For`` is believed; addresses or networks, by commas."""
 _BACKLOG = 128
 """Connections that are taken in one go, before one can be turned away."""
 
@@ -84,7 +87,13 @@ def config_of(app: Any) -> uvicorn.Config:
         open = places
 
     return uvicorn.Config(
-        app, http=Placed, ws="none", log_level="warning", backlog=_BACKLOG, timeout_graceful_shutdown=GRACE_SECONDS
+        app,
+        http=Placed,
+        ws="none",
+        log_level="warning",
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        forwarded_allow_ips=os.environ.get(PROXIES, ""),  # uvicorn's own default believes all of this machine
     )
 
 

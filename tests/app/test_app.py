@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from PIL import Image
 from fittingroom.app import create_app, page
 from fittingroom.categories import CATEGORY_IDS
 from fittingroom.domain import MARK
-from fittingroom.errors import StorageUnavailable
+from fittingroom.errors import Damaged, StorageUnavailable, WeightsRejected
 from fittingroom.garment import Garment
 from fittingroom.starter import StarterModels
 from fittingroom.styles.choose import AvailableStyle, Lab
@@ -290,19 +291,36 @@ def test_no_garment(client: TestClient, models: Models) -> None:
     assert_whole(response)
 
 
-def test_the_servers_own_troubles_are_not_shown(client: TestClient, models: Models) -> None:
+def test_the_servers_own_troubles_are_not_shown_but_logged(
+    client: TestClient, models: Models, caplog: pytest.LogCaptureFixture
+) -> None:
     models.broken = True
     for response in (client.get("/"), send(client, encoded())):
         assert response.status_code == 503
         assert response.headers["retry-after"] == "10"
         assert "secret" not in response.text
-    models.broken, models.translate = False, None  # type: ignore[assignment]
+    models.broken = False
+    for error in (Damaged("segmenter version 3 damaged: /secret/path"), WeightsRejected("/secret/path: damaged")):
+        models.segmenter = partial(_raise, error)  # type: ignore[method-assign]
+        response = send(client, encoded())
+        assert response.status_code == 503
+        assert "secret" not in response.text
+        assert_whole(response)
+    said = ["registry sqlite:////secret/path does not answer"] * 2
+    said += ["segmenter version 3 damaged: /secret/path", "/secret/path: damaged"]
+    assert [record.message for record in caplog.records if record.name == "fittingroom.app"] == said
+    del models.segmenter
+    models.translate = None  # type: ignore[assignment]
     response = send(client, encoded())
     assert response.status_code == 500
     assert "NoneType" not in response.text
     assert "something went wrong" in error_of(response).lower()
     assert_whole(response)
     assert "default-src 'none'" in response.headers["content-security-policy"]
+
+
+def _raise(error: Exception) -> None:
+    raise error
 
 
 def test_other_sites_may_not_send_forms_here(client: TestClient) -> None:

@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -26,6 +27,7 @@ from starlette.exceptions import HTTPException
 
 from fittingroom.app import limits, server
 from fittingroom.app.limits import Line, Places, client_of
+from fittingroom.app.server import config_of
 from tests.app.serving import Models, answer, ask, connect, form, head, photo, serving, status
 
 START = head("127.0.0.1", 1_000_000) + form(photo())[:200]
@@ -170,6 +172,35 @@ def test_a_poster_at_many_ends_does_not_keep_the_others_out(tmp_path: Path) -> N
             poster.result(60)
     assert others == [200] * 9
     assert set(greedy) == {200, 503}
+
+
+@pytest.mark.parametrize(
+    ("proxies", "sent_by", "client"),
+    [
+        (None, "127.0.0.1", "127.0.0.1"),
+        ("", "127.0.0.1", "127.0.0.1"),
+        ("127.0.0.1", "127.0.0.1", "203.0.113.9"),
+        ("127.0.0.1", "127.0.0.2", "127.0.0.2"),
+        ("10.0.0.0/8", "10.1.2.3", "203.0.113.9"),
+        ("10.0.0.0/8", "127.0.0.1", "127.0.0.1"),
+    ],
+)
+def test_a_program_is_one_client_whatever_it_says_unless_it_is_the_proxy(
+    monkeypatch: pytest.MonkeyPatch, proxies: str | None, sent_by: str, client: str
+) -> None:
+    monkeypatch.delenv("FORWARDED_ALLOW_IPS", raising=False)
+    if proxies is not None:
+        monkeypatch.setenv("FORWARDED_ALLOW_IPS", proxies)
+    seen = []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(client_of(scope))
+
+    config = config_of(application)
+    config.load()
+    headers = [(b"x-forwarded-for", b"203.0.113.9")]
+    asyncio.run(config.loaded_app({"type": "http", "client": (sent_by, 4), "headers": headers}, None, None))
+    assert seen == [client]
 
 
 def test_null_and_foreign_origins_are_refused_before_anything_is_read(tmp_path: Path) -> None:

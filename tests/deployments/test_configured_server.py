@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from deployments import environment
-from deployments.environment import check_server, configured_server, set_defaults
+from deployments.environment import check_server, configured_server, set_defaults, use_home
 from fittingroom.errors import InputError
 from fittingroom.workspace import Workspace
 
@@ -104,6 +104,17 @@ def test_a_single_run_keeps_prefect_to_the_workspace(tmp_path: Path, clean_envir
     assert clean_environment["DO_NOT_TRACK"] == "1"
 
 
+def test_a_server_of_the_workspace_looks_for_no_profile_of_the_user(
+    tmp_path: Path, clean_environment: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Neither one that is named, nor, as a variable that is empty does, one without a name."""
+    for profile in ("local", "mine", ""):
+        clean_environment["PREFECT_PROFILE"] = profile
+        use_home(Workspace(tmp_path / "w"))
+        assert "PREFECT_PROFILE" not in clean_environment
+    assert capfd.readouterr().err == ""
+
+
 def test_a_persons_own_profiles_are_left_alone(tmp_path: Path, clean_environment: dict[str, str]) -> None:
     (tmp_path / "home" / ".prefect").mkdir()
     (tmp_path / "home" / ".prefect" / "profiles.toml").write_text("")
@@ -131,6 +142,7 @@ NOBODY = "http://127.0.0.1:9/api"
         ("run clean-up", "PREFECT_API_URL", NOBODY, f"PREFECT_API_URL {NOBODY}: {UNREACHABLE}"),
         ("serve", "PREFECT_API_URL", NOBODY, f"PREFECT_API_URL {NOBODY}: {UNREACHABLE}"),
         ("run clean-up", "PREFECT_HOME", __file__, f"PREFECT_HOME: expected a folder, {__file__} is a file"),
+        ("run clean-up", "PREFECT_PROFILE", "clod", "PREFECT_PROFILE: profile clod: there is none of this name; did you"),
         ("run clean-up", "PREFECT_LOGGING_LEVEL", "LOUD", "setting PREFECT_LOGGING_LEVEL: expected to be 'DEBUG'"),
         ("serve", "PREFECT_API_REQUEST_TIMEOUT", "soon", "setting PREFECT_API_REQUEST_TIMEOUT: expected to be"),
         ("demo", "PREFECT_API_REQUEST_TIMEOUT", "soon", "setting PREFECT_API_REQUEST_TIMEOUT: expected to be"),

@@ -283,6 +283,27 @@ def test_no_starter_takes_the_place_of_a_damaged_segmenter(place: Path, capfd: p
     assert serving.segmenter().version == 1
 
 
+def test_the_doctor_reads_the_weights_of_what_serves(place: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    def registry_is() -> dict[str, str]:
+        run(["doctor", "--json"])
+        (found,) = (each for each in json.loads(capfd.readouterr().out) if each["name"] == "registry")
+        return found
+
+    assert registry_is()["state"] == "ok"
+    registry = Registry(place)
+    blue, green = (registry.champion(f"style-{name}") for name in ("blue", "green"))
+    assert blue is not None
+    assert green is not None
+    flip_a_bit(registry.weights_path(blue))
+    registry.weights_path(green).unlink()
+    found = registry_is()
+    assert found["state"] == "broken"
+    of_blue, of_green = found["detail"].split("; registered file not found: ")
+    assert "damaged: expected SHA-256" in of_blue
+    assert "(blue version 2)" in of_blue
+    assert "green version 2; `fittingroom styles rollback green`" in of_green
+
+
 @pytest.mark.parametrize("torn", ["[1, 2", '{"1": 2}', "[1, null]"])
 def test_a_torn_history_is_said_and_begun_anew(place: Path, torn: str, capfd: pytest.CaptureFixture[str]) -> None:
     change_tag(place, "registered_model_tags", HISTORY_TAG, "style-blue", torn)
