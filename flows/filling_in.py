@@ -32,8 +32,12 @@ def fill_in(flow: str, model: type[P], values: Mapping[str, Any]) -> P:
     Raises:
         InputError: naming the flow, the field, what is allowed and what came.
     """
+    listed = {name: _listed(model, name, value) for name, value in values.items()}
+    for name, value in listed.items():
+        if "Path" in str(getattr(model.model_fields.get(name), "annotation", "")) and _is_empty(value):
+            raise InputError(f"{flow}: parameter {name}: expected a path, got an empty one (the current folder is .)")
     try:
-        return model.model_validate({name: _listed(model, name, value) for name, value in values.items()})
+        return model.model_validate(listed)
     except ValidationError as error:
         raise InputError(f"{flow}: {_first_problem(error, model)}") from None
 
@@ -44,8 +48,12 @@ def _listed(model: type[Parameters], name: str, value: Any) -> Any:
     return [part.strip() for part in value.split(",")] if wants_list and isinstance(value, str) else value
 
 
+def _is_empty(value: Any) -> bool:
+    return any(isinstance(one, str) and not one.strip() for one in (value if isinstance(value, list) else [value]))
+
+
 def _first_problem(error: ValidationError, model: type[Parameters]) -> str:
-    problem = error.errors()[0]
+    problem = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")  # a misspelt name leaves one out
     field = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "missing":
         return f"parameter {field}: expected a value, got none"

@@ -69,6 +69,11 @@ def run(arguments: list[str]) -> int:
     os.environ.setdefault("PYTHONSAFEPATH", "1")  # our processes import nothing from the current folder
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        name, _, value = argument.partition("=") if argument.startswith("--") else (before, "", argument)
+        if not value.strip() and (value != "" or argument in ("", f"{name}=")):
+            after = f" for {name}" if name.startswith("-") else ""
+            return _fail(f"expected a value{after}, got an empty one (the current folder is .)", debug, 2)
     try:
         result = app(args=arguments, prog_name="fittingroom", standalone_mode=False)
         if result == INTERRUPTED:  # what typer makes of Ctrl-C, in silence

@@ -32,7 +32,10 @@ _PICTURES = frozenset({"img", "amp-img", "amp-anim", "source", "meta", "link", "
 """Elements whose attributes are read by themselves."""
 _TYPES = ("image/jpeg", "image/jpg", "image/png", "image/webp", "image/avif", "image/gif")
 _PRODUCT = ("Product", "IndividualProduct", "SomeProducts")
+_PRODUCT_IN_RDFA = re.compile(r"(?:^|[\s:/])(?:Product|IndividualProduct|SomeProducts)(?:\s|$)")
 _DATA = ("application/json", "text/x-magento-init")
+_OPT_OUTS = frozenset({"robots", ROBOT_NAME.lower(), "x-robots-tag"})
+"""Names of meta elements that speak to us."""
 _CHROME = frozenset({"nav", "footer", "header"})
 _DRAWING = re.compile(r"\.svgz?(?:[?#]|$)", re.I)
 _ASIDE = frozenset({"isrelatedto", "issimilarto", "isaccessoryorsparepartfor", "isconsumablefor", "addon"})
@@ -91,6 +94,8 @@ class Page:
             raise Enough
         self._depth += 1
         got = {name: value.strip() for name, value in attributes.items()}
+        if _PRODUCT_IN_RDFA.search(got.get("typeof", "")[:200]):
+            self.products_marked_up += 1
         if "itemprop" in got or "itemscope" in got:
             self._microdata(tag, got)
         if tag == "img" and not self._amp_depth:  # what stands inside is its fallback
@@ -204,14 +209,14 @@ class Page:
 
     def _meta(self, got: Mapping[str, str]) -> None:
         name, content = (got.get("property") or got.get("name", "")).lower(), got.get("content", "")
+        if _OPT_OUTS & {name, got.get("name", "").lower(), got.get("http-equiv", "").lower()}:
+            self.opted_out = self.opted_out or opts_out([content], OF_A_PAGE)
         if name in _CARDS:
             self.cards.append(content)
         elif name == "og:url":
             self.names.append(content)
         elif name == "og:type":
             self.is_product = content.lower().rpartition(":")[2].strip() in ("product", "product.item")
-        elif name in ("robots", ROBOT_NAME.lower()):
-            self.opted_out = self.opted_out or opts_out([content], OF_A_PAGE)
 
     def _microdata(self, tag: str, got: Mapping[str, str]) -> None:
         """``itemprop=image`` of a schema.org Product (https://schema.org/Product; HTML's microdata section)."""

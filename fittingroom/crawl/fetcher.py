@@ -266,7 +266,8 @@ def _links(headers: Mapping[str, str], url: str) -> dict[str, str]:
     for link in requests.utils.parse_header_links(headers.get("Link", "")[:20_000]):
         address = address_of(_as_utf8(link["url"]), url)
         if address is not None:
-            for relation in link.get("rel", "").lower().split():
+            relations = next((value for name, value in link.items() if name.lower() == "rel"), "")
+            for relation in relations.lower().split():
                 found.setdefault(relation, address)
     return found
 

@@ -28,6 +28,7 @@ def opts_out(lines: Iterable[str], words: frozenset[str]) -> bool:
                 continue
             if colon:
                 ours = name.strip() in ("", "*", ROBOT_NAME.lower())
-            if ours and words & set((rest if colon else name).split()):
+            said = re.findall(r"[a-z-]+", rest if colon else name)  # in quotes, or with a value
+            if ours and words & {word.replace("-", "") for word in said}:
                 return True
     return False

@@ -19,6 +19,8 @@ _DATA_KEYS = (
     "full", "zoom", "large", "original", "img", "image", "images", "contentUrl", "src", "url", "uri", "media",
     "photo", "picture", "thumb",
 )  # fmt: skip
+_INVISIBLE = " \t\r\n\ufeff\u200b"
+"""What programs put before a script's text: a byte-order mark is no white space to Python."""
 _FILE = re.compile(r"\.(?:jpe?g|png|webp|avif)(?:\?|$)", re.I)
 
 
@@ -43,7 +45,9 @@ def pictures_in_data(scripts: Iterable[str]) -> list[str]:
 def parse_script(text: str) -> Any:
     """A script's JSON, also as shops write it: in comment or CDATA marks, with comments, trailing commas, HTML's
     character references, or several values one after another."""
-    text = re.sub(r"^\s*(?:<!--|//\s*<!\[CDATA\[|<!\[CDATA\[)|(?:-->|//\s*\]\]>|\]\]>)\s*$", "", text.strip()).strip()
+    text = re.sub(
+        r"^\s*(?:<!--|//\s*<!\[CDATA\[|<!\[CDATA\[)|(?:-->|//\s*\]\]>|\]\]>)\s*$", "", text.strip(_INVISIBLE)
+    ).strip(_INVISIBLE)
     for mended in (text, _without_comments(text), _without_comments(html.unescape(text))):
         values = values_of(mended)
         if values is not None:

@@ -36,6 +36,7 @@ _NAMES = {
     "productGroupID": "group", "inProductGroupWithID": "group",
 }  # fmt: skip
 """Properties of which two descriptions of one product share one."""
+_SCHEMA = re.compile(r"^(?:schema:|sdo:|https?://(?:www\.)?schema\.org/)", re.I)
 _LISTED = -1
 _DEEPEST = 6
 _JOINT = re.compile(
@@ -76,7 +77,9 @@ def read_json_ld(scripts: Iterable[str], is_here: Callable[[str], bool] = lambda
     counts.
     """
     values = [parse_script(script) for script in scripts]
-    nodes = itertools.islice((node for value in values for node in nodes_of(value)), MAX_NODES)
+    nodes = list(itertools.islice((node for value in values for node in nodes_of(value)), MAX_NODES))
+    for node in nodes:
+        _rename(node)
     by_id = {node["@id"]: node for node in nodes if isinstance(node.get("@id"), str) and len(node) > 1}
     walk = _Walk(by_id, is_here)
     walk.go(values)
@@ -89,6 +92,16 @@ def read_json_ld(scripts: Iterable[str], is_here: Callable[[str], bool] = lambda
         return JsonLd(main[0].pictures, is_product=True, names_products=named)
     pictures = [picture for product in products for picture in product.pictures]
     return JsonLd([*pictures, *walk.listed], walk.pages, names_products=named)
+
+
+def _rename(node: dict[str, Any]) -> None:
+    """Give properties the names that are read here: ``schema:image`` and the whole address mean ``image``."""
+    for name in list(node):
+        short = _SCHEMA.sub("", name)
+        if short != name:
+            node.setdefault(short, node.pop(name))
+    if "@type" not in node and "type" in node:  # so does schema.org's own context
+        node["@type"] = node["type"]
 
 
 class _Walk:

@@ -46,6 +46,9 @@ _WORD_AT_THE_END = re.compile(
     r"[-_.](pico|icon|thumb|small|compact|medium|large|grande|master|thumbnail|tiny|mini|zoom|big|hires|full|xlarge|"
     r"original|scaled)(?=\.\w{3,4}$)"
 )
+_LETTERS = {"xs": 40, "s": 100, "sm": 110, "m": 240, "md": 245, "l": 480, "lg": 490, "xl": 1200, "xxl": 1600}
+_LETTER_AT_THE_END = re.compile(r"(?<=[^/]_)(?:x{0,2}[sl]|sm|md?|lg)(?=\.\w{3,4}$)", re.I)
+"""``shirt_s.jpg``: compared with ``shirt_l.jpg`` only, for beside ``shirt.jpg`` it may be the left side."""
 _TWO_SUFFIXES = re.compile(
     r"(?:(?<=\.jpg)|(?<=\.png)|(?<=jpeg)|(?<=webp)|(?<=avif))_(\d{2,5})x(\d{2,5})\w*(?:\.\w{3,4})?(?:_\.\w{3,4})?$",
     re.I,
@@ -67,7 +70,9 @@ _SURELY_CLOUDINARY = re.compile(
 )
 _OPTIONS = re.compile(r"/(?:tr:[^/]+|(?:rs|resize|size|w|h|width|height)(?::[a-z-]+)?(?::\d+)+(?::\w+)*)(?=/)")
 _NUMBERED = re.compile(r"/(?:w|h|width|height)/(\d{2,4})(?=/)")
-_GOOGLE = re.compile(r"(?<=/)[wsh]\d{2,4}(?:-[a-z]+\d*)*(?=/[^/]+$)|=[wsh]\d{2,4}(?:-[a-z]+\d*)*$")
+_GOOGLE = re.compile(r"(?<=/)(?:[wsh]\d{2,4}|s0)(?:-[a-z]+\d*)*(?=/[^/]+$)")
+_GOOGLE_AT_THE_END = re.compile(r"=(?:[wsh]\d{2,4}|[sw]0)(?:-[a-z]+\d*)*$")
+"""On any host: shops serve these under their own names."""
 _FOLDER = re.compile(r"(?:[a-z]{0,2}(\d{2,5})w?x(\d{0,5})h?(?:x\d)?[a-z]{0,3}|x(\d{2,5})|(\d{2,5})(?:w|px))", re.I)
 _DEMANDWARE = re.compile(r"/dw/image/v2/[A-Z]{4}_[A-Z]{3}(?=/)|(?<=/)dw[0-9a-f]{8}/")
 _SHOPWARE = re.compile(r"^/thumbnail(?=(?:/[0-9a-f]{2}){3}/)")
@@ -121,8 +126,8 @@ def _without_sizes(host: str, path: str) -> tuple[str, list[float]]:
             size = _size_in(found)
             if size is None:
                 break
-            (words if pattern is _WORD_AT_THE_END else sizes).append(size)
-            kept = found[1] if pattern in (_WIX, _VTEX) else ""
+            (words if pattern in (_WORD_AT_THE_END, _LETTER_AT_THE_END) else sizes).append(size)
+            kept = found[1] if pattern in (_WIX, _VTEX) else "*" if pattern is _LETTER_AT_THE_END else ""
             path = path[: found.start()] + kept + path[found.end() :]
             found = pattern.search(path) if pattern in (_CLOUDINARY, _NUMBERED) else None
     folders = path.split("/")
@@ -137,8 +142,9 @@ def _without_sizes(host: str, path: str) -> tuple[str, list[float]]:
 
 
 _IN_PATHS = (
-    _MAGENTO, _WIX, _STORYBLOK, _VTEX, _CLOUDINARY, _CLOUDFLARE, _OPTIONS, _NUMBERED, _GOOGLE, _TWO_SUFFIXES,
-    _BIG_COMMERCE, _WORD_PRESS, _SHOPIFY, _DENSITY, _WORD_AT_THE_END, _AMAZON, _EBAY, _ETSY,
+    _MAGENTO, _WIX, _STORYBLOK, _VTEX, _CLOUDINARY, _CLOUDFLARE, _OPTIONS, _NUMBERED, _GOOGLE,
+    _GOOGLE_AT_THE_END, _TWO_SUFFIXES, _BIG_COMMERCE, _WORD_PRESS, _SHOPIFY, _DENSITY, _WORD_AT_THE_END,
+    _LETTER_AT_THE_END, _AMAZON, _EBAY, _ETSY,
 )  # fmt: skip
 
 
@@ -147,6 +153,10 @@ def _size_in(found: re.Match[str]) -> float | None:
     text = found[0]
     if found.re is _WORD_AT_THE_END:
         return pixels_of_words(found[1])
+    if found.re is _LETTER_AT_THE_END:
+        return _LETTERS.get(text.lower())
+    if found.re in (_GOOGLE, _GOOGLE_AT_THE_END) and re.search(r"[sw]0(?!\d)", text):
+        return ORIGINAL
     if found.re is _DENSITY:
         return ORIGINAL * int(found[1])
     if found.re is _CLOUDINARY:

@@ -29,6 +29,7 @@ from torchvision.ops import (
     remove_small_boxes,
 )
 from torchvision.ops.misc import Conv2dNormActivation
+from torchvision.ops.poolers import initLevelMapper
 
 from fittingroom.categories import CATEGORY_NAMES
 from fittingroom.segmentation.parts_head import GarmentNetwork, PartsHead
@@ -54,6 +55,8 @@ def build_segmenter(settings: SegmenterSettings, start: Mapping[str, Tensor] | N
     _start_masks_undecided(model)
     model.roi_heads.__class__ = GarmentHeads
     model.roi_heads.box_margin = settings.box_margin
+    for pool in (model.roi_heads.box_roi_pool, model.roi_heads.mask_roi_pool):
+        _tell_strides(pool)
     if settings.parts_head:
         model.parts_head = PartsHead(settings.fpn_channels, settings.parts_channels)
         model.__class__ = GarmentNetwork
@@ -245,6 +248,16 @@ class SmallBody(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+def _tell_strides(pool: MultiScaleRoIAlign) -> None:
+    """Level "0" has stride 4, the next 8. torchvision guesses this from the first picture it sees, for good: a very
+    long and thin one, mostly padding, would have every later picture's masks read from the wrong places."""
+    levels = [int(name) for name in pool.featmap_names]
+    pool.scales = [2.0 ** -(2 + level) for level in levels]
+    pool.map_levels = initLevelMapper(
+        2 + levels[0], 2 + levels[-1], canonical_scale=pool.canonical_scale, canonical_level=pool.canonical_level
+    )
 
 
 def _start_masks_undecided(model: MaskRCNN) -> None:

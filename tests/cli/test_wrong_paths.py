@@ -288,3 +288,15 @@ def test_pictures_of_a_document_may_lie_elsewhere(
         assert (report["photos"], report["left_out"], report["source"]) == (4, {}, str(document))
         ready = ["train", "segmenter", "--dataset", str(made), "--images", f"{world['t']}/df2/image"]
         refused(ready, f"the dataset {made} says where its photos are", world, capsys)
+
+
+@pytest.mark.parametrize("out", [["--out", ""], ["--out="], ["--out", " "]])
+def test_an_empty_path_is_refused_and_nothing_is_written(
+    out: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["train", "style", "red-solid", "--source", "a", "--target", "b", *out]) == 2
+    assert capsys.readouterr().err == (
+        "error: expected a value for --out, got an empty one (the current folder is .)\n"
+    )
+    assert not list(tmp_path.iterdir())

@@ -430,6 +430,12 @@ def test_a_redirect_that_leads_nowhere_is_a_short_failure(shop, quick, target: s
     assert len(failed.detail) + len(failed.final_url) < 1000
 
 
+def test_a_link_headers_parameters_are_of_any_case(shop, quick) -> None:
+    shop.routes["/page"] = lambda handler: handler.answer(200, b"<p>", "text/html", Link='</2>; REL="Next"')
+    with Fetcher(quick) as fetcher:
+        assert fetcher.get(shop.url + "/page", max_bytes=1000).links == {"next": shop.url + "/2"}
+
+
 @pytest.mark.parametrize(
     "link",
     ["<http://[bad/>; rel=next", "<>; rel=next", "<http://h:99999/>;rel=next", "nonsense;;=,<", "<\xff\xfe>; rel=next"],

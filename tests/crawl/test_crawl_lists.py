@@ -29,7 +29,16 @@ def test_delimiters_and_encodings(tmp_path: Path, delimiter: str, encoding: str,
 
 @pytest.mark.parametrize(
     ("text", "encoding"),
-    [("쇼핑몰", "cp949"), ("d’été", "cp1252"), ("ショップの写真", "cp932"), ("淘宝店", "gbk"), ("© Straße", "cp1252")],
+    [
+        ("쇼핑몰", "cp949"),
+        ("d’été", "cp1252"),
+        ("ショップの写真", "cp932"),
+        ("淘宝店", "gbk"),
+        ("© Straße", "cp1252"),
+        ("Größe", "cp1252"),
+        ("Réf", "cp1252"),
+        ("写真提供", "cp932"),
+    ],
 )
 def test_encodings_of_countries(tmp_path: Path, text: str, encoding: str) -> None:
     assert rows(tmp_path, f"url,licence\r\n{A},{text}\r\n".encode(encoding)) == [{"url": A, "licence": text}]
@@ -59,6 +68,40 @@ def test_spellings_of_the_header(tmp_path: Path, header: str) -> None:
 )
 def test_other_tables(tmp_path: Path, text: str) -> None:
     assert [row["url"] for row in rows(tmp_path, text.encode())] == [A, B]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Artikel;Wo das Bild liegt;Seite dazu;Lizenz\r\nHose, kurz;{A};https://a.example/p;own\r\nRock;{B};;own\r\n",
+        f"번호,주소,라이선스\r\n1,{A},own\r\n2,{B},own\r\n",
+        f"Tabelle 1;;\r\nBildadresse;Lizenz;\r\n{A};own;\r\n{B};own;\r\n",
+        f";;\r\n;Bild-Link;Lizenz\r\n;{A};own\r\n;{B};own\r\n",
+        f'"Bild\nURL";"Li\nzenz"\r\n{A};own\r\n{B};own\r\n',
+        f"\uff35\uff32\uff2c,licence\r\n\u200b{A},own\r\n<{B}>,own\r\n",
+        f"sep=;\rurl;licence\r{A};own\r{B};own\r",
+        f'"sep=;",\r\nurl;licence\r\n{A};own\r\n{B};own\r\n',
+        f'url;licence\r\n"=HYPERLINK(""{A}"";""Hose"")";own\r\n"=BILD(""{B}"")";own\r\n',
+    ],
+    ids=["unknown names", "Korean", "title", "blank cells", "line ends", "invisible", "old Mac", "quoted", "formulas"],
+)
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32-be"])
+def test_tables_as_spreadsheets_write_them(tmp_path: Path, text: str, encoding: str) -> None:
+    data = ("\ufeff" * encoding.endswith("be") + text).encode(encoding)
+    assert [(row["url"], row["licence"]) for row in rows(tmp_path, data)] == [(A, "own"), (B, "own")]
+
+
+def test_without_known_names_the_cleanest_cells_tell_the_delimiter(tmp_path: Path) -> None:
+    text = "https://a.example/p?id=1;Shirt, red\r\nhttps://a.example/p?id=2;Skirt, blue\r\n"
+    assert [row["url"] for row in rows(tmp_path, text.encode())] == [
+        "https://a.example/p?id=1",
+        "https://a.example/p?id=2",
+    ]
+
+
+def test_an_address_in_a_text_of_markdown(tmp_path: Path) -> None:
+    text = f"- [a tee]({A})\n![]({B})\n\u201chttps://a.example/a_(1)\u201d\n"
+    assert [row["url"] for row in rows(tmp_path, text.encode(), "list.txt")] == [A, B, "https://a.example/a_(1)"]
 
 
 @pytest.mark.parametrize(

@@ -161,8 +161,24 @@ def test_backgrounds_in_attributes_styles_and_lazy_loaders() -> None:
         '<![CDATA[{"@type": "Product", "image": {"@type": "ImageObject", "contentUrl": "/a.jpg"}}]]>',
         '{"@graph": [{"@type": "WebPage", "mainEntity": {"@type": "Product", "image": ["/a.jpg"]}}]}',
         '{"@type": "Product", "image": "/a.jpg", "brand": {"@type": "Brand", "image": "/brand.jpg"}}',
+        '\ufeff{"@type": "Product", "image": "/a.jpg"}',
+        '{"@type": "schema:Product", "schema:image": {"schema:contentUrl": "/a.jpg"}, "schema:isRelatedTo": '
+        '{"@type": "schema:Product", "schema:image": "/b.jpg"}}',
+        '{"@type": ["http://schema.org/Product"], "http://schema.org/image": [{"@value": "/a.jpg"}]}',
+        '{"@context": "https://schema.org", "type": "Product", "image": "/a.jpg"}',
     ],
-    ids=["comments", "entities", "two values", "cdata", "graph", "brand"],
+    ids=[
+        "comments",
+        "entities",
+        "two values",
+        "cdata",
+        "graph",
+        "brand",
+        "mark",
+        "prefix",
+        "whole names",
+        "no @",
+    ],
 )
 def test_json_ld_as_shops_write_it(script: str) -> None:
     assert page(f'<script type="application/ld+json">{script}</script>').structured == ["https://shop.example/a.jpg"]
@@ -235,6 +251,10 @@ def test_a_pages_frame_and_drawings_count_only_where_no_data_names_the_product()
         ("/w_300,h_400,c_fill/v1/a.jpg", "/c_fill,w_900,h_1200/v1/a.jpg"),
         ("/cdn-cgi/image/width=80,quality=75/a.jpg", "/cdn-cgi/image/width=800,quality=75/a.jpg"),
         ("/I/5._SX38_.jpg", "/I/5.jpg"),
+        ("/shirt_s.jpg", "/shirt_l.jpg"),
+        ("/shirt_M.JPG", "/shirt_XL.JPG"),
+        ("/abc=s100", "/abc=s1600"),
+        ("/abc=w240-h480-rw", "/abc=s0"),
     ],
 )
 def test_variants_of_one_picture(small: str, large: str) -> None:
@@ -252,6 +272,8 @@ def test_variants_of_one_picture(small: str, large: str) -> None:
         ("/look_1.jpg", "/look_2.jpg"),
         ("/p/1/a.jpg", "/p/2/a.jpg"),
         ("/il_1.jpg", "/il_2.jpg"),
+        ("/side_l.jpg", "/side_r.jpg"),
+        ("/side_l.jpg", "/side.jpg"),
     ],
 )
 def test_other_pictures_stay_others(one: str, other: str) -> None:

@@ -187,6 +187,25 @@ def test_opt_out_of_a_page(words: str, out: bool) -> None:
     assert page(f'<meta name="robots" content="{words}"><img src="a.jpg">').opted_out is out
 
 
+@pytest.mark.parametrize(
+    "meta",
+    [
+        '<meta name="robots" property="og:robots" content="noai">',
+        '<meta http-equiv="X-Robots-Tag" content="noai">',
+        "<meta name=robots content='\"noai\", follow'>",
+        '<meta name="robots" content="no-ai">',
+    ],
+)
+def test_other_spellings_of_an_opt_out(meta: str) -> None:
+    assert page(f'{meta}<img src="a.jpg">').opted_out
+
+
+def test_a_product_in_rdfa_is_a_product() -> None:
+    product = '<div vocab="https://schema.org/" typeof="Product"><img src="a.jpg"></div>'
+    assert page(product).is_product
+    assert not page(product * 2).is_product
+
+
 def test_ten_thousand_pictures_and_a_deep_page() -> None:
     started = time.monotonic()
     many = page("".join(f'<img src="/{n}.jpg">' for n in range(10_000)))

@@ -70,3 +70,14 @@ def test_an_unknown_flow_is_refused_with_those_there_are() -> None:
         find_flow("bake-bread")
     with pytest.raises(InputError, match=r"^flow train-stile: .*did you mean train-style\?$"):
         find_flow("train-stile")
+
+
+@pytest.mark.parametrize("persons", ["", [""], ["a.jpg", " "], "a.jpg,"])
+def test_an_empty_path_is_not_the_current_folder(persons: object) -> None:
+    with pytest.raises(InputError, match="parameter persons: expected a path, got an empty one"):
+        find_flow("try-on").fill_in({"persons": persons})
+
+
+def test_a_misspelt_name_is_said_before_the_one_that_is_missing_for_it() -> None:
+    with pytest.raises(InputError, match="parameter person: .*did you mean persons"):
+        find_flow("try-on").fill_in({"person": "/x"})

@@ -18,7 +18,7 @@ from fittingroom.errors import MissingInputError, SettingError, WeightsRejected
 from fittingroom.segmentation.dataset import HALF_PIXEL
 from fittingroom.segmentation.model import build_segmenter
 from fittingroom.segmentation.predict import KIND, Segmenter, _Cut, _without_doubles, paste_probabilities
-from fittingroom.segmentation.settings import SegmenterSettings
+from fittingroom.segmentation.settings import SegmenterSettings, preset
 from fittingroom.training.weights import save_weights
 
 
@@ -207,3 +207,24 @@ def test_weights_with_folded_batch_norm_rebuild_their_network(tmp_path: Path, ti
     again = loaded.find(image, 0.0)
     assert again
     assert [garment.score for garment in again] == [garment.score for garment in direct]
+
+
+def test_what_is_found_does_not_depend_on_a_thin_picture_seen_before(tiny_settings: SegmenterSettings) -> None:
+    torch.manual_seed(0)
+    fresh, after = (Segmenter(build_segmenter(tiny_settings), tiny_settings, torch.device("cpu")) for _ in range(2))
+    after.model.load_state_dict(fresh.model.state_dict())
+    photo = np.random.default_rng(0).integers(0, 255, (96, 80, 3), dtype=np.uint8)
+    after.detect([np.zeros((4, 2000, 3), np.uint8)])
+    seen, expected = after.detect([photo])[0].tensors, fresh.detect([photo])[0].tensors
+    assert len(expected["boxes"])
+    for name, value in expected.items():
+        torch.testing.assert_close(seen[name], value, msg=name)
+
+
+@pytest.mark.parametrize("name", ["demo", "cpu", "standard"])
+def test_masks_are_read_where_the_features_lie(name: str) -> None:
+    with torch.device("meta"):
+        model = build_segmenter(preset(name)).eval()
+        features = model.backbone(torch.zeros(1, 3, 128, 128))
+    for pool in (model.roi_heads.box_roi_pool, model.roi_heads.mask_roi_pool):
+        assert pool.scales == [features[name].shape[-1] / 128 for name in pool.featmap_names]
