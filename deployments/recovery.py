@@ -8,12 +8,14 @@ of the crash only where the server's event services were up in time.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.objects import FlowRun, State
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState
+    from prefect.client.schemas.objects import FlowRun, State, StateType
 
 
 def restart_dead_runs() -> list[str]:
@@ -44,6 +46,25 @@ def restart_dead_runs() -> list[str]:
     return lines
 
 
+def restart_crashed_runs(since: datetime) -> None:
+    """Start runs of deployments that crashed after ``since`` again, where the automation has not done so.
+
+    A server hears of crashes before its event services are up: a run that outlived its server fails at the next word to
+    it, and what is to start it again may not listen yet. Asked twice, a run is started once.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterEndTime
+    from prefect.client.schemas.objects import StateType
+
+    from tasks.rerunning import start_again
+
+    with get_client(sync_client=True) as client:
+        ended = FlowRunFilter(state=_in_state(StateType.CRASHED), end_time=FlowRunFilterEndTime(after_=since))
+        crashed = [run.id for run in _all(client, ended) if run.deployment_id is not None]
+    for run in crashed:
+        start_again(run)
+
+
 def _mark(client: SyncPrefectClient, run: FlowRun) -> None:
     from prefect.client.schemas.objects import StateType
     from prefect.states import Cancelled, Crashed
@@ -60,19 +81,23 @@ def _mark(client: SyncPrefectClient, run: FlowRun) -> None:
 
 def _under_way(client: SyncPrefectClient, parents: list[UUID] | None = None) -> list[FlowRun]:
     """All runs that the server takes for being at work; those that runs of ``parents`` started, where it is given."""
-    from prefect.client.schemas.filters import (
-        FlowRunFilter,
-        FlowRunFilterParentFlowRunId,
-        FlowRunFilterState,
-        FlowRunFilterStateType,
-    )
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId
     from prefect.client.schemas.objects import StateType
 
-    at_work = FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING, StateType.CANCELLING])
     wanted = FlowRunFilter(
-        state=FlowRunFilterState(type=at_work),
+        state=_in_state(StateType.RUNNING, StateType.PENDING, StateType.CANCELLING),
         parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=parents) if parents else None,
     )
+    return _all(client, wanted)
+
+
+def _in_state(*types: StateType) -> FlowRunFilterState:
+    from prefect.client.schemas.filters import FlowRunFilterState, FlowRunFilterStateType
+
+    return FlowRunFilterState(type=FlowRunFilterStateType(any_=list(types)))
+
+
+def _all(client: SyncPrefectClient, wanted: FlowRunFilter) -> list[FlowRun]:
     found: list[FlowRun] = []
     while page := client.read_flow_runs(flow_run_filter=wanted, limit=200, offset=len(found)):
         found += page

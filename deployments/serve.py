@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
+import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -21,6 +24,9 @@ from fittingroom.workspace import Workspace
 
 if TYPE_CHECKING:
     from prefect.runner import Runner
+
+_LISTENING_SECONDS = 30.0
+"""After so long the event services of a server that was started hear all that is sent."""
 
 
 def serve(port: int | None = None) -> int:
@@ -82,8 +88,21 @@ def _restart_dead_runs() -> None:
     # Only now: Prefect reads its settings when it is imported.
     from deployments.recovery import restart_dead_runs
 
+    started = datetime.now(UTC)
     for line in restart_dead_runs():
         _say(line)
+    later = threading.Timer(_LISTENING_SECONDS, _restart_crashed_runs, [started])
+    later.daemon = True
+    later.start()
+
+
+def _restart_crashed_runs(since: datetime) -> None:
+    import httpx
+
+    from deployments.recovery import restart_crashed_runs
+
+    with contextlib.suppress(httpx.HTTPError):  # it is being stopped
+        restart_crashed_runs(since)
 
 
 def _serve_here(place: Workspace, ui_url: str) -> None:
