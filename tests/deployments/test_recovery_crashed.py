@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -19,9 +19,9 @@ def falls() -> None:
     """Never called."""
 
 
-def crashed(client: SyncPrefectClient, deployment: UUID, name: str, when: datetime) -> UUID:
-    run = client.create_flow_run_from_deployment(deployment, name=name)
-    client.set_flow_run_state(run.id, Crashed(timestamp=when), force=True)
+def crashed(client: SyncPrefectClient, deployment: UUID) -> UUID:
+    run = client.create_flow_run_from_deployment(deployment)
+    client.set_flow_run_state(run.id, Crashed(), force=True)
     return run.id
 
 
@@ -32,13 +32,13 @@ def runs_of(client: SyncPrefectClient, deployment: UUID) -> list[tuple[str, list
 
 @pytest.mark.usefixtures("prefect_server")
 def test_what_crashed_since_the_start_is_started_again_and_nothing_of_before() -> None:
-    now = datetime.now(UTC)
     with get_client(sync_client=True) as client:
         deployment = client.create_deployment(client.create_flow(falls), "falls")
-        before = crashed(client, deployment, "before", now - timedelta(hours=1))
-        since = crashed(client, deployment, "since", now + timedelta(seconds=1))
+        before = crashed(client, deployment)
+        started = datetime.now(UTC)
+        since = crashed(client, deployment)
         for _ in range(2):
-            restart_crashed_runs(now)
+            restart_crashed_runs(started)
             found = runs_of(client, deployment)
             assert len(found) == 3
             assert (f"again-{since}", ["try-2"]) in found
