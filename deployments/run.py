@@ -38,8 +38,8 @@ def run_flow(name: str, values: Mapping[str, Any], explain_cache: bool = False) 
             raise StorageUnavailable(no_space(full)) from error
         if _is_unanswered(error):
             raise HostUnavailable(
-                "the Prefect server of this run does not answer any more, it was stopped, say; what was complete stays, "
-                "and the same command goes on from there"
+                "the Prefect server of this run does not answer any more, it was stopped, say; what was complete "
+                "stays, and the same command goes on from there"
             ) from error
         raise
     from tasks.photo_names import with_names
