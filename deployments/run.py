@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from deployments.server import server_for_a_run
-from fittingroom.errors import FittingroomError, StorageUnavailable
+from fittingroom.errors import FittingroomError, HostUnavailable, StorageUnavailable
 from fittingroom.workspace import full_folder, no_space
 from flows.catalogue import find_flow
 
@@ -36,6 +36,11 @@ def run_flow(name: str, values: Mapping[str, Any], explain_cache: bool = False) 
         # Prefect's own files may lie on a full disk, and it says as many things of a full one as it has parts.
         if (full := full_folder(parameters.place.root)) is not None:
             raise StorageUnavailable(no_space(full)) from error
+        if _is_unanswered(error):
+            raise HostUnavailable(
+                "the Prefect server of this run does not answer any more, it was stopped, say; what was complete "
+                "stays, and the same command goes on from there"
+            ) from error
         raise
     from tasks.photo_names import with_names
     from tasks.reporting import outcome_of  # with Prefect behind it, whose settings are in place by now
@@ -48,6 +53,13 @@ def run_flow(name: str, values: Mapping[str, Any], explain_cache: bool = False) 
     for title, path in outcome["files"].items():
         print(f"{with_names(parameters.place, title)}: {path}")
     return 1 if outcome["problems"] else 0
+
+
+def _is_unanswered(error: Exception) -> bool:
+    """Whether Prefect's client gave up on its server."""
+    import httpx
+
+    return isinstance(error, httpx.TransportError)
 
 
 def _say(line: str) -> None:

@@ -31,6 +31,7 @@ PATIENCE = 3.0
 MEMORY = 3_000_000_000
 """Address space of a worker in bytes: the largest pictures take a third of it."""
 _START_SECONDS = 60.0
+_END_SECONDS = 5.0
 
 
 class Workers:
@@ -127,9 +128,16 @@ class _Worker:
                 raise self._too_slow()
             return self._pipe.recv()
         except (EOFError, OSError):
-            if self.process.wait() == -signal.SIGPROF:
+            if self._ended_by() == -signal.SIGPROF:
                 raise self._too_slow() from None
             raise _ended("decoding it ended the process that did; save it again as a plain JPEG or PNG") from None
+
+    def _ended_by(self) -> int:
+        """What ended the process, which has closed its side of the pipe; one that does not get to its end is ended."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.process.wait(_END_SECONDS)
+        self.end()
+        return self.process.returncode
 
     def end(self) -> None:
         self.process.kill()

@@ -193,7 +193,7 @@ def test_a_program_is_one_client_whatever_it_says_unless_it_is_the_proxy(
         monkeypatch.setenv("FORWARDED_ALLOW_IPS", proxies)
     seen = []
 
-    async def application(scope: Any, receive: Any, send: Any) -> None:
+    async def application(scope: Any, *_: Any) -> None:
         seen.append(client_of(scope))
 
     config = config_of(application)

@@ -123,6 +123,16 @@ def test_closed_while_at_work(workers: Workers) -> None:
         workers.run(read_rgb, png(9))
 
 
+def test_a_process_that_closed_its_pipe_and_stays_is_ended(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one whose interpreter hangs at its end: nobody waits for that."""
+    monkeypatch.setattr("fittingroom.workers._END_SECONDS", 0.2)
+    assert_at_work(workers)
+    with pytest.raises(ImageRejected, match="decoding it ended the process"):
+        workers.run(exec, "import os, time; os.closerange(3, 100); time.sleep(40)")
+    assert workers.processes() == []
+    assert_at_work(workers)
+
+
 def test_a_process_ends_with_the_one_that_started_it() -> None:
     program = (
         "import time; from fittingroom.workers import Workers; w = Workers(1); w.run(abs, 1);"

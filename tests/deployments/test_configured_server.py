@@ -142,7 +142,7 @@ NOBODY = "http://127.0.0.1:9/api"
         ("run clean-up", "PREFECT_API_URL", NOBODY, f"PREFECT_API_URL {NOBODY}: {UNREACHABLE}"),
         ("serve", "PREFECT_API_URL", NOBODY, f"PREFECT_API_URL {NOBODY}: {UNREACHABLE}"),
         ("run clean-up", "PREFECT_HOME", __file__, f"PREFECT_HOME: expected a folder, {__file__} is a file"),
-        ("run clean-up", "PREFECT_PROFILE", "clod", "PREFECT_PROFILE: profile clod: there is none of this name; did you"),
+        ("run clean-up", "PREFECT_PROFILE", "clod", "PREFECT_PROFILE: profile clod: there is none of this"),
         ("run clean-up", "PREFECT_LOGGING_LEVEL", "LOUD", "setting PREFECT_LOGGING_LEVEL: expected to be 'DEBUG'"),
         ("serve", "PREFECT_API_REQUEST_TIMEOUT", "soon", "setting PREFECT_API_REQUEST_TIMEOUT: expected to be"),
         ("demo", "PREFECT_API_REQUEST_TIMEOUT", "soon", "setting PREFECT_API_REQUEST_TIMEOUT: expected to be"),

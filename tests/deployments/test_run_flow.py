@@ -7,12 +7,13 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from deployments import run
 from deployments.run import run_flow
 from fittingroom import workspace
-from fittingroom.errors import InputError, StorageUnavailable
+from fittingroom.errors import HostUnavailable, InputError, StorageUnavailable
 from flows.catalogue import Entry
 
 CATALOG = """
@@ -126,3 +127,13 @@ def test_whatever_a_full_disk_makes_of_a_run_is_said_as_a_full_disk(
         monkeypatch.setattr(workspace, "is_full", lambda folder, full=full: folder == full)
         with pytest.raises(StorageUnavailable, match=f"no space left on the disk of {full}$"):
             run_flow("clean-up", {"workspace": str(tmp_path)})
+
+
+@pytest.mark.usefixtures("no_server")
+def test_a_server_that_went_away_for_good_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(_: object) -> None:
+        raise httpx.ConnectError("[Errno 111] Connection refused")
+
+    monkeypatch.setattr(Entry, "load", lambda _: breaks)
+    with pytest.raises(HostUnavailable, match=r"Prefect server of this run does not answer any more.*same command"):
+        run_flow("clean-up", {"workspace": str(tmp_path)})
