@@ -160,12 +160,12 @@ def document(images: Iterable[AnnotatedImage]) -> bytes:
 
 
 def is_coco(value: object) -> bool:
-    """Whether a parsed document has COCO's two lists."""
-    return (
-        isinstance(value, Mapping)
-        and all(isinstance(value.get(key), Sequence) for key in ("images", "annotations"))
-        and not any(isinstance(value[key], str) for key in ("images", "annotations"))
-    )
+    """Whether a parsed document has COCO's two lists, or that of pictures and categories (an "image info" file)."""
+    if not isinstance(value, Mapping):
+        return False
+    images, rows = value.get("images"), value.get("annotations")
+    rows = [] if rows is None and "categories" in value else rows
+    return all(isinstance(each, Sequence) and not isinstance(each, str) for each in (images, rows))
 
 
 def read(
@@ -189,7 +189,8 @@ def read(
     info = value.get("info")
     ours = isinstance(info, dict) and info.get("description") == _DESCRIPTION
     names = _category_names(value.get("categories"), place)
-    by_image = _by_image(value["annotations"], place)
+    annotations = value.get("annotations") or []
+    by_image = _by_image(annotations, place)
     listed = _Listed(pictures or Pictures(None), place)
     for record in value["images"]:
         found = listed.read(record)
@@ -197,7 +198,7 @@ def read(
             continue
         key, image, header = found
         here = Place(findings, image.file_name)
-        rows = [value["annotations"][index] for index in by_image.pop(key, ())]
+        rows = [annotations[index] for index in by_image.pop(key, ())]
         if not rows:
             here.note("no_garments", "no annotation names this picture")
         if image.pair_id is None and (pair := _shared_pair(rows)) is not None:

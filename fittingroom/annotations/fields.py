@@ -173,9 +173,7 @@ def size(width: object, height: object, place: Place) -> tuple[int, int]:
     if found == (0, 0):
         return found
     if min(found) <= 0 or found[0] * found[1] > MAX_PIXELS:
-        place.note(
-            "bad_field", f"size: expected at most {MAX_PIXELS:,} pixels, got {found[0]} x {found[1]}", "left out"
-        )
+        place.note("bad_field", f"size: expected 1 to {MAX_PIXELS:,} pixels, got {found[0]} x {found[1]}", "left out")
         return 0, 0
     return found
 

@@ -107,6 +107,8 @@ def parse_dye(text: str) -> Lab:
         rgb = ImageColor.getrgb(said)
     except ValueError:
         raise _no_colour(text) from None
+    if rgb[3:] not in ((), (255,)):
+        raise InputError(f"colour: expected one that is not transparent, got {text!r}")
     return _lab(srgb_to_lab(np.array(rgb[:3], np.uint8)))
 
 

@@ -184,3 +184,17 @@ def test_two_names_of_one_number_get_two_ids(small_set: Path, tmp_path: Path) ->
     assert ids["2.jpg"] == identity.hashed_id("2.jpg")
     assert len(COCO(target).anns) == 8
     assert sources.open_source(target, Findings()).format == "coco"
+
+
+@pytest.mark.parametrize("rows", [{}, {"annotations": None}, {"annotations": []}])
+def test_pictures_without_any_annotation_are_pictures_without_garments(rows: dict[str, Any]) -> None:
+    value = {"images": [{"id": 1, "file_name": "a.jpg", "width": 4, "height": 3}], "categories": [], **rows}
+    assert coco.is_coco(value)
+    found, findings = read(value)
+    assert [(image.file_name, len(image.garments)) for image in found] == [("a.jpg", 0)]
+    assert findings.counts["no_garments"] == 1
+
+
+@pytest.mark.parametrize("value", [[], {"images": []}, {"images": "a", "annotations": []}, {"categories": []}])
+def test_what_is_no_coco(value: object) -> None:
+    assert not coco.is_coco(value)

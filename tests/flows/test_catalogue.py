@@ -79,5 +79,5 @@ def test_an_empty_path_is_not_the_current_folder(persons: object) -> None:
 
 
 def test_a_misspelt_name_is_said_before_the_one_that_is_missing_for_it() -> None:
-    with pytest.raises(InputError, match="parameter person: .*did you mean persons"):
+    with pytest.raises(InputError, match=r"parameter person: .*did you mean persons"):
         find_flow("try-on").fill_in({"person": "/x"})

@@ -127,3 +127,9 @@ def test_what_is_no_colour(said: str) -> None:
 def test_a_colour_that_no_screen_shows() -> None:
     with pytest.raises(InputError, match="a screen can show"):
         parse_dye("lab(50 120 -120)")
+
+
+def test_a_transparent_colour_is_refused_not_taken_for_the_opaque_one() -> None:
+    with pytest.raises(InputError, match="not transparent, got '#2f6b3a80'"):
+        parse_dye("#2f6b3a80")
+    assert parse_dye("#2f6b3aff") == parse_dye("#2f6b3a")
