@@ -76,7 +76,9 @@ class Schedules(BaseModel):
 class Settings(BaseSettings):
     """Installation-wide settings; every field can be set as ``FITTINGROOM_<FIELD>``, all but the first in the file."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     workspace: Path = Field(Path("workspace"), description="the folder everything is written under")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where the models run")

@@ -201,3 +201,15 @@ def test_doctor_looks_at_the_settings(write: Write) -> None:
     assert [known.name for known in known_settings(get_settings())][1:] == [
         "preset", "catalog", "segmenter_settings", "style_settings", "schedules",
     ]  # fmt: skip
+
+
+def test_an_empty_variable_is_as_if_it_were_not_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("FITTINGROOM_WORKSPACE", "FITTINGROOM_TRACKING_URI", "FITTINGROOM_DEVICE"):
+        monkeypatch.setenv(name, "")
+    get_settings.cache_clear()
+    try:
+        found = get_settings()
+        assert (found.workspace, found.tracking_uri, found.device) == (Path("workspace"), None, "auto")
+    finally:
+        get_settings.cache_clear()

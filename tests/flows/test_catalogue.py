@@ -45,7 +45,11 @@ def test_the_form_has_choices_and_ranges() -> None:
         ),
         ("train-style", {"style": "../navy"}, "parameter style"),
         ("try-on", {"persons": ["a.jpg"], "detail": 2}, "expected less than or equal to 1, got 2"),
-        ("try-on", {"persons": ["a.jpg"], "colour": "red"}, "parameter colour: there is none of this name; did you mean colours?"),
+        (
+            "try-on",
+            {"persons": ["a.jpg"], "colour": "red"},
+            "parameter colour: there is none of this name; did you mean colours?",
+        ),
         ("try-on", {"persons": []}, "parameter persons"),
     ],
 )
