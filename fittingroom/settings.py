@@ -76,11 +76,11 @@ class Schedules(BaseModel):
 class Settings(BaseSettings):
     """Installation-wide settings; every field can be set as ``FITTINGROOM_<FIELD>``, all but the first in the file."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
 
-    workspace: Path = Field(Path("workspace"), description="the folder everything is written under")
+    workspace: Annotated[Path, BeforeValidator(lambda given: given or "workspace")] = Field(
+        Path("workspace"), description="the folder everything is written under"
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where the models run")
     tracking_uri: str | None = Field(
         None, description="MLflow tracking and registry URI; the default is an SQLite file in the workspace"

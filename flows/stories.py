@@ -14,6 +14,7 @@ import functools
 import inspect
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
 from pathlib import PurePath
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -43,6 +44,10 @@ class FellShort(FittingroomError):
     def __init__(self, message: str, result: object) -> None:
         super().__init__(message)
         self.result = result
+
+
+_RETURNED: ContextVar[list[Any]] = ContextVar("_RETURNED")
+"""What the story that is told returned, for who called it in Python."""
 
 
 class Story(Flow[..., R], Generic[P, R]):
@@ -79,9 +84,17 @@ class Story(Flow[..., R], Generic[P, R]):
             values = {name: getattr(parameters, name) for name in self.model.model_fields}
         if unknown := set(values) - set(self.model.model_fields):
             raise InputError(f"{self.name}: {not_known('parameter', min(unknown), self.model.model_fields)}")
-        state: Any = super().__call__(return_state=True, **values)
+        own: list[Any] = []
+        token = _RETURNED.set(own)
+        try:
+            state: Any = super().__call__(return_state=True, **values)
+        finally:
+            _RETURNED.reset(token)
         if return_state:
             return state
+        if state.data is None and own and (state.is_completed() or state.is_failed()):
+            # A request that a busy server took twice is answered with its own record of the state, without the data.
+            return own[-1].result() if isinstance(own[-1], State) else own[-1]
         error = get_state_exception(state) if state.is_failed() else None
         return error.result if isinstance(error, FellShort) else state.result()
 
@@ -130,6 +143,7 @@ def _told(function: Callable[[P], R | State[R]], model: type[P], name: str) -> C
         except FittingroomError as error:
             show_failure(name, error)
             return Failed(message=str(error), data=error)
+        _RETURNED.get([]).append(result)
         if isinstance(result, State):  # there was nothing to do
             show_end(name, result.message or "")
             return result

@@ -203,13 +203,13 @@ def test_doctor_looks_at_the_settings(write: Write) -> None:
     ]  # fmt: skip
 
 
-def test_an_empty_variable_is_as_if_it_were_not_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_empty_workspace_is_the_default_and_not_the_current_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("FITTINGROOM_WORKSPACE", "FITTINGROOM_TRACKING_URI", "FITTINGROOM_DEVICE"):
-        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("FITTINGROOM_WORKSPACE", "")
     get_settings.cache_clear()
     try:
-        found = get_settings()
-        assert (found.workspace, found.tracking_uri, found.device) == (Path("workspace"), None, "auto")
+        assert get_settings().workspace == Path("workspace")
     finally:
         get_settings.cache_clear()

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from prefect import State, get_client
+from prefect import Flow, State, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import FlowRun
 from prefect.settings import get_current_settings
@@ -87,6 +87,20 @@ def said(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], str]]:
 def ended(**values: Any) -> State[Any]:
     state: State[Any] = order(return_state=True, **values)
     return state
+
+
+@pytest.mark.parametrize("how", ["well", "nothing", "gate"])
+def test_what_a_story_gives_is_not_lost_with_the_servers_answer(how: str, tmp_path: Path, monkeypatch: Any) -> None:
+    called = Flow.__call__
+
+    def forgetful(self: Any, **values: Any) -> Any:
+        """As where a busy server took the last state twice: it answers with its own record, without the data."""
+        state = called(self, **values)
+        return state.model_copy(update={"data": None})
+
+    expected = order(workspace=tmp_path, how=how)
+    monkeypatch.setattr(Flow, "__call__", forgetful)
+    assert order(workspace=tmp_path, how=how) == expected
 
 
 def run_of(state: State[Any]) -> FlowRun:
