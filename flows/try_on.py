@@ -9,7 +9,7 @@ from flows.stories import named, story
 from flows.timeouts import HOURS
 from tasks.caching import Content, Record, records_in
 from tasks.serving import ServingModel, ServingModels, models_for
-from tasks.trying_on import find_photos, places_of, tried, try_on_style
+from tasks.trying_on import arguments_of, find_photos, tried, try_on_style
 
 
 @story(
@@ -28,17 +28,6 @@ def try_on(parameters: TryOnParameters) -> dict[str, Record]:
 
 
 def _try_on(style: ServingModel, photos: list[Content], models: ServingModels, parameters: TryOnParameters) -> Record:
-    state: Any = try_on_style(
-        workspace=str(parameters.place.root),
-        style=style.name,
-        category=style.category,
-        persons=photos,
-        places=places_of(parameters.place, photos),
-        segmenter=models.segmenter.weights,
-        translator=style.weights,
-        domains=models.domains(style),
-        settings={"detail": parameters.detail, **style.painting},
-        device=parameters.device,
-        return_state=True,
-    )
+    asked = arguments_of(parameters.place, style, photos, models, parameters.detail, parameters.device)
+    state: Any = try_on_style(**asked, return_state=True)
     return tried(state)

@@ -13,9 +13,9 @@ from tasks.endings import nothing_to_do
 from tasks.runners import ShardRunner
 from tasks.serving import ServingModel, ServingModels, models_for
 from tasks.trying_on import (
+    arguments_of,
     find_waiting_photos,
     photo_shards,
-    places_of,
     repeated,
     rows_of,
     tried,
@@ -60,16 +60,6 @@ def try_on_batch(parameters: TryOnBatchParameters) -> dict[str, Record] | State[
 def _submit(
     parameters: TryOnBatchParameters, style: ServingModel, shard: list[Content], models: ServingModels
 ) -> PrefectFuture[Record]:
-    future: PrefectFuture[Record] = try_on_style.submit(
-        workspace=str(parameters.place.root),
-        style=style.name,
-        category=style.category,
-        persons=shard,
-        places=places_of(parameters.place, shard),
-        segmenter=models.segmenter.weights,
-        translator=style.weights,
-        domains=models.domains(style),
-        settings={"detail": parameters.detail, **style.painting},
-        device=parameters.device,
-    )
+    asked = arguments_of(parameters.place, style, shard, models, parameters.detail, parameters.device)
+    future: PrefectFuture[Record] = try_on_style.submit(**asked)
     return future

@@ -21,6 +21,7 @@ from tasks.telling import run_logger, say
 
 if TYPE_CHECKING:
     from fittingroom.tryon.batch import TriedOn
+    from tasks.serving import ServingModel, ServingModels
 
 
 def result_folder(workspace: Workspace, person: Content) -> Path:
@@ -179,6 +180,24 @@ def try_on_style(
     before = {row["photo"] for key, row in zip(keys, rows, strict=True) if key not in new}
     described = {name: fact for record in records.values() for name, fact in record["outputs"].items()}
     return Made({"rows": rows, "counts": _counts(rows, before)}, described=described)
+
+
+def arguments_of(
+    place: Workspace, style: ServingModel, photos: list[Content], models: ServingModels, detail: float, device: str
+) -> dict[str, Any]:
+    """What `try_on_style` is called with for a style that serves."""
+    return {
+        "workspace": str(place.root),
+        "style": style.name,
+        "category": style.category,
+        "persons": photos,
+        "places": places_of(place, photos),
+        "segmenter": models.segmenter.weights,
+        "translator": style.weights,
+        "domains": models.domains(style),
+        "settings": {"detail": detail, **style.painting},
+        "device": device,
+    }
 
 
 def _try_on(
