@@ -2,16 +2,17 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOWEST := .venv-lowest
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-faults test-production rehearsal check format ui serve doctor clean
+.PHONY: help demo test coverage docs test-faults test-production rehearsal check lowest format serve doctor clean
 
 help:            ## what there is
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,dask,app]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,dask,app,provenance]'
 	@touch $(STAMP)
 
 demo: $(STAMP)   ## the whole lifecycle on the sample world, offline
@@ -19,6 +20,13 @@ demo: $(STAMP)   ## the whole lifecycle on the sample world, offline
 
 test: $(STAMP)   ## everything that passes without a GPU, network or server
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+coverage: $(STAMP) ## the tests again, with the share of lines they reach; below its floor it fails
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov
+
+docs: $(STAMP)   ## the guides and the library's reference as pages in site/; a warning is an error
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 test-faults: $(STAMP) ## kill, lock and unplug things (minutes; needs root for some, chromium, faketime)
 	$(BIN)/python -m pytest -m faults tests/live
@@ -30,11 +38,20 @@ test-production: $(STAMP) ## the production parts natively (apt-get install post
 rehearsal: $(STAMP) ## an hour of operating it, in some 20 minutes: a table of what was expected and what came
 	$(BIN)/python -m pytest -q -s -m rehearsal tests/live/test_rehearsal.py
 
-check: $(STAMP)  ## lint, types, import contracts
+check: $(STAMP)  ## lint, types (of the tests too), import contracts, dead code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/vulture
+
+lowest: $(STAMP) ## the lowest versions that pyproject.toml allows, installed and tried (some 20 minutes, 6 GB)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LOWEST)
+	$(BIN)/uv pip compile --quiet --resolution lowest-direct --all-extras --python $(BIN)/python pyproject.toml -o $(LOWEST)/lowest.txt
+	$(BIN)/uv pip install --quiet --python $(LOWEST) -r $(LOWEST)/lowest.txt
+	$(BIN)/uv pip install --quiet --python $(LOWEST) --no-deps -e .
+	$(LOWEST)/bin/python -m pytest -n 2 --dist loadfile tests/base tests/cli
 
 format: $(STAMP) ## rewrite the sources in the house style
 	$(BIN)/ruff format .
@@ -47,4 +64,4 @@ doctor: $(STAMP) ## what is installed, reachable, missing
 	$(BIN)/fittingroom doctor
 
 clean:           ## remove what the tools wrote (never the workspace)
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(LOWEST) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -6,7 +6,7 @@
 
 Each variant is a preset with one difference. Its line (difference, seconds, steps, figures) is appended to
 ``OUT/results.jsonl`` and its before/after sheet written to ``OUT/<variant>.png``; variants with a line are skipped, and
-one that was killed goes on from its checkpoint. Every variant trains in a process of its own with one thread, so that
+one that was killed resumes from its checkpoint. Every variant trains in a process of its own with one thread, so that
 two machines' cores or two runs do not change the figures. Pictures: `benchmarks/style_pictures.py`.
 """
 

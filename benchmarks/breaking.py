@@ -13,30 +13,25 @@ import argparse
 import contextlib
 import io
 import os
-import re
-import signal
 import socket
-import statistics
-import struct
 import subprocess
-import sys
 import tempfile
-import threading
 import time
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from http.client import HTTPConnection
+from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
-import psutil
-from PIL import Image
+
+from benchmarks.hostile import garment, hostile_pictures
+from benchmarks.served import BOUNDARY, Page, served_page, started
+from fittingroom.images import IMAGE_SUFFIXES
+from fittingroom.manifest import Manifest, is_whole
 
 CLIENTS, PHOTOS = 20, 10
-BOUNDARY = "----breaking"
 
 
 @dataclass(frozen=True)
@@ -68,94 +63,16 @@ class Row:
 # The page.
 
 
-@dataclass
-class Page:
-    """A page that is served, as a stranger and its owner see it."""
-
-    address: tuple[str, int]
-    process: psutil.Process
-    answers: Counter[int] = field(default_factory=Counter)
-    seconds: list[float] = field(default_factory=list)
-
-    def memory(self) -> int:
-        """Resident megabytes of the server and of its workers together."""
-        all_of_it = [self.process, *self.process.children(recursive=True)]
-        return round(sum(process.memory_info().rss for process in all_of_it) / 1e6)
-
-    def post(self, picture: bytes, source: str = "127.0.0.1", style: str = "red-solid") -> int:
-        """The status of one try-on; 0 where the connection broke."""
-        body = (
-            f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="style"\r\n\r\n{style}\r\n--{BOUNDARY}\r\n'
-            'Content-Disposition: form-data; name="photo"; filename="me"\r\n\r\n'
-        ).encode() + picture + f"\r\n--{BOUNDARY}--\r\n".encode()  # fmt: skip
-        begun, status = time.monotonic(), 0
-        connection = HTTPConnection(*self.address, timeout=150, source_address=(source, 0))
-        with contextlib.suppress(OSError), contextlib.closing(connection):
-            connection.request("POST", "/try-on", body, {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"})
-            answer = connection.getresponse()
-            answer.read()
-            status = answer.status
-        if status == 200:
-            self.seconds.append(time.monotonic() - begun)
-        self.answers[status] += 1
-        return status
-
-    def told(self) -> str:
-        """The answers since the last time, and forget them."""
-        told = ", ".join(f"{count} x {status or 'broken'}" for status, count in sorted(self.answers.items()))
-        self.answers.clear()
-        return told
-
-    def median(self) -> str:
-        """The median time of what was served since the last time, and forget it."""
-        told = f"median {statistics.median(self.seconds):.1f} s" if self.seconds else ""
-        self.seconds.clear()
-        return told
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody has at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextlib.contextmanager
-def served_page() -> Iterator[Page]:
-    """``fittingroom app`` with the starter models, in a workspace of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        process = subprocess.Popen(
-            [sys.executable, "-c", f"from fittingroom.cli import main; main(['app', '--port', '{free_port()}'])"],
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "FITTINGROOM_WORKSPACE": folder},
-        )
-        assert process.stderr is not None
-        said: list[str] = []
-        for line in process.stderr:
-            said.append(line)
-            if found := re.search(r"http://([^:]+):(\d+)", line):
-                break
-        else:
-            raise SystemExit("the page did not start: " + "".join(said))
-        threading.Thread(target=lambda: [said.append(line) for line in process.stderr or ()], daemon=True).start()
-        try:
-            yield Page((found[1], int(found[2])), psutil.Process(process.pid))
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(60)
-
-
 def page(budget: Budget) -> Iterator[Row]:
     """The try-on page: a crowd, a crowd that comes back, hostile pictures, and its memory all the while."""
     with served_page() as served:
         with ThreadPoolExecutor(2) as both:
-            list(both.map(served.post, (budget.photos * 20)[:20]))
+            list(both.map(served.post, (list(budget.photos) * 20)[:20]))
         warm = served.memory()
         yield Row("20 photos, two at a time", served.told(), served.median(), f"{warm} MB, taken as warm")
 
         def visit(client: int, again: bool, until: float) -> None:
-            for picture in (budget.photos * PHOTOS)[:PHOTOS]:
+            for picture in (list(budget.photos) * PHOTOS)[:PHOTOS]:
                 while time.monotonic() < until:
                     if served.post(picture, f"127.0.0.{client + 2}") == 200 or not again:
                         break
@@ -209,67 +126,181 @@ def _grown(served: Page, warm: int) -> str:
     return f"{now} MB ({(now - warm) / warm:+.0%})"
 
 
-def hostile_pictures() -> Iterator[tuple[str, bytes]]:
-    """Fifty pictures that are small files, and large or slow to decode, or no pictures at all."""
-    black = Image.new("RGB", (6300, 6300))
-    whole = {
-        kind: _encoded(black, kind, **options)
-        for kind, options in (
-            ("PNG", {"optimize": True}),
-            ("JPEG", {"progressive": True}),
-            ("WEBP", {"lossless": True}),
-            ("GIF", {}),
+# Kills.
+
+
+ROUNDS, PICTURES = 6, 150
+"""Kills of each command, and the pictures that it works on."""
+
+
+def kills(budget: Budget) -> Iterator[Row]:
+    """SIGKILL again and again to a crawl and to a preparation, which are then run to their end and looked at."""
+    with tempfile.TemporaryDirectory() as place:
+        root = Path(place)
+        (root / "in").mkdir()
+        for number in range(PICTURES):
+            (root / "in" / f"{number}.png").write_bytes(garment(number))
+        (root / "catalog.yaml").write_text(
+            "styles:\n  - {name: red, category: vest, colour: red, pattern: solid,"
+            f" sources: [{{kind: folder, path: {root / 'in'}}}]}}\n"
         )
+        crawled, prepared = root / "w" / "crawl" / "red", root / "prepared"
+        yield _killed("crawl", ["crawl", str(root / "catalog.yaml")], crawled, root / "w", PICTURES, budget.left / 2)
+        # Each picture and its mirrored twin.
+        command = ["prepare", str(crawled), str(prepared)]
+        yield _killed("prepare", command, prepared, root / "w", 2 * PICTURES, budget.left)
+
+
+def _killed(name: str, command: list[str], out: Path, workspace: Path, expected: int, seconds: float) -> Row:
+    """The row of a command that was killed at a place of its work that chance chose, and run to its end at last."""
+    begun, manifest, done, torn = time.monotonic(), out / "manifest.jsonl", 0, 0
+    chance, silent = np.random.default_rng(0), {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    while done < ROUNDS and time.monotonic() - begun < seconds * 0.7:
+        here = manifest.read_bytes().count(b"\n") if manifest.exists() else 0
+        if here >= expected - 1:
+            break
+        goal = here + int(chance.integers(1, max((expected - here) // 3, 2)))
+        process = started(command, workspace, **silent)
+        while process.poll() is None and not (manifest.exists() and manifest.read_bytes().count(b"\n") >= goal):
+            time.sleep(0.002)
+        done += process.poll() is None
+        process.kill()
+        process.wait()
+        torn += len(_hidden(out))
+    code = started(command, workspace, **silent).wait(max(seconds - (time.monotonic() - begun), 60))
+    found = Manifest.read(manifest)
+    kept = [row for row in found.kept() if is_whole(out, row)]
+    pictures = {path.name for path in out.iterdir() if path.suffix in IMAGE_SUFFIXES and path.name[0] != "."}
+    faults = {
+        f"exit {code}": code,
+        "kept pictures too few": expected - len(kept),
+        "pictures doubled": len(found.rows) - len({row.key for row in found.rows}) + len(kept) - len(pictures),
+        "pictures of no row": len(pictures - {row.path for row in kept}),
+        "hidden files": len(_hidden(out)),
     }
-    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (1500, 1500, 3), np.uint8))
-    whole["PNG of noise"] = _encoded(noise, "PNG")
-    bomb = zlib.compress(bytes(100_000_000), 9)
-    large = whole["PNG"][:16] + struct.pack(">II", 50_000, 50_000) + whole["PNG"][24:]
-    same = [
-        ("PNG of 2.5 billion pixels", large),
-        ("PNG with a text bomb", _with_chunk(whole["PNG of noise"], b"zTXt", b"Comment\0\0" + bomb)),
-        ("JPEG of thousands of scans", _many_scans(whole["JPEG"], 3000)),
-        ("JPEG of 30 scans", _many_scans(whole["JPEG"], 30)),
-        ("a page", b"<html>" * 1000),
-    ]
-    for number in range(10):
-        kind, data = list(whole.items())[number % len(whole)]
-        yield f"{kind} of 40 million pixels" if "noise" not in kind else kind, data
-        yield f"{kind} cut off", data[: len(data) * (number + 50) // 100]
-        yield f"{kind} with bits turned", _turned(data, number)
-        yield same[number % len(same)]
-        yield same[(number + 2) % len(same)]
+    lost = ", ".join(f"{number} {what}" for what, number in faults.items() if number)
+    answers = (
+        f"{len(kept)} of {expected} kept and whole; hidden files {torn} after kills, {len(_hidden(out))} at the end"
+    )
+    return Row(f"{done} x SIGKILL in the middle of {name}", answers, f"{time.monotonic() - begun:.0f} s", "", lost)
 
 
-def _encoded(image: Image.Image, kind: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
+def _hidden(folder: Path) -> list[Path]:
+    """Temporary files that a killed process has left."""
+    return list(folder.rglob(".*.tmp")) if folder.exists() else []
 
 
-def _with_chunk(png: bytes, name: bytes, data: bytes) -> bytes:
-    chunk = struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-    return png[:33] + chunk + png[33:]
+# Bad inputs.
 
 
-def _many_scans(jpeg: bytes, scans: int) -> bytes:
-    """A progressive JPEG whose last scan comes again and again."""
-    last = jpeg.rindex(b"\xff\xda")
-    return jpeg[:last] + jpeg[last:-2] * scans + jpeg[-2:]
+def inputs(budget: Budget) -> Iterator[Row]:
+    """The command line, given what is no picture, document or catalog, and pictures that are hostile."""
+    with tempfile.TemporaryDirectory() as place, _own_workspace(Path(place) / "w"):
+        root = Path(place)
+        bad = _bad_paths(root)
+        for command in (
+            ["try-on", "{}", "--style", "red-solid", "-o", f"{root}/out.png"],
+            ["try-on", f"{root}/photo.png", "--style", "{}", "-o", f"{root}/out.png"],
+            ["styles", "describe", "{}"],
+            ["prepare", "{}", f"{root}/out"],
+            ["cutout", "{}", f"{root}/out"],
+            ["crawl", "{}"],
+            ["annotations", "convert", "{}", f"{root}/out", "--to", "coco"],
+            ["train", "segmenter", "--dataset", "{}", "--preset", "demo", "--no-register"],
+            ["evaluate", "style", "red-solid", "--images", "{}"],
+        ):
+            begun = time.monotonic()
+            said = [_said([word.format(path) for word in command], 2) for path in bad.values()]
+            words = " ".join(word.replace(str(root), "").lstrip("/") for word in command[:3]).format("PATH")
+            yield _refused(f"{words}: {len(bad)} wrong paths", said, begun)
+        begun, kinds = time.monotonic(), dict(hostile_pictures())
+        prepared, tried = [], []
+        for number, (kind, picture) in enumerate(kinds.items()):
+            if budget.left < 60:
+                break
+            folder = root / f"hostile-{number}"
+            folder.mkdir()
+            (folder / "me.jpg").write_bytes(picture)
+            prepared.append(_said(["prepare", str(folder), f"{folder}-out"], 1, kind))
+            if prepared[-1].reason:
+                command = ["try-on", f"{folder}/me.jpg", "--style", "red-solid", "-o", f"{root}/out.png"]
+                tried.append(_said(command, 2, kind))
+        yield _refused(f"prepare: {len(prepared)} kinds of hostile pictures", prepared, begun)
+        yield _refused(f"try-on: the {len(tried)} of them that cannot be used", tried, begun)
 
 
-def _turned(data: bytes, number: int) -> bytes:
-    random = np.random.default_rng(number)
-    turned = bytearray(data)
-    for place in random.integers(len(data) // 20, len(data), 20):
-        turned[int(place)] ^= 1 << int(random.integers(8))
-    return bytes(turned)
+@dataclass(frozen=True)
+class Said:
+    """What a command said of one bad input."""
+
+    code: int
+    seconds: float
+    fault: str
+    """What is wrong with that; empty is what is wanted."""
+    reason: bool = False
+    """Whether it was refused as a picture."""
+
+
+def _said(command: list[str], expected: int, kind: str = "") -> Said:
+    """Run a command in this process: one line on stderr and the exit code that is expected, or words of a fault."""
+    from fittingroom.cli import run
+
+    begun, out, errors = time.monotonic(), io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+        code = run(command)
+    lines, what = errors.getvalue().strip().splitlines(), kind or " ".join(command)
+    fault = ""
+    if "Traceback" in errors.getvalue() or "unexpected" in errors.getvalue():
+        fault = f"a traceback: {what}"
+    elif code not in ((expected,) if not kind else (0, 1, expected)):
+        fault = f"exit {code}: {what}"
+    elif code == 2 and (len(lines) != 1 or not lines[0].startswith("error: ")):
+        fault = f"{len(lines)} lines: {what}"
+    return Said(code, time.monotonic() - begun, fault, "failed" in out.getvalue())
+
+
+def _refused(what: str, said: Sequence[Said], begun: float) -> Row:
+    codes = ", ".join(f"{count} x exit {code}" for code, count in sorted(Counter(one.code for one in said).items()))
+    worst = max((one.seconds for one in said), default=0.0)
+    took = f"{time.monotonic() - begun:.0f} s, worst {worst:.1f} s"
+    return Row(what, codes, took, "", "; ".join(one.fault for one in said if one.fault))
+
+
+@contextlib.contextmanager
+def _own_workspace(root: Path) -> Iterator[None]:
+    from fittingroom.settings import get_settings
+
+    with patch.dict(os.environ, FITTINGROOM_WORKSPACE=str(root)):
+        get_settings.cache_clear()
+        yield
+    get_settings.cache_clear()
+
+
+def _bad_paths(root: Path) -> dict[str, str]:
+    """A path for each kind of what is no input of any command."""
+    (root / "photo.png").write_bytes(garment(0))
+    (root / "empty").mkdir()
+    (root / "text.jpg").write_text("not a picture\n")
+    (root / "document.json").write_text('{"a": 1}')
+    (root / "nothing").write_bytes(b"")
+    (root / "loop").symlink_to(root / "loop")
+    return {
+        "not there": f"{root}/nowhere",
+        "an empty folder": f"{root}/empty",
+        "below a file": f"{root}/text.jpg/below",
+        "a link to itself": f"{root}/loop",
+        "too long a name": f"{root}/{300 * 'n'}",
+        "text": f"{root}/text.jpg",
+        "another document": f"{root}/document.json",
+        "an empty file": f"{root}/nothing",
+        "a device": "/dev/null",
+    }
 
 
 # The table.
 
 
-PARTS: dict[str, Callable[[Budget], Iterator[Row]]] = {"page": page}
+PARTS: dict[str, Callable[[Budget], Iterator[Row]]] = {"kills": kills, "inputs": inputs, "page": page}
 
 
 def _photos(folder: Path | None) -> list[bytes]:

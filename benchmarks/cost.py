@@ -1,10 +1,10 @@
-"""What cut-outs, crawls of local files and a registry of many styles cost, beside an earlier version in the same run.
+"""What cut-outs, crawls of local files and a registry of many styles cost, next to an earlier version in the same run.
 
     python benchmarks/cost.py cutout GARMENTS [--before REF] [--width 240 --height 300] [--every 1] [--sheet FOLDER]
     python benchmarks/cost.py crawl [--before REF] [--pictures 1000]
     python benchmarks/cost.py styles [--styles 1000]
 
-``--before`` names a commit: it is checked out beside this one, and the two take turns, each in a process of its own.
+``--before`` names a commit: it is checked out next to this one, and the two take turns, each in a process of its own.
 ``cutout`` gives CPU milliseconds a picture at that size, with the test for a colour, and counts verdicts on pictures
 as they are; ``--sheet`` writes those that changed, to be looked at. Prints one JSON document.
 """
@@ -73,10 +73,10 @@ def ratio(found: dict[str, list[Any]], name: str) -> dict[str, float]:
 
 
 def cut_out_cost(folder: str, width: str, height: str, every: str) -> dict[str, float]:
+    from fittingroom.appearance.colour_filter import colour_test
     from fittingroom.cutout import cut_out
     from fittingroom.cutout.judge import Refused
     from fittingroom.images import read_rgb
-    from fittingroom.styles.suits import colour_test
 
     cv2.setNumThreads(1)
     size = (int(width), int(height))
@@ -132,10 +132,9 @@ def crawl_cost(pictures: str) -> dict[str, float]:
 
 
 def styles_cost(styles: str) -> dict[str, float]:
-    from fittingroom.styles.registry import Registry
-    from fittingroom.styles.serving import Serving
+    from fittingroom.registry.registry import Registry
     from fittingroom.workspace import Workspace
-    from tasks.pending import pending_styles
+    from tasks.cards import pending_styles
 
     count = int(styles)
     with tempfile.TemporaryDirectory() as folder:
@@ -163,10 +162,23 @@ def styles_cost(styles: str) -> dict[str, float]:
 
         timed("register one more", lambda: registry.register("style-more", weights, {}, {}, {}))
         timed("promote", lambda: registry.promote("style-more", 1))
-        timed("list, as a new process does", lambda: Serving.of_installation(Registry(place)).all())
-        assert len(Serving(Registry(place)).all()) == count + 1
+        took |= side(ROOT, "list", str(place.root), str(count + 1))
         timed("pending", lambda: pending_styles(place, catalog, []))
         took["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return took
+
+
+def list_cost(root: str, styles: str) -> dict[str, float]:
+    """In a process that has not loaded MLflow, as lists of styles are asked for."""
+    from fittingroom.registry.registry import Registry
+    from fittingroom.registry.serving import Serving
+    from fittingroom.workspace import Workspace
+
+    begun, worked = time.perf_counter(), time.process_time()
+    place = Workspace(Path(root))
+    Serving.from_settings(place).all()
+    took = {"list": time.perf_counter() - begun, "list, CPU": time.process_time() - worked}
+    assert len(Serving(Registry(place)).all()) == int(styles)
     return took
 
 
@@ -207,15 +219,11 @@ def cutout(arguments: argparse.Namespace) -> dict[str, Any]:
             "which": dict(Counter(" -> ".join(pair) for pair in changed.values()).most_common()),
         }
         if arguments.sheet:
-            write_changed(Path(folder), changed, Path(arguments.sheet))
+            sheet = Path(arguments.sheet)
+            sheet.mkdir(parents=True, exist_ok=True)
+            for name, pair in changed.items():
+                (sheet / f"{'-to-'.join(pair)}-{name}").write_bytes((Path(folder) / name).read_bytes())
     return result
-
-
-def write_changed(folder: Path, changed: dict[str, tuple[str, str]], out: Path) -> None:
-    """A picture each, named by both verdicts."""
-    out.mkdir(parents=True, exist_ok=True)
-    for name, pair in changed.items():
-        (out / f"{'-to-'.join(pair)}-{name}").write_bytes((folder / name).read_bytes())
 
 
 def main() -> None:
@@ -245,7 +253,10 @@ def main() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--one-side"]:
-        one = {"cutout": cut_out_cost, "verdicts": cut_out_verdicts, "crawl": crawl_cost, "styles": styles_cost}
+        one = {
+            "cutout": cut_out_cost, "verdicts": cut_out_verdicts, "crawl": crawl_cost, "styles": styles_cost,
+            "list": list_cost,
+        }  # fmt: skip
         print(json.dumps(one[sys.argv[2]](*sys.argv[3:])))
     else:
         main()

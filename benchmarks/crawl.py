@@ -1,6 +1,6 @@
 """How fast, how evenly and how safely does the crawler fetch? Everything on this machine's loopback.
 
-    python benchmarks/crawl.py throughput [--pictures 5000]   beside a thread pool with requests
+    python benchmarks/crawl.py throughput [--pictures 5000]   next to a thread pool with requests
     python benchmarks/crawl.py pace                           starts of requests as the server saw them
     python benchmarks/crawl.py resume                         SIGKILL in the middle, then the same again
 
@@ -39,9 +39,9 @@ import requests
 from PIL import Image, ImageOps
 
 from fittingroom.crawl import Candidate, CrawlSettings, fetch
-from fittingroom.crawl.clean import SUFFIXES, strip
-from fittingroom.images import ALLOWED_FORMATS
+from fittingroom.crawl.images.metadata import SUFFIXES, strip
 from fittingroom.manifest import ImageRow, Manifest, append
+from fittingroom.opening import ALLOWED_FORMATS
 from fittingroom.workspace import digest_bytes, write_bytes
 
 HOSTS, LATENCY, CONNECTIONS = 10, 0.030, 2

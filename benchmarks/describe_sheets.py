@@ -17,18 +17,19 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
-import cv2
 import numpy as np
 import typer
 
+from fittingroom.appearance.describe import StyleDescription, describe_garment
 from fittingroom.cutout import Refused, cut_out
 from fittingroom.errors import ImageRejected
 from fittingroom.images import RGB, flatten_on_white, list_images, read_rgb, resize, write_png
-from fittingroom.prepare import prepare_image
-from fittingroom.styles.describe import StyleDescription, describe_garment
+from fittingroom.preparing.square import prepare_image
+from fittingroom.sheets import Cell, contact_sheet, wrapped
 
 LABELS = Path(__file__).resolve().parent / "describe_labels.csv"
 SIDE, COLUMNS, ROWS = 190, 9, 4
@@ -54,19 +55,16 @@ def draw(
     with LABELS.open(encoding="utf-8") as file:
         fitted = {row["file"] for row in csv.DictReader(file)}
     out.mkdir(parents=True, exist_ok=True)
-    cells: list[RGB] = []
+    cells: list[Cell] = []
     rows: list[dict[str, str | int]] = []
-    for path, shown, description in described([path for path in list_images(garments) if path.name not in fitted]):
-        number = len(rows) + 1
+    found = described([path for path in list_images(garments) if path.name not in fitted])
+    for number, (path, shown, description) in enumerate(islice(found, at_most), start=1):
         rows.append({"number": number, "file": path.name, "colour": description.colour, "pattern": description.pattern})
-        cells.append(_cell(shown, f"{number} {description.colour} {description.pattern}"))
-        if len(cells) == COLUMNS * ROWS or number == at_most:
-            write_png(out / f"sheet-{number:03d}.png", _sheet(cells))
-            cells = []
-        if number == at_most:
-            break
-    if cells:
-        write_png(out / f"sheet-{len(rows):03d}.png", _sheet(cells))
+        cells.append(Cell(shown, notes=(f"{number} {description.colour} {description.pattern}",)))
+    for start in range(0, len(cells), COLUMNS * ROWS):
+        shown_here = cells[start : start + COLUMNS * ROWS]
+        sheet = contact_sheet(wrapped(shown_here, COLUMNS), SIDE)
+        write_png(out / f"sheet-{start + len(shown_here):03d}.png", sheet)
     with (out / "described.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, ["number", "file", "colour", "pattern"])
         writer.writeheader()
@@ -98,20 +96,6 @@ def _table(outcomes: Sequence[tuple[str, str, bool]]) -> dict[str, object]:
     right = sum(right for _, _, right in outcomes)
     share = round(right / len(outcomes), 4) if outcomes else None
     return {"garments": len(outcomes), "right": share, "wrong": dict(wrong.most_common()), "said": per_truth}
-
-
-def _cell(picture: RGB, text: str) -> RGB:
-    cell = np.full((SIDE + 22, SIDE + 4, 3), 255, np.uint8)
-    cell[:SIDE, 2 : SIDE + 2] = picture
-    cv2.putText(cell, text, (4, SIDE + 16), cv2.FONT_HERSHEY_SIMPLEX, 0.48, (0, 0, 0), 1, cv2.LINE_AA)
-    return cell
-
-
-def _sheet(cells: Sequence[RGB]) -> RGB:
-    blank = np.full_like(cells[0], 255)
-    padded = [*cells, *[blank] * (-len(cells) % COLUMNS)]
-    rows = [np.concatenate(padded[start : start + COLUMNS], axis=1) for start in range(0, len(padded), COLUMNS)]
-    return np.concatenate(rows, axis=0)
 
 
 if __name__ == "__main__":

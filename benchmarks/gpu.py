@@ -5,7 +5,7 @@
     python benchmarks/gpu.py join OUT/weights TO                       at home again
 
 ``pack`` makes one file of less than 60 MB of a dataset folder, of prepared garments and of each style's prepared
-garments. ``train`` runs on a bare GPU image, in OUT: the steps of both models beside plain ones, the segmenter, each
+garments. ``train`` runs on a bare GPU image, in OUT: the steps of both models next to plain ones, the segmenter, each
 style, their figures and sheets, all within the minutes given. A part that fails is named in the report, with exit code
 1, and the others go on. ``OUT/report.json`` has every figure, ``OUT/log.txt`` every event, ``OUT/weights`` the weights
 in half precision, in parts of at most 16 MB. ``--device cpu --minutes 1`` tries the same path with tiny networks.
@@ -50,8 +50,6 @@ SHARES = {"benchmarks": 0.12, "segmenter": 0.48, "styles": 0.32}
 """Of the time; what is left is for figures and sheets."""
 HERE = Path(__file__).resolve().parent
 WITHOUT_COCO = {"short_side": 480, "long_side": 768, "batch_size": 8, "epochs": 60, "fpn_channels": 128}
-TINY_SECONDS = 600.0
-"""For a benchmark on a CPU, whose discriminators are not tiny."""
 TINY_SEGMENTER = {"short_side": 96, "long_side": 160, "epochs": 1000, "batch_size": 2, "validate_every": 1000}
 TINY_STYLE = {"image_size": 64, "crop_size": 32, "filters": 4, "blocks": 1, "discriminator_filters": 4, "held_out": 4}
 app = typer.Typer(help=__doc__, no_args_is_help=True)
@@ -136,7 +134,7 @@ class _HalfHour:
         self.write()
 
     def measure_steps(self) -> None:
-        """A step of both models beside plain code, and the memory that CycleGAN's takes on each side alone."""
+        """A step of both models next to plain code, and the memory that CycleGAN's takes on each side alone."""
         limit = self.seconds * SHARES["benchmarks"]
         filters = ["cyclegan", *(["--filters", "4", "--side", "64"] if self.tiny else ["--filters", "64"])]
         mask_rcnn = ["segmenter", str(self.data / "dataset"), "--preset", "demo" if self.tiny else "cpu"]

@@ -6,7 +6,6 @@ bare GPU image has.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import shutil
@@ -22,16 +21,16 @@ from safetensors.torch import load_file, save
 from fittingroom.datasets import images_dir_of
 from fittingroom.domain import MARK, is_rendered, mark_of
 from fittingroom.errors import InputError, MissingInputError
-from fittingroom.images import encode_jpeg, encode_png, list_images, read_rgb, read_rgba, resize
+from fittingroom.images import encode_jpeg, encode_png, list_images, read_rgb, read_rgba, shorter_at_most
 from fittingroom.segmentation.dataset import transform_polygon
 from fittingroom.training.weights import halved
 from fittingroom.translation.dataset import FLIPPED, original_name
-from fittingroom.workspace import write_bytes, write_json
+from fittingroom.workspace import digest_bytes, write_bytes, write_json
 
 MOST_BYTES = 60_000_000
 PART_BYTES = 16_000_000
 PARTS = "parts.json"
-"""Beside the parts: each file's parts in order, and its SHA-256."""
+"""Next to the parts: each file's parts in order, and its SHA-256."""
 KEPT_FIELDS = ("id", "image_id", "category_id", "iscrowd", "style", "scale", "occlusion", "zoom_in", "viewpoint")
 BACKBONE = "backbone.safetensors"
 RENDERED = "rendered.json"
@@ -80,8 +79,7 @@ def pack(
             for image in coco["images"]:
                 file_name = image["file_name"]
                 photo = read_rgb(root / file_name)
-                scale = min(1.0, side / min(photo.shape[:2]))
-                small = resize(photo, round(photo.shape[1] * scale), round(photo.shape[0] * scale))
+                small = shorter_at_most(photo, side)
                 scales[image["id"]] = (small.shape[1] / image["width"], small.shape[0] / image["height"])
                 image["height"], image["width"] = small.shape[:2]
                 image["file_name"] = f"{image['id']}.jpg"
@@ -124,13 +122,13 @@ def unpack(file: Path, out: Path) -> None:
 
 
 def write_parts(folder: Path, name: str, data: bytes) -> None:
-    """``data`` as files of at most 16 MB in ``folder``, beside those of other names."""
+    """``data`` as files of at most 16 MB in ``folder``, next to those of other names."""
     parts = _json(folder / PARTS) if (folder / PARTS).is_file() else {}
     names = []
     for number, start in enumerate(range(0, len(data), PART_BYTES)):
         names.append(f"{name}.part-{number:02d}")
         write_bytes(folder / names[-1], data[start : start + PART_BYTES])
-    parts[name] = {"parts": names, "sha256": hashlib.sha256(data).hexdigest()}
+    parts[name] = {"parts": names, "sha256": digest_bytes(data)}
     write_json(folder / PARTS, parts)
 
 
@@ -150,7 +148,7 @@ def join_parts(folder: Path, to: Path) -> list[Path]:
         if missing:
             raise MissingInputError(f"part of {name}", folder / missing[0])
         whole = b"".join((folder / part).read_bytes() for part in entry["parts"])
-        if hashlib.sha256(whole).hexdigest() != entry["sha256"]:
+        if digest_bytes(whole) != entry["sha256"]:
             raise InputError(f"{folder}: the parts of {name} are not those that were written")
         write_bytes(to / name, whole)
         written.append(to / name)

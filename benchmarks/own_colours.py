@@ -4,7 +4,7 @@
     python benchmarks/own_colours.py OUT --rendered --people DIR
 
 Each style picture is taken as ``try-on --style PICTURE`` takes it, in its own colours and with ``--house-colours
---nearest``, and tried on each person; ``OUT/grid.png`` shows both beside each other (``OUT/strip.jpg`` the first person
+--nearest``, and tried on each person; ``OUT/grid.png`` shows both (``OUT/strip.jpg`` the first person
 alone, for a document), ``OUT/figures.json`` has every number. The starters serve, and the styles in the files of
 ``--weights``. A picture whose pattern no style has is counted as refused, and painted by nobody.
 
@@ -25,38 +25,53 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from fittingroom.appearance.choose import AvailableStyle
+from fittingroom.appearance.ciede2000 import ciede2000
+from fittingroom.appearance.cloth import cloth_of
+from fittingroom.appearance.colours import srgb_to_lab
+from fittingroom.appearance.describe import describe_garment
 from fittingroom.errors import FittingroomError, NoGarmentFound, NothingNear
 from fittingroom.garment import Garment, GarmentFinder
 from fittingroom.images import RGB, list_images, read_rgb, resize, write_picture, write_png
 from fittingroom.masks import Mask
+from fittingroom.registry.starters import StarterModels
+from fittingroom.registry.weights_card import read_card
+from fittingroom.sample.canvas import Canvas
 from fittingroom.sample.fabrics import COLOURS, Fabric
-from fittingroom.sample.shop import ShopStyle, render_packshot
+from fittingroom.sample.scenes import lay_flat, random_light
+from fittingroom.sample.shop import table
 from fittingroom.segmentation.predict import Segmenter
-from fittingroom.starter import StarterModels
-from fittingroom.styles.choose import AvailableStyle
-from fittingroom.styles.ciede2000 import ciede2000
-from fittingroom.styles.cloth import cloth_of
-from fittingroom.styles.colours import srgb_to_lab
-from fittingroom.styles.weights_card import read_card
 from fittingroom.translation.predict import Translator
 from fittingroom.tryon.nearness import nearness
-from fittingroom.tryon.pipeline import TryOnResult, TryOnSettings, style_garment, try_on
-from fittingroom.tryon.sheet import SheetRow, write_contact_sheet
+from fittingroom.tryon.report import TryOnRow, persons_sheet
+from fittingroom.tryon.steps import TryOnResult, TryOnSettings, style_garment, try_on
 from fittingroom.tryon.wanted import Wanted, Wish, wanted_by_picture
 
-RENDERED = ("green", "yellow", "pink", "black", "white", "orange", "purple", "sky")
+RENDERED: dict[str, tuple[Fabric, float]] = {
+    "green": (Fabric("solid", COLOURS["green"], weave=0.012), 0.1),
+    "yellow": (Fabric("solid", COLOURS["yellow"], weave=0.012), 0.1),
+    "pink": (Fabric("solid", COLOURS["pink"], weave=0.012), 0.1),
+    "black": (Fabric("solid", COLOURS["black"], weave=0.012), 0.1),
+    "broad-level": (Fabric("striped", COLOURS["red"], COLOURS["white"]), 0.13),
+    "fine-level": (Fabric("striped", COLOURS["white"], COLOURS["navy"], share=0.35), 0.045),
+    "upright": (Fabric("striped", COLOURS["teal"], COLOURS["yellow"], angle=np.pi / 2), 0.08),
+    "slanting": (Fabric("striped", COLOURS["purple"], COLOURS["pink"], angle=0.7), 0.1),
+}
+"""Cloth from the sample world, and its repeat as a share of the garment's longer side."""
 BARS = {"plain": (1.5, 4.0), "patterned": (4.0, None)}
 """Median and 90th percentile of CIEDE2000: at most these."""
 LONGEST = 1000
 
 
 def render_styles(folder: Path) -> list[Path]:
-    """Packshots of plain cloth in eight colours, from the sample world."""
+    """Packshots of `RENDERED`."""
     paths = []
-    for number, colour in enumerate(RENDERED):
-        style = ShopStyle(colour, "short sleeve top", colour, "solid", Fabric("solid", COLOURS[colour], weave=0.012))
-        paths.append(folder / f"{number}-{colour}.png")
-        write_png(paths[-1], render_packshot(style, np.random.default_rng([number, 5])))
+    for number, (name, (fabric, period)) in enumerate(RENDERED.items()):
+        rng = np.random.default_rng([number, 5])
+        canvas = Canvas(table(480, 400, rng), random_light(rng))
+        lay_flat(canvas, rng, 1, fabric, fill=0.8, period_share=period)
+        paths.append(folder / f"{number}-{name}.png")
+        write_png(paths[-1], canvas.pixels())
     return paths
 
 
@@ -104,25 +119,27 @@ def measure(result: Any, wanted: Wanted, figures: int, of_all: Any) -> dict[str,
     row: dict[str, Any] = {"kind": "plain" if plain else "patterned"}
     row["ciede2000"] = float(ciede2000(of_all, middle(result.image, opaque)))
     row["dyes"] = [one.ciede2000 for one in result.colour[:figures]]
+    row["pattern"] = wanted.style.pattern
+    row["described"] = describe_garment(np.ascontiguousarray(result.image[..., :3]), opaque).pattern
     return row
 
 
 def added(seen: RGB, mask: Mask, wanted: Wanted, translator: Translator, result: TryOnResult) -> float:
-    """Processor seconds that own colours add to a try-on: all that is done beside what house colours need."""
+    """Processor seconds that own colours add to a try-on: all that is done next to what house colours need."""
     began = time.process_time()
     cloth = cloth_of(seen, mask, wanted.described["pattern"])
     labs = [dye.lab for dye in cloth]
     translator.slots.dyed(labs)
-    nearness(result.translated, result.garment_mask, wanted.style.pattern, labs)
+    nearness(result.changed[0].translated, result.changed[0].garment_mask, wanted.style.pattern, labs)
     return time.process_time() - began
 
 
-def strip(sheet: Sequence[SheetRow], cell: int) -> RGB:
+def strip(sheet: Sequence[TryOnRow], cell: int) -> RGB:
     """For a document: style pictures in a row, and below them the first person in house colours and in their own."""
     rows = []
     for which in ("picture", "1, house", "1, own"):
         paths = [row.photo if which == "picture" else row.results.get(which) for row in sheet]
-        rows.append(np.hstack([_square(read_rgb(path) if path else None, cell) for path in paths]))
+        rows.append(np.hstack([_square(read_rgb(Path(path)) if path else None, cell) for path in paths]))
     return np.vstack(rows)
 
 
@@ -161,6 +178,9 @@ def summary(rows: Sequence[dict[str, Any]], refused: int, seconds: Sequence[floa
                     f"{np.quantile(values, 0.9):.2f} | {bar} |"
                 )
     yield ""
+    for pattern in sorted({row["pattern"] for row in rows}):
+        described = [row["described"] for row in rows if row["pattern"] == pattern and row["colours"] == "own"]
+        yield f"{pattern}: described as such in {described.count(pattern)} of {len(described)} results in own colours"
     yield f"refused, as no style has their pattern: {refused} style pictures"
     median, high = 1000 * np.quantile(seconds, [0.5, 0.9])
     yield f"own colours add {median:.0f} ms of processor time to a warm try-on, {high:.0f} at the 90th percentile"
@@ -211,12 +231,13 @@ def main(
                 row = measure(result, wanted, figures, middle(seen, mask))
                 rows.append({"style": path.name, "person": person.name, "colours": colours, **row})
                 if number < shown:
-                    made[f"{number + 1}, {colours}"] = out / "results" / f"{path.stem}-{person.stem}-{colours}.png"
-                    write_png(made[f"{number + 1}, {colours}"], result.image)
+                    file = out / "results" / f"{path.stem}-{person.stem}-{colours}.png"
+                    write_png(file, result.image)
+                    made[f"{number + 1}, {colours}"] = str(file)
             if len(taken) == 2:
                 seconds.append(added(seen, mask, own, serving[own.style.name][1], taken["own"]))
-        sheet.append(SheetRow(path.name, path, None, made))
-    write_contact_sheet(out / "grid.png", sheet, cell)
+        sheet.append(TryOnRow(path.name, str(path), results=made))
+    write_png(out / "grid.png", persons_sheet(sheet, cell))
     write_picture(out / "strip.jpg", strip(sheet, cell))
     (out / "figures.json").write_text(json.dumps(rows, indent=1))
     print("\n".join(summary(rows, refused, seconds)))

@@ -14,20 +14,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
+from benchmarks.served import FITTINGROOM, served_page, started
 from deployments.environment import answers, running_server
 from fittingroom.images import encode_jpeg, read_rgb
-from fittingroom.ports import listening_socket
-from fittingroom.tryon.sheet import side_by_side
+from fittingroom.sheets import side_by_side
 from fittingroom.workspace import Workspace, write_bytes
 
 STYLES = ("navy-solid", "red-solid")
-FITTINGROOM = (sys.executable, "-c", "from fittingroom.cli import main; main()")
 
 
 def main() -> None:
@@ -46,7 +44,7 @@ def main() -> None:
 
 
 def real_photo(photo: Path, out: Path) -> None:
-    """The photo beside what each starter style makes of it."""
+    """The photo next to what each starter style makes of it."""
     shown = [("photo", read_rgb(photo))]
     with tempfile.TemporaryDirectory() as folder:
         for style in STYLES:
@@ -57,23 +55,23 @@ def real_photo(photo: Path, out: Path) -> None:
 
 
 def page(browser: Browser, photo: Path, out: Path) -> None:
-    """The try-on page with a result."""
-    with listening_socket("127.0.0.1", None, 7860) as probe:
-        port = probe.getsockname()[1]
-    with started("app", "--port", str(port)):
-        tab = browser.new_page(viewport={"width": 1100, "height": 860})
-        until_it_answers(f"http://127.0.0.1:{port}/healthz", tab.request.get)
-        tab.goto(f"http://127.0.0.1:{port}/")
-        tab.set_input_files("input[type=file]", photo)
-        tab.locator(f"input[value={STYLES[0]}]").check(force=True)
-        tab.get_by_role("button", name="Try it on").click()
-        tab.locator("#result").wait_for(timeout=120_000)
+    """The try-on page with two results."""
+    with served_page() as served:
+        tab = browser.new_page(viewport={"width": 1200, "height": 960})
+        tab.goto("http://{}:{}/".format(*served.address))
+        tab.set_input_files("#photo", photo)
+        for style in reversed(STYLES):
+            tab.locator(f".style:has(input[value={style}])").click()
+            tab.locator(f"#thumbs [aria-current=true]:has-text('{style}')").wait_for(timeout=120_000)
+        tab.locator("#options summary").click()
+        tab.evaluate("scrollTo(0, 0)")
         tab.screenshot(path=out, type="jpeg", quality=85)
 
 
 def prefect_ui(browser: Browser, place: Workspace, photo: Path, out: Path) -> None:
     """A served try-on's run page, with its log, in the Prefect UI."""
-    with started("serve"):
+    with started(["serve"], place.root) as serving, ExitStack() as ending:
+        ending.callback(serving.terminate)
         deadline = time.monotonic() + 240
         while (api := running_server(place)) is None or not answers(api):
             assert time.monotonic() < deadline, "the Prefect server does not answer"
@@ -89,30 +87,6 @@ def prefect_ui(browser: Browser, place: Workspace, photo: Path, out: Path) -> No
         tab.goto(f"{api.removesuffix('/api')}/runs/flow-run/{run.strip().splitlines()[-1]}")
         tab.wait_for_timeout(8000)
         tab.screenshot(path=out)
-
-
-@contextmanager
-def started(*arguments: str) -> Iterator[None]:
-    """A command of ours under way."""
-    process = subprocess.Popen([*FITTINGROOM, *arguments])
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
-def until_it_answers(address: str, get: object, seconds: float = 90) -> None:
-    """Wait for a page."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            get(address)  # type: ignore[operator]
-            return
-        except Exception:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.5)
 
 
 if __name__ == "__main__":

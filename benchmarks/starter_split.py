@@ -15,7 +15,7 @@ from pathlib import Path
 
 import typer
 
-from fittingroom.annotations.selection import Selection, SelectionSettings, select, write_dataset
+from fittingroom.annotations.select import Selection, SelectionSettings, select, write_dataset
 
 HELD_OUT = 100
 CHOOSING = (0, 3, 6)

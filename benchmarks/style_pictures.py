@@ -15,16 +15,17 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from fittingroom.annotations.deepfashion2 import images_folder, read_folder
+from fittingroom.annotations.findings import Findings
+from fittingroom.annotations.sources import open_source, read
+from fittingroom.appearance.colours import COLOUR_NAMES
+from fittingroom.appearance.describe import describe_garment
 from fittingroom.cutout import Refused, cut_out
 from fittingroom.errors import ImageRejected
-from fittingroom.images import encode_png, list_images, read_rgb
-from fittingroom.prepare import prepare_image
-from fittingroom.styles.colours import COLOUR_NAMES
-from fittingroom.styles.describe import describe_garment
-from fittingroom.styles.patterns import PATTERN_NAMES
-from fittingroom.tryon.worn import cut_worn_garments
-from fittingroom.workspace import digest_file, write_bytes
+from fittingroom.images import list_images, read_rgb
+from fittingroom.preparing.from_people import cut_worn_garments, write_twins
+from fittingroom.preparing.square import prepare_image
+from fittingroom.style_card import PATTERNS
+from fittingroom.workspace import digest_file
 
 
 def write_target(photos: Path, out: Path, colour: str, pattern: str, at_most: int) -> int:
@@ -38,9 +39,7 @@ def write_target(photos: Path, out: Path, colour: str, pattern: str, at_most: in
         description = describe_garment(np.ascontiguousarray(cutout.rgba[..., :3]), cutout.mask)
         if (description.colour, description.pattern) != (colour, pattern):
             continue
-        picture, name = prepare_image(cutout.rgba), digest_file(path)[:32]
-        write_bytes(out / f"{name}.png", encode_png(picture))
-        write_bytes(out / f"{name}_flip.png", encode_png(picture[:, ::-1]))
+        write_twins(out, digest_file(path)[:32], prepare_image(cutout.rgba))
         written += 1
         if written == at_most:
             break
@@ -52,14 +51,14 @@ def main(
     garments: Annotated[Path, typer.Option(help="Photos of single garments, of any colour and pattern.")],
     worn: Annotated[Path, typer.Option(help="A DeepFashion2 folder: photos of people, annotated.")],
     colour: Annotated[str, typer.Option(help="One of " + ", ".join(COLOUR_NAMES))],
-    pattern: Annotated[str, typer.Option(help="One of " + ", ".join(PATTERN_NAMES))] = "solid",
+    pattern: Annotated[str, typer.Option(help="One of " + ", ".join(PATTERNS))] = "solid",
     at_most: Annotated[int, typer.Option(help="Garments of the style.")] = 60,
 ) -> None:
     """Write both folders and print how many pictures each has."""
     targets = write_target(garments, out / "target", colour, pattern, at_most)
-    sources = (
-        [] if (out / "source").exists() else cut_worn_garments(read_folder(worn), images_folder(worn), out / "source")
-    )
+    source = open_source(worn, Findings())
+    images = source.images_dir or worn
+    sources = [] if (out / "source").exists() else cut_worn_garments(read(source, Findings()), images, out / "source")
     print(json.dumps({"target": 2 * targets, "source": len(sources)}))
 
 

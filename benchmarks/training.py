@@ -1,4 +1,4 @@
-"""How quick training is beside plain PyTorch: both sides in one run, in turns, same maths, same sizes. Prints JSON.
+"""How quick training is next to plain PyTorch: both sides in one run, in turns, same maths, same sizes. Prints JSON.
 
     python benchmarks/training.py cyclegan [--filters 32] [--rounds 5] [--device cpu] [--threads 2]
     python benchmarks/training.py waiting SOURCE TARGET [--preset cpu]
@@ -33,15 +33,16 @@ from plain_segmenter import PlainTraining, load_batches, plain_evaluation
 from fittingroom.images import read_rgb
 from fittingroom.segmentation import evaluate
 from fittingroom.segmentation.compare import compare_photos
-from fittingroom.segmentation.dataset import EpochBatches, read_split
+from fittingroom.segmentation.dataset import epoch_batches, read_split
 from fittingroom.segmentation.predict import Segmenter
 from fittingroom.segmentation.scores import average_precisions
 from fittingroom.segmentation.settings import preset as segmenter_preset
-from fittingroom.segmentation.train import _Training, train_one_epoch
+from fittingroom.segmentation.train import SegmenterTrainer
 from fittingroom.training.accelerators import new_accelerator
 from fittingroom.training.device import choose_device, choose_precision
+from fittingroom.training.loop import Moment, TrainingLoop
+from fittingroom.translation.data_filter import read_whole_garments
 from fittingroom.translation.dataset import Batch, Domain, Unpaired, list_pictures
-from fittingroom.translation.selection import read_whole_garments
 from fittingroom.translation.settings import preset as style_preset
 from fittingroom.translation.step import CycleGan
 
@@ -185,7 +186,7 @@ def segmenter(
         def turn(name: str) -> None:
             """The last steps of an epoch: the same photos for every side in a round."""
             epochs[name] += 1
-            batches = EpochBatches(data.photos, settings.batch_size, settings.seed, epochs[name]).batches
+            batches = epoch_batches(data.photos, settings.batch_size, settings.seed, epochs[name])
             done = max(len(batches) - steps, 0)
             if name == "plain":
                 plain.steps(data, batches[done:])
@@ -193,7 +194,9 @@ def segmenter(
                 for _ in load_batches(data, batches[done:], settings):
                     pass
             else:
-                train_one_epoch(runs[name], epochs[name], done)
+                trainer = runs[name]
+                for number, batch in enumerate(trainer.batches(epochs[name], done)):
+                    trainer.step(batch, Moment(epochs[name] * len(batches) + done + number, epochs[name], 0.0, 1.0))
 
         turns = in_turns({name: lambda name=name: turn(name) for name in epochs}, rounds, place)
     times = {name: {kind: round(value / steps, 4) for kind, value in row.items()} for name, row in turns.items()}
@@ -206,14 +209,15 @@ def segmenter(
     print(json.dumps(report, indent=2))
 
 
-def _prepared(dataset: Path, out: Path, preset: str, precision: str, start: Path | None, device: str) -> _Training:
-    """A training of ours before its first step, with no end and no checkpoint in sight."""
-    endless = {"precision": precision, "max_minutes": 0.0, "epochs": 1000, "checkpoint_seconds": 1e6}
-    settings = segmenter_preset(preset).with_overrides(endless)
+def _prepared(
+    dataset: Path, out: Path, preset: str, precision: str, start: Path | None, device: str
+) -> SegmenterTrainer:
+    """A training of ours before its first step."""
+    settings = segmenter_preset(preset).with_overrides({"precision": precision, "max_minutes": 0.0, "epochs": 1000})
     splits = [read_split(dataset, split) for split in ("train", "validation")]
-    training = _Training(dataset, out, settings, *splits, None, start, device)
-    training._prepare()
-    return training
+    trainer = SegmenterTrainer(dataset, settings, *splits, start)
+    TrainingLoop(trainer, out, device=device).prepare()
+    return trainer
 
 
 @app.command()

@@ -47,7 +47,7 @@ class Applied:
         memory = _read(self._path)
         self._known, self._paused = memory["parts"], memory["paused"]
 
-    def settle(
+    def reconcile(
         self, key: UUID, title: str, present: Mapping[str, Any], wanted: Mapping[str, Any], own: tuple[str, ...] = ()
     ) -> dict[str, Any]:
         """What to set up, part by part.

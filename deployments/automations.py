@@ -44,115 +44,88 @@ def automations(
         alerts: the notification block that alerts go to.
         heartbeat_seconds: how often runs say that they live; ``PREFECT_FLOWS_HEARTBEAT_FREQUENCY`` of the workers.
     """
-    found = [_retrain_arrived(retrain), _crash_zombies(heartbeat_seconds), _run_crashed_again(run_again)]
-    return found if alerts is None else [*found, _tell_failed_gate(alerts), _tell_failed_run(alerts)]
-
-
-def _retrain_arrived(retrain: UUID) -> AutomationCore:
-    """Styles that arrive within `DEBOUNCE` make one run, with the deployment's own parameters."""
-    from prefect.automations import AutomationCore, EventTrigger, Posture
-    from prefect.events.actions import RunDeployment
-
-    return AutomationCore(
-        name=f"{RETRAIN} on {STYLE_ARRIVED}",
-        trigger=EventTrigger(expect={STYLE_ARRIVED}, posture=Posture.Reactive, threshold=1, within=DEBOUNCE),
-        actions=[RunDeployment(source="selected", deployment_id=retrain, schedule_after=DEBOUNCE)],
-    )
-
-
-def _crash_zombies(heartbeat_seconds: float) -> AutomationCore:
     from prefect.automations import AutomationCore, EventTrigger, Posture
     from prefect.client.schemas.objects import StateType
-    from prefect.events.actions import ChangeFlowRunState
-
-    beat = "prefect.flow-run.heartbeat"
-    return AutomationCore(
-        name="Fittingroom: mark runs whose process died as Crashed",
-        description="A run that sent heartbeats and sends none any more, and did not end.",
-        trigger=EventTrigger(
-            after={beat},
-            expect={beat, *_ENDED},
-            match={"prefect.resource.id": _FLOW_RUN},
-            for_each={"prefect.resource.id"},
-            posture=Posture.Proactive,
-            threshold=1,
-            within=timedelta(seconds=BEATS_MISSED * heartbeat_seconds),
-        ),
-        actions=[ChangeFlowRunState(state=StateType.CRASHED, message="no heartbeat: the process died")],
-    )
-
-
-def _run_crashed_again(run_again: UUID) -> AutomationCore:
-    from prefect.automations import AutomationCore
-    from prefect.events.actions import RunDeployment
-
-    return AutomationCore(
-        name="Fittingroom: run crashed runs once more",
-        description="Steps that were complete come from the cache, trainings go on from their last checkpoint.",
-        trigger=_each_run_that_sent({"prefect.flow-run.Crashed"}),
-        actions=[
-            RunDeployment(
-                source="selected",
-                deployment_id=run_again,
-                parameters={"run": {"__prefect_kind": "jinja", "template": "{{ flow_run.id }}"}},
-            )
-        ],
-    )
-
-
-def _tell_failed_gate(alerts: UUID) -> AutomationCore:
-    from prefect.automations import AutomationCore, EventTrigger, Posture
-    from prefect.events.actions import SendNotification
+    from prefect.events.actions import ChangeFlowRunState, RunDeployment, SendNotification
 
     from tasks.events import GATE_FAILED
 
-    return AutomationCore(
-        name="Fittingroom: tell of a model that did not pass its gate",
-        trigger=EventTrigger(expect={GATE_FAILED}, posture=Posture.Reactive, threshold=1),
-        actions=[
-            SendNotification(
-                block_document_id=alerts,
-                subject="Fittingroom: {{ event.resource.name }} did not pass its gate",
-                body="Version {{ event.payload.version }} does not serve: {{ event.payload.reasons }}",
-            )
-        ],
-    )
-
-
-def _tell_failed_run(alerts: UUID) -> AutomationCore:
-    from prefect.automations import AutomationCore
-    from prefect.events.actions import SendNotification
-
-    return AutomationCore(
-        name="Fittingroom: tell of a run that failed",
-        trigger=_each_run_that_sent({"prefect.flow-run.Failed", "prefect.flow-run.TimedOut"}),
-        actions=[
-            SendNotification(
-                block_document_id=alerts,
-                subject="Fittingroom: {{ flow_run.name }} failed",
-                body="{{ flow_run.state.message }} {{ flow_run|ui_url }}",
-            )
-        ],
-    )
+    beat = "prefect.flow-run.heartbeat"
+    found = [
+        AutomationCore(  # styles that arrive within `DEBOUNCE` make one run, with the deployment's own parameters
+            name=f"{RETRAIN} on {STYLE_ARRIVED}",
+            trigger=EventTrigger(expect={STYLE_ARRIVED}, posture=Posture.Reactive, threshold=1, within=DEBOUNCE),
+            actions=[RunDeployment(source="selected", deployment_id=retrain, schedule_after=DEBOUNCE)],
+        ),
+        AutomationCore(
+            name="Fittingroom: mark runs whose process died as Crashed",
+            description="A run that sent heartbeats and sends none any more, and did not end.",
+            trigger=EventTrigger(
+                after={beat},
+                expect={beat, *_ENDED},
+                match={"prefect.resource.id": _FLOW_RUN},
+                for_each={"prefect.resource.id"},
+                posture=Posture.Proactive,
+                threshold=1,
+                within=timedelta(seconds=BEATS_MISSED * heartbeat_seconds),
+            ),
+            actions=[ChangeFlowRunState(state=StateType.CRASHED, message="no heartbeat: the process died")],
+        ),
+        AutomationCore(
+            name="Fittingroom: run crashed runs once more",
+            description="Steps that were complete come from the cache, trainings resume from their last checkpoint.",
+            trigger=_each_run_that_sent({"prefect.flow-run.Crashed"}),
+            actions=[
+                RunDeployment(
+                    source="selected",
+                    deployment_id=run_again,
+                    parameters={"run": {"__prefect_kind": "jinja", "template": "{{ flow_run.id }}"}},
+                )
+            ],
+        ),
+    ]
+    if alerts is None:
+        return found
+    return [
+        *found,
+        AutomationCore(
+            name="Fittingroom: tell of a model that did not pass its gate",
+            trigger=EventTrigger(expect={GATE_FAILED}, posture=Posture.Reactive, threshold=1),
+            actions=[
+                SendNotification(
+                    block_document_id=alerts,
+                    subject="Fittingroom: {{ event.resource.name }} did not pass its gate",
+                    body="Version {{ event.payload.version }} does not serve: {{ event.payload.reasons }}",
+                )
+            ],
+        ),
+        AutomationCore(
+            name="Fittingroom: tell of a run that failed",
+            trigger=_each_run_that_sent({"prefect.flow-run.Failed", "prefect.flow-run.TimedOut"}),
+            actions=[
+                SendNotification(
+                    block_document_id=alerts,
+                    subject="Fittingroom: {{ flow_run.name }} failed",
+                    body="{{ flow_run.state.message }} {{ flow_run|ui_url }}",
+                )
+            ],
+        ),
+    ]
 
 
 def _each_run_that_sent(events: set[str]) -> EventTrigger:
     """One action for each run of our deployments that comes to one of these states."""
     from prefect.automations import EventTrigger, Posture
 
+    ours = [definition.flow for definition in DEFINITIONS if definition.flow != RUN_AGAIN]
     return EventTrigger(
         expect=events,
         match={"prefect.resource.id": _FLOW_RUN},
-        match_related=_of_our_deployments(),
+        match_related={"prefect.resource.role": "deployment", "prefect.resource.name": ours},
         for_each={"prefect.resource.id"},
         posture=Posture.Reactive,
         threshold=1,
     )
-
-
-def _of_our_deployments() -> dict[str, Any]:
-    names = [definition.flow for definition in DEFINITIONS if definition.flow != RUN_AGAIN]
-    return {"prefect.resource.role": "deployment", "prefect.resource.name": names}
 
 
 def set_up(applied: Applied) -> list[str]:
@@ -178,7 +151,7 @@ def set_up(applied: Applied) -> list[str]:
                 made, settled = client.create_automation(automation), says
             else:
                 made = present.id
-                settled = applied.settle(made, automation.name, _says(present), says, own=("enabled",))
+                settled = applied.reconcile(made, automation.name, _says(present), says, own=("enabled",))
                 if settled != _says(present):
                     client.update_automation(made, AutomationCore.model_validate(settled))
             now = client.read_automation(made)

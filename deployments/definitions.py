@@ -1,4 +1,4 @@
-"""The deployments, in one place: `serve` offers them, and ``prefect.yaml`` says the same for work pools.
+"""The deployments, in one place: `serve` offers them, and `deployments.prefect_yaml` writes them for work pools.
 
 When they run stands in `fittingroom.settings.Schedules`, which events start them in `deployments.automations`.
 """
@@ -17,8 +17,6 @@ STYLE_ARRIVED = "fittingroom.style.arrived"
 """The event that says a style was added or changed; whoever sends it need not say which."""
 DEBOUNCE = timedelta(seconds=60)
 """Styles that arrive within this time make one run: it lists all that are pending by itself."""
-
-_CATALOG = "catalog.yaml"
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,11 @@ class Definition:
         """Its tags, and the one that finds everything of ours."""
         return ["fittingroom", *self.tags]
 
+    @property
+    def limit(self) -> dict[str, Any] | None:
+        """As Prefect wants `concurrency`; a further run waits."""
+        return {"limit": self.concurrency, "collision_strategy": "ENQUEUE"} if self.concurrency else None
+
     def parameters(self, workspace: Workspace, settings: Settings) -> dict[str, Any]:
         """What the run form, schedules and events start from; what a person has to fill in is left out."""
         model = FLOWS[self.flow].parameters
@@ -49,7 +52,7 @@ class Definition:
         }
         served = {
             "workspace": workspace.root,
-            "catalog": settings.catalog.absolute() if settings.catalog else workspace.root / _CATALOG,
+            "catalog": (settings.catalog or workspace.catalog).absolute(),
             "preset": settings.preset,
             "segmenter": settings.segmenter_settings,
             "style": settings.style_settings,

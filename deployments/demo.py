@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import os
 import shlex
 import signal
@@ -15,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from deployments.environment import use_home, use_server
-from deployments.live import LiveProgress
+from deployments.live import LiveProgress, log_to
 from deployments.server import LocalServer, free_port, send_what_is_left
 from fittingroom.errors import FittingroomError
 from fittingroom.sample.shop_server import ShopServer, write_catalog
@@ -31,7 +30,7 @@ WORLD = "render the sample world"
 def demo(workspace: Path | str, console: Console | None = None) -> int:
     """Run it all; 0 when every gate passed and every photo got its garments, 1 when something fell short.
 
-    The first run takes some minutes, the next finds everything done. Stopped half-way, it goes on where it was.
+    The first run takes some minutes, the next finds everything done. Stopped half-way, it resumes where it was.
     """
     place = Workspace(Path(workspace))
     place.check_writable()
@@ -52,7 +51,7 @@ def demo(workspace: Path | str, console: Console | None = None) -> int:
             send_what_is_left()
         except KeyboardInterrupt:
             server.stop()
-            console.print("\nstopped; run it again and it goes on where it was")
+            console.print("\nstopped; run it again and it resumes where it was")
             console.file.flush()
             os._exit(130)  # threads wait for trainings, and these end with this process
     _summary(console, place, settings, files, problems, time.monotonic() - started)
@@ -75,7 +74,7 @@ def _keep_to(place: Workspace) -> str:
 
 
 def _end_trainings(server: LocalServer, *_: object) -> None:
-    """On Ctrl-C: end the trainings first, for the run waits for them; they go on from their checkpoints next time."""
+    """On Ctrl-C: end the trainings first, for the run waits for them; they resume from their checkpoints next time."""
     for listing in Path("/proc/self/task").glob("*/children"):  # Linux; elsewhere a terminal tells them itself
         for pid in map(int, listing.read_text().split()):
             if pid != server.pid:
@@ -86,11 +85,7 @@ def _end_trainings(server: LocalServer, *_: object) -> None:
 
 def _world(place: Workspace, live: LiveProgress) -> World:
     live.stage(WORLD, ended=False)
-
-    def listen(_: str, done: int, total: int) -> None:
-        live.step(WORLD, done, total)
-
-    world = build_world(place.root / "sample", listener=listen)
+    world = build_world(place.root / "sample", listener=lambda _, done, total: live.step(WORLD, done, total))
     live.stage(WORLD, ended=True)
     return world
 
@@ -114,10 +109,11 @@ def _lifecycle(place: Workspace, world: World, shop_url: str, live: LiveProgress
 
     from flows.lifecycle import lifecycle
     from flows.parameters import LifecycleParameters
+    from tasks.callbacks import stages, trainings
     from tasks.photo_names import with_names
-    from tasks.watching import watching, watching_stages
 
-    _log_to_file(place.prefect_home / "demo.log")
+    # On the terminal Prefect's own lines would tear the progress bars.
+    log_to(Console(file=(place.prefect_home / "demo.log").open("a", encoding="utf-8"), width=200, no_color=True))
     parameters = LifecycleParameters(
         workspace=place.root,
         catalog=write_catalog(place.root / "sample" / "catalog.yaml", shop_url, STYLES),
@@ -132,23 +128,12 @@ def _lifecycle(place: Workspace, world: World, shop_url: str, live: LiveProgress
     )
     # Heartbeats find runs whose worker died; each flow waits up to a second to end them, and here a person watches.
     no_heartbeats = temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
-    with no_heartbeats, watching(live.training), watching_stages(live.stage):
+    with no_heartbeats, trainings.watching(live.training), stages.watching(live.stage):
         try:
             outcome = lifecycle(parameters)
         except FittingroomError as error:
             return [str(error)], {}
     return [with_names(place, problem) for problem in outcome["problems"]], outcome["files"]
-
-
-def _log_to_file(path: Path) -> None:
-    """Prefect's own log lines go to a file: on the terminal they would tear the progress bars."""
-    from prefect.logging.handlers import PrefectConsoleHandler
-
-    log = Console(file=path.open("a", encoding="utf-8"), width=200, no_color=True)
-    loggers = [logging.getLogger(), *(logging.getLogger(name) for name in logging.root.manager.loggerDict)]
-    for handler in {handler for logger in loggers for handler in logger.handlers}:
-        if isinstance(handler, PrefectConsoleHandler):
-            handler.console = log
 
 
 def _summary(

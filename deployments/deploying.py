@@ -74,7 +74,7 @@ def _settled(
     present = _present(found)
     if applied.resume(found.id):
         present[PAUSED] = False
-    parts = applied.settle(found.id, definition.flow, present, wanted)
+    parts = applied.reconcile(found.id, definition.flow, present, wanted)
     if parts["schedules"] != present["schedules"]:
         for schedule in found.schedules:  # an update leaves alone those that have a slug
             client.delete_deployment_schedule(found.id, schedule.id)
@@ -113,13 +113,13 @@ def pause_all(applied: Applied) -> None:
 
 def _wanted(definition: Definition, place: Workspace, settings: Settings) -> dict[str, Any]:
     """The parts of a deployment as the settings say."""
-    cron, limit = settings.schedules.of(definition.flow), definition.concurrency
+    cron = settings.schedules.of(definition.flow)
     return {
         "description": definition.description,
         "tags": definition.all_tags,
         PAUSED: False,
         "schedules": [{"schedule": {"cron": cron, "timezone": "UTC"}, "active": True}] if cron else [],
-        "runs at once": {"limit": limit, "collision_strategy": "ENQUEUE"} if limit else None,  # a further one waits
+        "runs at once": definition.limit,
         **{_PARAMETER + name: value for name, value in definition.parameters(place, settings).items()},
     }
 

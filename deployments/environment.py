@@ -34,26 +34,26 @@ LEASES = "prefect.server.concurrency.lease_storage.filesystem"
 that were under way are held for ever once the server was killed."""
 
 
-_IN_BATCHES = {
+_DEFAULTS = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
+    # A server in one process writes task runs and events together, a second late at most. One by one they hold a SQLite
+    # file so often that other requests are refused, and Prefect's client asks again only two seconds later.
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "200",
 }
-"""A server in one process writes task runs and events together, a second late at most. One by one they hold a SQLite
-file so often that other requests are refused, and Prefect's client asks again only two seconds later."""
 
 
 def set_defaults() -> None:
     """For all that this process starts, where nothing else is said: no telemetry of any kind, no advertisements in the
     UI, heartbeats, and a server that writes in batches.
     """
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-    os.environ.setdefault("DO_NOT_TRACK", "1")
-    os.environ.setdefault("PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT", "false")
-    os.environ.setdefault("PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY", "false")
-    os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", str(HEARTBEAT_SECONDS))
-    os.environ.setdefault("PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE", LEASES)
-    for name, value in _IN_BATCHES.items():
+    for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
 
 

@@ -28,7 +28,8 @@ def flow_help(flow: str | None) -> tuple[str, Rows]:
     model = find_flow(flow).parameters
     schema = model.model_json_schema()
     rows = []
-    for name, info in model.model_fields.items():
+    for name in model.asked():
+        info = model.model_fields[name]
         shape = _resolved(schema["properties"][name], schema.get("$defs", {}))
         facts = [_kind(shape), _range(shape)]
         facts.append("required" if info.is_required() else _default(info.get_default(call_default_factory=True)))
@@ -65,10 +66,12 @@ def _range(shape: Mapping[str, Any]) -> str:
     above, below = shape.get("exclusiveMinimum"), shape.get("exclusiveMaximum")
     parts = []
     if low is not None and high is not None:
-        return f"{low:,} to {high:,}"
+        parts, low, high = [f"{low:,} to {high:,}"], None, None
     for words, value in (("at least", low), ("more than", above), ("at most", high), ("less than", below)):
         if value is not None:
             parts.append(f"{words} {value:,}")
+    if "multipleOf" in shape:
+        parts.append(f"a multiple of {shape['multipleOf']}")
     if shape.get("maxLength") and shape.get("type") == "string":
         parts.append(f"at most {shape['maxLength']} characters")
     return ", ".join(parts)

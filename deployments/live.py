@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -21,20 +20,21 @@ LINE_SECONDS = 20.0
 
 _WIDE, _BAR, _SHORT_BAR = 100, 28, 8
 _BESIDE_BAR = 42
-"""Characters of a line beside its bar and its words: mark, name of the longest stage, time, and what parts them."""
+"""Characters of a line next to its bar and its words: mark, name of the longest stage, time, and what parts them."""
 
 
-def log_console() -> Console:
-    """The console that Prefect's log lines go to, one for all loggers: what is drawn there stays below them.
+def log_to(console: Console | None = None) -> Console:
+    """Have Prefect's log lines go to one console, by default that of its first logger: what is drawn there stays below.
 
-    To be asked once Prefect is imported, which sets its loggers up.
+    To be called once Prefect is imported, which sets its loggers up.
     """
     from prefect.logging.handlers import PrefectConsoleHandler
 
     loggers = [logging.getLogger(), *(logging.getLogger(name) for name in logging.root.manager.loggerDict)]
     handlers = [h for logger in loggers for h in logger.handlers if isinstance(h, PrefectConsoleHandler)]
-    console = handlers[0].console if handlers else Console(stderr=True)
-    console.push_theme(Theme())  # Prefect's has the styles of its log only
+    if console is None:
+        console = handlers[0].console if handlers else Console(stderr=True)
+        console.push_theme(Theme())  # Prefect's has the styles of its log only
     for handler in handlers:
         handler.console = console
     return console
@@ -62,9 +62,7 @@ class LiveProgress:
         self._bars.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
     def stage(self, name: str, ended: bool) -> None:

@@ -4,18 +4,27 @@ A machine that loses power takes runs and server with it, and the server goes on
 it in the end (`deployments.automations`); a serving process that starts its own server knows it at once, because all
 runs of that server's deployments are processes of this machine. It also starts them again itself: an automation hears
 of the crash only where the server's event services were up in time.
+
+To be imported once Prefect's environment is set: it reads its settings when it is imported.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 from uuid import UUID
 
-if TYPE_CHECKING:
-    from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState
-    from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterEndTime,
+    FlowRunFilterParentFlowRunId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.states import Cancelled, Crashed
+
+from tasks.rerunning import runs_of_processes, start_again
 
 
 def restart_dead_runs() -> list[str]:
@@ -28,10 +37,6 @@ def restart_dead_runs() -> list[str]:
     Returns:
         a line for each run of a deployment that was found dead.
     """
-    from prefect.client.orchestration import get_client
-
-    from tasks.rerunning import runs_of_processes, start_again
-
     with get_client(sync_client=True) as client:
         served = [run for run in _under_way(client) if run.deployment_id is not None]
         alive = runs_of_processes()
@@ -52,12 +57,6 @@ def restart_crashed_runs(since: datetime) -> None:
     A server hears of crashes before its event services are up: a run that outlived its server fails at the next word to
     it, and what is to start it again may not listen yet. Asked twice, a run is started once.
     """
-    from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterEndTime
-    from prefect.client.schemas.objects import StateType
-
-    from tasks.rerunning import start_again
-
     with get_client(sync_client=True) as client:
         ended = FlowRunFilter(state=_in_state(StateType.CRASHED), end_time=FlowRunFilterEndTime(after_=since))
         crashed = [run.id for run in _all(client, ended) if run.deployment_id is not None]
@@ -66,9 +65,6 @@ def restart_crashed_runs(since: datetime) -> None:
 
 
 def _mark(client: SyncPrefectClient, run: FlowRun) -> None:
-    from prefect.client.schemas.objects import StateType
-    from prefect.states import Cancelled, Crashed
-
     for started in _under_way(client, [run.id]):
         _mark(client, started)
     # What a person was cancelling stays cancelled: it is not to be started again.
@@ -81,9 +77,6 @@ def _mark(client: SyncPrefectClient, run: FlowRun) -> None:
 
 def _under_way(client: SyncPrefectClient, parents: list[UUID] | None = None) -> list[FlowRun]:
     """All runs that the server takes for being at work; those that runs of ``parents`` started, where it is given."""
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId
-    from prefect.client.schemas.objects import StateType
-
     wanted = FlowRunFilter(
         state=_in_state(StateType.RUNNING, StateType.PENDING, StateType.CANCELLING),
         parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=parents) if parents else None,
@@ -92,8 +85,6 @@ def _under_way(client: SyncPrefectClient, parents: list[UUID] | None = None) -> 
 
 
 def _in_state(*types: StateType) -> FlowRunFilterState:
-    from prefect.client.schemas.filters import FlowRunFilterState, FlowRunFilterStateType
-
     return FlowRunFilterState(type=FlowRunFilterStateType(any_=list(types)))
 
 

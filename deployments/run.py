@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
+from deployments.patience import leave_unsent
 from deployments.server import server_for_a_run
 from fittingroom.errors import FittingroomError, HostUnavailable, StorageUnavailable
 from fittingroom.workspace import full_folder, no_space
@@ -36,10 +37,13 @@ def run_flow(name: str, values: Mapping[str, Any], explain_cache: bool = False) 
         # Prefect's own files may lie on a full disk, and it says as many things of a full one as it has parts.
         if (full := full_folder(parameters.place.root)) is not None:
             raise StorageUnavailable(no_space(full)) from error
-        if _is_unanswered(error):
+        import httpx
+
+        if isinstance(error, httpx.TransportError):  # Prefect's client gave up on its server
+            leave_unsent()
             raise HostUnavailable(
                 "the Prefect server of this run does not answer any more, it was stopped, say; what was complete "
-                "stays, and the same command goes on from there"
+                "stays, and the same command resumes from there"
             ) from error
         raise
     from tasks.photo_names import with_names
@@ -55,13 +59,6 @@ def run_flow(name: str, values: Mapping[str, Any], explain_cache: bool = False) 
     return 1 if outcome["problems"] else 0
 
 
-def _is_unanswered(error: Exception) -> bool:
-    """Whether Prefect's client gave up on its server."""
-    import httpx
-
-    return isinstance(error, httpx.TransportError)
-
-
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
@@ -69,24 +66,24 @@ def _say(line: str) -> None:
 @contextmanager
 def _shown() -> Iterator[None]:
     """Show stages and trainings while they last: below the log in a terminal, as a line now and then elsewhere."""
-    from deployments.live import LiveProgress, log_console
-    from tasks.watching import watching, watching_stages
+    from deployments.live import LiveProgress, log_to
+    from tasks.callbacks import stages, trainings
 
-    with LiveProgress(log_console()) as live, watching(live.training), watching_stages(live.stage):
+    with LiveProgress(log_to()) as live, trainings.watching(live.training), stages.watching(live.stage):
         yield
 
 
 @contextmanager
 def _explained() -> Iterator[None]:
     """List the cached steps of what runs in this block, also when it fails."""
-    from tasks.watching import watching_steps
+    from tasks.callbacks import steps
 
-    steps: list[tuple[str, str]] = []
+    seen: list[tuple[str, str]] = []
     try:
-        with watching_steps(lambda name, why: steps.append((name, why))):
+        with steps.watching(lambda name, why: seen.append((name, why))):
             yield
     finally:
-        for name, why in steps:
+        for name, why in seen:
             print(f"ran     {name}: {why}" if why else f"cached  {name}")
-        cached = sum(not why for _, why in steps)
-        print(f"steps: {len(steps) - cached} ran, {cached} done before")
+        cached = sum(not why for _, why in seen)
+        print(f"steps: {len(seen) - cached} ran, {cached} done before")

@@ -18,7 +18,7 @@ from deployments.environment import check_server, configured_server, set_default
 from deployments.server import DEFAULT_PORT, LocalServer
 from fittingroom.errors import InputError
 from fittingroom.redaction import redacted
-from fittingroom.served import check_trainings
+from fittingroom.served import check_served
 from fittingroom.settings import get_settings
 from fittingroom.workspace import Workspace
 
@@ -45,7 +45,7 @@ def serve(port: int | None = None) -> int:
     settings = get_settings()
     place = Workspace(settings.workspace)
     place.check_writable()
-    check_trainings(settings)
+    check_served(settings)
     set_defaults()
     try:
         _serve(place, port)
@@ -113,6 +113,7 @@ def _serve_here(place: Workspace, ui_url: str) -> None:
     from deployments.applied import Applied
     from deployments.automations import set_up
     from deployments.deploying import deploy_all, pause_all
+    from deployments.prefect_insides import keep_code_in
     from tasks.runners import task_runner
     from tasks.serving import serving_styles
 
@@ -123,7 +124,7 @@ def _serve_here(place: Workspace, ui_url: str) -> None:
         _say(f"Try on: {ui_url}/deployments/deployment/{ids['try-on']}/run")
         set_up(applied)
         with TemporaryDirectory(prefix="fittingroom-") as own:
-            runner._tmp_dir = Path(own) / "runner"  # Prefect's choice has one name for all users of the machine
+            keep_code_in(runner, Path(own) / "runner")
             asyncio.run(_until_stopped(runner))
     except (asyncio.CancelledError, TerminationSignal):
         raise KeyboardInterrupt from None
@@ -132,8 +133,10 @@ def _serve_here(place: Workspace, ui_url: str) -> None:
 
 
 async def _until_stopped(runner: Runner) -> None:
-    """Serve. SIGTERM takes the way of Ctrl-C: Prefect's own handler leaves at once, with the schedules still on."""
+    """Serve. SIGTERM takes the way of Ctrl-C: Prefect's own handler would leave the schedules on."""
+    from deployments.prefect_insides import end_by
+
     loop, serving = asyncio.get_running_loop(), asyncio.current_task()
     assert serving is not None
-    runner.handle_sigterm = lambda *_: loop.call_soon_threadsafe(serving.cancel)  # type: ignore[assignment, method-assign]
+    end_by(runner, lambda: loop.call_soon_threadsafe(serving.cancel))
     await runner.start()

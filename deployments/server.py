@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 import socket
@@ -13,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import TracebackType
 
 from deployments.environment import (
     STATE,
@@ -27,6 +25,7 @@ from deployments.environment import (
     set_defaults,
     use_server,
 )
+from deployments.patience import give_up_on_silence
 from deployments.server_process import EPHEMERAL, TOKEN
 from fittingroom.errors import FittingroomError, InputError
 from fittingroom.locks import locked_if_free
@@ -45,13 +44,8 @@ _LOCK = "server.lock"
 
 def free_port(preferred: int = 0) -> int:
     """A free port on the loopback: the preferred one where it is free."""
-    for port in (preferred, 0):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                return int(probe.getsockname()[1])
-    raise FittingroomError("no free port on 127.0.0.1")
+    with listening_socket("127.0.0.1", None, preferred) as probe:
+        return int(probe.getsockname()[1])
 
 
 _FIRST_PAUSE = 1.0
@@ -68,11 +62,13 @@ def server_for_a_run(workspace: Workspace, say: Callable[[str], None]) -> Iterat
     configured = configured_server(workspace)
     if configured is not None:
         check_server(configured)
+        give_up_on_silence()
         yield
         return
     running = running_server(workspace)
     if running is not None:
         use_server(running, workspace)
+        give_up_on_silence()
         yield
         return
     with LocalServer(workspace, port=0, shared=False) as server:
@@ -196,13 +192,9 @@ class LocalServer:
                 start_new_session=True,  # Ctrl-C is ours to handle: first the run ends, then the server
             )
         if self.shared:
-            self._state.write(self.workspace)
-
-    @property
-    def _state(self) -> ServerState:
-        assert self._process is not None
-        place = str(self.workspace.root.resolve())
-        return ServerState(self.api_url, self._process.pid, self._token, place, self.schedules)
+            place = str(self.workspace.root.resolve())
+            state = ServerState(self.api_url, self._process.pid, self._token, place, self.schedules)
+            state.write(self.workspace)
 
     def keep_alive(self, say: Callable[[str], None]) -> None:
         """From now on start the server again, at the same address, whenever it ends by itself.
@@ -264,7 +256,5 @@ class LocalServer:
     def __enter__(self) -> LocalServer:
         return self.launch()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()

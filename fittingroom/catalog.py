@@ -20,22 +20,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    SerializeAsAny,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, PydanticKnownError
 
 from fittingroom.catalog_yaml import Lines, Location, read_yaml
 from fittingroom.categories import CATEGORY_NAMES
 from fittingroom.errors import CatalogError, MissingInputError
+from fittingroom.style_card import Pattern, StyleCard
 from fittingroom.workspace import digest_value
-
-Pattern = Literal["solid", "striped", "checked", "dotted", "floral", "graphic"]
-PATTERNS: tuple[str, ...] = get_args(Pattern)
-"""The patterns a style may have."""
 
 
 def _slug(value: str) -> str:
@@ -84,7 +90,45 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
 
-class PageSource(_Model):
+class SourceEntry(_Model):
+    """One of a style's sources, as typed. A subclass with ``kind: Literal["x"] = "x"`` is known from then on as ``x``;
+    what it offers is for the crawler to say (`fittingroom.crawl.sources`)."""
+
+    kind: str
+    licence: str = ""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        kind = cls.model_fields["kind"].default
+        if isinstance(kind, str):
+            KINDS[kind] = cls
+
+
+KINDS: dict[str, type[SourceEntry]] = {}
+"""Known kinds of sources by name."""
+
+
+def _of_its_kind(value: object) -> SourceEntry:
+    if isinstance(value, SourceEntry):
+        return value
+    if not isinstance(value, Mapping):
+        raise PydanticKnownError("model_type", {"class_name": "SourceEntry"})
+    if "kind" not in value:
+        raise PydanticKnownError("union_tag_not_found", {"discriminator": "kind"})
+    kind = str(value["kind"]).strip()
+    if kind not in KINDS:
+        import_module("fittingroom.crawl.sources").load_kinds()  # found by name: the crawler stands above this module
+    if kind not in KINDS:
+        known = ", ".join(KINDS)
+        raise PydanticKnownError("union_tag_invalid", {"tag": kind, "discriminator": "kind", "expected_tags": known})
+    return KINDS[kind].model_validate(value)
+
+
+Source = Annotated[SerializeAsAny[SourceEntry], PlainValidator(_of_its_kind)]
+"""Where pictures come from, told apart by ``kind``."""
+
+
+class PageSource(SourceEntry):
     """A product or listing page. ``images``: "all" takes every picture of the page, "structured" only those that its
     JSON-LD or microdata call a product's. ``next_pattern`` is for listings that do not say ``rel=next``."""
 
@@ -93,10 +137,9 @@ class PageSource(_Model):
     images: Literal["all", "structured"] = "all"
     next_pattern: Annotated[str, AfterValidator(_paging)] | None = None
     max_pages: int = Field(20, ge=1, le=1000, description="pages read at most, product pages followed included")
-    licence: str = ""
 
 
-class SearchSource(_Model):
+class SearchSource(SourceEntry):
     """Image search through an official API. ``endpoint`` is for a mirror or a Bing-style service of one's own."""
 
     kind: Literal["search"] = "search"
@@ -113,10 +156,9 @@ class SearchSource(_Model):
         return self
 
 
-class _FileSource(_Model):
+class _FileSource(SourceEntry):
     path: Path
     relative_to: Path | None = Field(None, description="the catalog's folder; filled in when the catalog is loaded")
-    licence: str = ""
 
     @property
     def location(self) -> Path:
@@ -137,18 +179,19 @@ class FolderSource(_FileSource):
     recursive: bool = False
 
 
-Source = Annotated[PageSource | SearchSource | UrlsSource | FolderSource, Field(discriminator="kind")]
-"""Where pictures come from, told apart by ``kind``."""
-
-
 class Style(_Model):
     """A garment category with a colour and a pattern, and where its pictures come from."""
 
     name: Annotated[str, AfterValidator(_slug)]
     category: Annotated[str, AfterValidator(_category)]
-    colour: Annotated[str, AfterValidator(_colour)]
+    colour: Annotated[str, AfterValidator(_colour)] = ""
+    """Left out, the style is its pattern alone, painted in any colours."""
     pattern: Pattern
     sources: list[Source] = Field(min_length=1, max_length=200)
+
+    def card(self, catalog_digest: str = "") -> StyleCard:
+        """What it is, without its sources; these, and what they hold, are ``catalog_digest``."""
+        return StyleCard(self.name, self.colour, self.pattern, self.category, catalog_digest=catalog_digest)
 
     def content(self) -> dict[str, Any]:
         """What a training depends on: category, colour, pattern, and the sources as digests, in any order.
@@ -258,11 +301,7 @@ def _catalog_error(path: Path, error: ValidationError, lines: Lines) -> CatalogE
 
 def _problem(details: ErrorDetails, lines: Lines) -> tuple[int, str, str]:
     """Line, field and message of one pydantic error."""
-    # A discriminated union puts its tag ("page") into the location: the file has no such step.
-    steps: Location = ()
-    for step in details["loc"]:
-        is_tag = step in ("page", "search", "urls", "folder") and steps and isinstance(steps[-1], int)
-        steps = steps if is_tag else (*steps, step)
+    steps: Location = details["loc"]
     field = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in steps).lstrip(".") or "catalog"
     kind, context = details["type"], details.get("ctx", {})
     if kind == "union_tag_not_found":
@@ -286,31 +325,9 @@ def _explain(kind: str, context: Mapping[str, Any], details: ErrorDetails) -> st
         options = ", ".join(re.findall(r"'([^']*)'", str(context["expected"])))
         return f"expected one of {options}, got {got}"
     if kind == "union_tag_invalid":
-        options = ", ".join(re.findall(r"'([^']*)'", str(context["expected_tags"])))
-        return f"kind: expected one of {options}, got {context['tag']!r}"
+        return f"kind: expected one of {context['expected_tags']}, got {context['tag']!r}"
     message = str(context["error"]) if kind == "value_error" else details["msg"]
     message = re.sub(r"^Input should be ", "expected ", message)
     if isinstance(details.get("input"), dict | list):
         return message
     return f"{message}, got {got}"
-
-
-@dataclass(frozen=True)
-class CatalogDiff:
-    """Style names by what a catalog changes against what is registered."""
-
-    new: tuple[str, ...]
-    changed: tuple[str, ...]
-    unchanged: tuple[str, ...]
-    gone: tuple[str, ...]
-
-
-def diff(catalog: Catalog, registered: Mapping[str, str]) -> CatalogDiff:
-    """Compare with ``registered``, a style digest (`Style.digest`) for each registered style name."""
-    digests = {style.name: style.digest() for style in catalog.styles}
-    return CatalogDiff(
-        new=tuple(name for name in digests if name not in registered),
-        changed=tuple(name for name, digest in digests.items() if registered.get(name, digest) != digest),
-        unchanged=tuple(name for name, digest in digests.items() if registered.get(name) == digest),
-        gone=tuple(sorted(name for name in registered if name not in digests)),
-    )

@@ -7,27 +7,27 @@ Re-Identification of Clothing Images", CVPR 2019, and the dataset's README.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 
 Group = Literal["upper", "lower", "full"]
+Category = Literal[
+    "short sleeve top",
+    "long sleeve top",
+    "short sleeve outwear",
+    "long sleeve outwear",
+    "vest",
+    "sling",
+    "shorts",
+    "trousers",
+    "skirt",
+    "short sleeve dress",
+    "long sleeve dress",
+    "vest dress",
+    "sling dress",
+]
+"""The categories' names, in the order of their ids."""
 
-CATEGORY_NAMES = MappingProxyType(
-    {
-        1: "short sleeve top",
-        2: "long sleeve top",
-        3: "short sleeve outwear",
-        4: "long sleeve outwear",
-        5: "vest",
-        6: "sling",
-        7: "shorts",
-        8: "trousers",
-        9: "skirt",
-        10: "short sleeve dress",
-        11: "long sleeve dress",
-        12: "vest dress",
-        13: "sling dress",
-    }
-)
+CATEGORY_NAMES: MappingProxyType[int, str] = MappingProxyType(dict(enumerate(get_args(Category), start=1)))
 """Category id (1 to 13) to name."""
 
 CATEGORY_IDS = MappingProxyType({name: number for number, name in CATEGORY_NAMES.items()})

@@ -7,7 +7,7 @@ together, else by its absolute path.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from fittingroom.errors import MissingInputError
 from fittingroom.workspace import digest_file
 
 SELECTION = "selection.json"
+PICTURES = "pictures.json"
+"""In a training's folder, and with a registered version: which pictures it learnt from, and which it kept back."""
 _DATASETS = "datasets"
 
 
@@ -46,6 +48,12 @@ def images_dir_of(dataset: Path, selection: Mapping[str, Any]) -> Path:
         again = "put it back, or write the dataset again: fittingroom run convert-annotations"
         raise MissingInputError("folder of a dataset's pictures", found, f"named by {dataset / SELECTION}; {again}")
     return found
+
+
+def photo_digests(selection: Mapping[str, Any], photos: Iterable[Path]) -> list[str]:
+    """SHA-256 of each photo of a dataset, as its ``selection.json`` says them, else read."""
+    known = selection.get("digests") or {}
+    return [known.get(photo.name, {}).get("image") or digest_file(photo) for photo in photos]
 
 
 def _moved_along(written: Path, dataset: Path, selection: Mapping[str, Any]) -> Path | None:

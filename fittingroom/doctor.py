@@ -18,7 +18,7 @@ from packaging.version import Version
 
 from fittingroom.errors import FittingroomError
 from fittingroom.redaction import redacted
-from fittingroom.served import check_trainings, known_settings
+from fittingroom.served import check_served, known_settings
 from fittingroom.settings import Settings, settings_file
 from fittingroom.workspace import Workspace
 
@@ -153,7 +153,7 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     for name, value, found in known_settings(settings):
         yield Finding(f"setting {name}", "ok", f"{value} ({', '.join(found) or 'default'})")
     try:
-        check_trainings(settings)
+        check_served(settings)
     except FittingroomError as error:
         yield Finding("settings", "broken", str(error))
 
@@ -163,10 +163,9 @@ def _registry(settings: Settings) -> Finding:
     if settings.tracking_uri is None and not place.registry.exists():
         return Finding("registry", "note", "empty: no model has been registered yet; the starter models serve")
     try:
-        from fittingroom.styles.registry import Registry
-        from fittingroom.styles.serving import Serving
+        from fittingroom.registry.serving import Serving
 
-        whole = Serving.of_installation(Registry(settings.tracking_uri or place))
+        whole = Serving.from_settings(place)
         serving = whole.all()
         broken = [damage.words() for damage in whole.damaged()]
         for served in serving if whole.registry.folder is not None else []:  # a server's would have to be fetched

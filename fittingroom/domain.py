@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from fittingroom.errors import ImageRejected, MissingInputError
-from fittingroom.images import opened
+from fittingroom.opening import opened
 
 RENDERED = "rendered"
 PHOTO = "photo"

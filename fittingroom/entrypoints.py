@@ -11,11 +11,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from fittingroom.workers import quiet_decoders
+
 
 def __getattr__(name: str) -> Any:
     """The flow of that name, as a Python identifier."""
     if name.startswith("_"):
         raise AttributeError(name)
+    quiet_decoders()
     path, ours = sys.path[:], str(Path(__file__).resolve().parents[1])
     sys.path.insert(0, ours)
     try:

@@ -16,7 +16,7 @@
     ├── WeightsRejected              a weights file that is not ours, or not of this kind
     ├── Damaged                      exit 2: what was kept is not what was written; how to go on
     ├── NothingProduced              a stage ended with no output at all
-    └── TransientError               may heal by itself: tasks retry these and no others
+    └── TransientError               may pass by itself: tasks retry these and no others
         ├── HostUnavailable          time-outs, 429, 5xx; may carry ``retry_after`` seconds
         └── StorageUnavailable       a full disk, a registry that does not answer
 
@@ -125,7 +125,15 @@ class ImageRejected(InputError):
 
 
 class NoGarmentFound(FittingroomError):
-    """No garment was found where one is needed."""
+    """No garment was found where one is needed. ``reason`` says it in a word, as an `ImageRejected` does."""
+
+    reason = "no_garment"
+
+
+class DoubtfulMask(NoGarmentFound):
+    """A garment was found, and its mask is not to be trusted, where only a sure one will do."""
+
+    reason = "doubtful_mask"
 
 
 class NothingNear(FittingroomError):
@@ -158,7 +166,7 @@ class NothingProduced(FittingroomError):
 
 
 class TransientError(FittingroomError):
-    """May heal by itself; the pipeline retries these, with growing delays, and no others."""
+    """May pass by itself; the pipeline retries these, with growing delays, and no others."""
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         self.retry_after = retry_after

@@ -1,9 +1,12 @@
-"""A garment found in a picture, and the one thing a stage needs of whatever finds it."""
+"""A garment found in a picture, one painted for it, and the one thing a stage needs of whatever finds it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from fittingroom.boxes import Box
 from fittingroom.categories import CATEGORY_NAMES, Group, group_of
@@ -46,3 +49,18 @@ class GarmentFinder(Protocol):
     def find(self, image: RGB, score_threshold: float | None = None) -> list[Garment]:
         """Garments in ``image`` (H, W, 3), best score first; empty masks are left out."""
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class Painting:
+    """A garment in a style with a palette, not mixed yet.
+
+    Attributes:
+        choice: (S, S, P), how strongly each slot is chosen, before the softmax.
+        shading: (S, S), the light and shadow that the cloth is multiplied by.
+        palette: (P, 3), sRGB 0..1.
+    """
+
+    choice: NDArray[np.float32]
+    shading: NDArray[np.float32]
+    palette: NDArray[np.float32]

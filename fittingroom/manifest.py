@@ -8,17 +8,17 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from fittingroom.workspace import digest_file, write_text
 
-STATUSES = ("kept", "refused", "failed", "duplicate", "skipped", "gone")
+STATUSES = ("kept", "refused", "failed", "duplicate", "skipped", "gone", "withdrawn")
 """kept: usable. refused: decodable but not what is wanted. failed: could not be fetched or decoded.
 duplicate: the same picture as ``duplicate_of``. skipped: not asked for (robots, opt-out). gone: was kept, and the shop
-took it off."""
+took it off. withdrawn: taken out for good (`fittingroom withdraw`); the row keeps the digests and why."""
 
 
 Wanted = Callable[[Mapping[str, Any]], bool]
@@ -137,8 +137,20 @@ def rows_about(files: Iterable[Path], path: Path) -> list[ImageRow]:
     return Manifest.read(path, lambda values: values.get("source_sha256") in sources).rows
 
 
+def is_whole(folder: Path, row: ImageRow) -> bool:
+    """Whether the picture of a row is in the manifest's ``folder``, with the bytes that were written."""
+    path = folder / row.path
+    return path.is_file() and digest_file(path) == row.sha256
+
+
 def append(path: Path, row: ImageRow) -> None:
-    """Append one row; a torn last line left by a kill is closed first so that it spoils nothing but itself."""
+    """Append one row, as `append_line` does."""
+    append_line(path, _values(row))
+
+
+def append_line(path: Path, values: Mapping[str, Any]) -> None:
+    """Append one row of JSON values; a torn last line left by a kill is closed first so that it spoils nothing but
+    itself."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+") as file:
@@ -146,10 +158,24 @@ def append(path: Path, row: ImageRow) -> None:
             file.seek(-1, 2)
             if file.read(1) != b"\n":
                 file.write(b"\n")
-        file.write(_line(row).encode())
+        file.write((json.dumps(values, ensure_ascii=False) + "\n").encode())
         file.flush()
 
 
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a file that `append_line` wrote, torn or foreign lines left out; none where there is no file."""
+    if not Path(path).exists():
+        return
+    with Path(path).open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            with contextlib.suppress(ValueError):
+                if isinstance(values := json.loads(line), dict):
+                    yield values
+
+
 def _line(row: ImageRow) -> str:
-    values = {k: v for k, v in asdict(row).items() if k in ("key", "status") or v != getattr(_DEFAULTS, k)}
-    return json.dumps(values, ensure_ascii=False) + "\n"
+    return json.dumps(_values(row), ensure_ascii=False) + "\n"
+
+
+def _values(row: ImageRow) -> dict[str, Any]:
+    return {k: v for k, v in asdict(row).items() if k in ("key", "status") or v != getattr(_DEFAULTS, k)}

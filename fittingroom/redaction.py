@@ -6,8 +6,9 @@ import logging
 import re
 
 HIDDEN = "***"
-_USER = re.compile(r"([a-z][a-z0-9+.-]*://)[^/\s?#'\"]*@", re.IGNORECASE)
-_NAMES = "key|cx|cx|api[_-]?key|(?:access[_-]?)?token|password|passwd|pwd|secret|signature|sig"
+_WORD = re.compile(r"\S+")
+_AUTHORITY = re.compile(r"[^/?#'\"]*")
+_NAMES = "key|cx|api[_-]?key|(?:access[_-]?)?token|(?:ssl)?password|passwd|pwd|secret|signature|sig"
 _QUERY = re.compile(rf"([?&;](?:{_NAMES})=)[^&;\s'\"#)]+", re.IGNORECASE)
 
 
@@ -18,7 +19,18 @@ def redacted(text: str) -> str:
 
         redacted("http://ann:secret@registry:5000/?key=1")     # http://***@registry:5000/?key=***
     """
-    return _QUERY.sub(rf"\g<1>{HIDDEN}", _USER.sub(rf"\g<1>{HIDDEN}@", text))
+    if "://" in text:
+        text = _WORD.sub(lambda word: _without_user(word[0]), text)
+    return _QUERY.sub(rf"\g<1>{HIDDEN}", text)
+
+
+def _without_user(word: str) -> str:
+    """A URI, and what stands around it. After a colon all goes up to the last @: a password that somebody forgot to
+    escape has any signs. A port and an @ in the path look the same, and are hidden with it."""
+    scheme, mark, rest = word.partition("://")
+    authority = _AUTHORITY.match(rest)[0]  # type: ignore[index]
+    end = rest.rfind("@") if ":" in authority else authority.rfind("@")
+    return word if end < 0 else f"{scheme}{mark}{HIDDEN}{rest[end:]}"
 
 
 class _Redacting(logging.Filter):

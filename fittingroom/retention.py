@@ -12,7 +12,7 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,14 +49,21 @@ def find_expired(workspace: Workspace, days: float, now: float | None = None) ->
     """
     if not days > 0:
         raise SettingError("retention_days", days, "more than 0 days")
+    folders = (workspace.persons, workspace.tryon, workspace.reports)
+    ours = [folder for folder in folders if folder.is_dir() and not folder.is_symlink()]
+    return _older((path for folder in ours for path in sorted(folder.rglob("*"))), days, now)
+
+
+def _older(
+    paths: Iterable[Path], days: float, now: float | None, gone: Callable[[Path], bool] = lambda _: False
+) -> Expired:
+    """Those of the paths that are files, and older than that or ``gone``; links are left alone."""
     limit = (time.time() if now is None else now) - days * DAY
     found, size = [], 0
-    for folder in (workspace.persons, workspace.tryon, workspace.reports):
-        for path in sorted(folder.rglob("*")) if folder.is_dir() and not folder.is_symlink() else []:
-            if path.is_symlink() or not path.is_file():
-                continue
-            facts = path.stat()
-            if facts.st_mtime < limit:
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):  # meanwhile
+            facts = path.lstat()
+            if stat.S_ISREG(facts.st_mode) and (facts.st_mtime < limit or gone(path)):
                 found.append(path)
                 size += facts.st_size
     return Expired(found, size)
@@ -68,16 +75,8 @@ def find_records(workspace: Workspace, days: float, now: float | None = None) ->
     Args:
         days: more than 0. now: seconds since 1970; the present moment by default.
     """
-    limit = (time.time() if now is None else now) - days * DAY
-    found, size = [], 0
-    for path in sorted(workspace.cache.glob("*")):
-        if not path.name.lstrip(".").startswith(PERSONAL_STEPS) or not path.is_file():
-            continue
-        facts = path.stat()
-        if facts.st_mtime < limit or not all(output.exists() for output in _outputs(workspace, path)):
-            found.append(path)
-            size += facts.st_size
-    return Expired(found, size)
+    records = (path for path in sorted(workspace.cache.glob("*")) if path.name.lstrip(".").startswith(PERSONAL_STEPS))
+    return _older(records, days, now, lambda path: not all(output.exists() for output in _outputs(workspace, path)))
 
 
 def _outputs(workspace: Workspace, record: Path) -> Iterator[Path]:
@@ -126,7 +125,7 @@ def compact(database: Path) -> bool:
                 if time.monotonic() > until:
                     return False
                 time.sleep(0.1)
-        except sqlite3.DatabaseError:  # locked, say, or spoilt
+        except sqlite3.DatabaseError:  # locked, say, or corrupt
             return False
     return True
 
@@ -139,16 +138,11 @@ def find_leftovers(workspace: Workspace, now: float | None = None) -> Expired:
     Args:
         now: seconds since 1970; the present moment by default.
     """
-    limit = (time.time() if now is None else now) - DAY
-    found, size = [], 0
+    found = []
     for root, folders, names in os.walk(workspace.root):
         folders[:] = [name for name in folders if Path(root, name) != workspace.prefect_home]
-        for path in (Path(root, name) for name in names if name.startswith(".") and name.endswith(".tmp")):
-            facts = path.lstat()
-            if stat.S_ISREG(facts.st_mode) and facts.st_mtime < limit:
-                found.append(path)
-                size += facts.st_size
-    return Expired(sorted(found), size)
+        found += [Path(root, name) for name in names if name.startswith(".") and name.endswith(".tmp")]
+    return _older(sorted(found), 1, now)
 
 
 def remove_expired(workspace: Workspace, expired: Expired) -> None:

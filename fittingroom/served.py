@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 from fittingroom.errors import InputError, SettingError
 from fittingroom.redaction import HIDDEN, redacted
@@ -37,29 +37,44 @@ def _words(value: object) -> str:
     return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def check_trainings(settings: Settings) -> None:
-    """Refuse settings that no training accepts.
+def check_overrides(
+    preset: str, device: str, segmenter: Mapping[str, Any] | None = None, style: Mapping[str, Any] | None = None
+) -> None:
+    """Refuse settings over a preset that no training accepts; None: there is no such training.
+
+    Raises:
+        SettingError: naming the setting, and what is wrong with it.
+    """
+    from fittingroom.segmentation.settings import preset as segmenter_preset
+    from fittingroom.training.device import choose_preset
+    from fittingroom.translation.settings import preset as style_preset
+
+    chosen = choose_preset(preset, device)
+    if segmenter is not None:
+        segmenter_preset(chosen).with_overrides(segmenter)
+    if style is not None:
+        style_preset(chosen).with_overrides(style)
+
+
+def check_served(settings: Settings) -> None:
+    """Refuse a catalog that is not there, and settings that no training accepts.
 
     Raises:
         InputError: naming where the setting was given, and what is wrong with it.
     """
-    from fittingroom.segmentation.settings import preset as segmenter_preset
-    from fittingroom.translation.settings import preset as style_preset
-
-    for field, given in (
-        ("segmenter_settings", settings.segmenter_settings),
-        ("style_settings", settings.style_settings),
-    ):
-        if not given:
+    if settings.catalog is not None and not settings.catalog.exists():
+        raise InputError(f"{_place('catalog')}: expected a file or a folder, there is nothing at {settings.catalog}")
+    for model in ("segmenter", "style"):
+        field = f"{model}_settings"
+        if not (given := getattr(settings, field)):
             continue
-        from fittingroom.training.device import choose_preset  # brings torch, which serving does without
-
-        preset = choose_preset(settings.preset, settings.device)
         try:
-            if field == "style_settings":
-                style_preset(preset).with_overrides(**given)
-            else:
-                segmenter_preset(preset).with_overrides(given)
+            check_overrides(settings.preset, settings.device, **{model: given})
         except SettingError as error:
-            where = source_of(field, error.field) or source_of(field)
-            raise InputError(f"{where.name_of((field,)) if where else field}: {error}") from None
+            raise InputError(f"{_place(field, error.field)}: {error}") from None
+
+
+def _place(field: str, part: str | None = None) -> str:
+    """What a setting is called where it was given."""
+    where = (source_of(field, part) if part else None) or source_of(field)
+    return where.name_of((field,)) if where else field

@@ -1,7 +1,7 @@
 """What holds for a whole installation, and what its served deployments start with.
 
 Each setting is read from its ``FITTINGROOM_*`` variable, else from a ``.env`` file, else from ``fittingroom.toml`` in
-the workspace. What a single run needs (epochs, sizes, thresholds) is not here: it lives beside the stage that owns it.
+the workspace. What a single run needs (epochs, sizes, thresholds) is not here: it lives next to the stage that owns it.
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ def _cron(value: object) -> str | None:
     raise ValueError('expected five fields of cron, such as "30 3 * * *", or false for no schedule')
 
 
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Preset = Literal["auto", "demo", "cpu", "standard"]
 Cron = Annotated[str | None, BeforeValidator(_cron)]
 
 
@@ -81,7 +83,7 @@ class Settings(BaseSettings):
     workspace: Annotated[Path, BeforeValidator(lambda given: given or "workspace")] = Field(
         Path("workspace"), description="the folder everything is written under"
     )
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where the models run")
+    device: Device = Field("auto", description="where the models run")
     tracking_uri: str | None = Field(
         None, description="MLflow tracking and registry URI; the default is an SQLite file in the workspace"
     )
@@ -104,10 +106,16 @@ class Settings(BaseSettings):
     backbone_weights: Path | None = Field(
         None, description="ImageNet backbone weights (safetensors) where torchvision's cannot be downloaded"
     )
-    # What the served deployments start with.
-    preset: Literal["auto", "demo", "cpu", "standard"] = Field(
-        "auto", description="size of network and training; auto is what the machine can do"
+    c2pa_certificate: Path | None = Field(
+        None, description="certificates (PEM) that sign try-ons with a C2PA manifest, the signer's first"
     )
+    c2pa_key: Path | None = Field(None, description="its private key (PEM, without a password)")
+    app_api_keys: Path | None = Field(None, description="keys of the try-on page's HTTP API (docs/api.md)")
+    app_log: Literal["text", "json"] = Field(
+        "text", description="the try-on page's log: what went wrong as text, or every request too as JSON lines"
+    )
+    # What the served deployments start with.
+    preset: Preset = Field("auto", description="size of network and training; auto is what the machine can do")
     catalog: Path | None = Field(None, description="the catalog; the default is catalog.yaml in the workspace")
     segmenter_settings: dict[str, Any] = Field({}, description="settings of the segmenter over the preset's")
     style_settings: dict[str, Any] = Field({}, description="settings of the styles' trainings over the preset's")

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Callable
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -100,6 +101,24 @@ class Workers:
             return worker
 
 
+_AT_ONCE = 2
+"""Pictures that `run_here` has under way at once."""
+_shared: dict[int, Workers] = {}
+"""By process: one that was forked off another must not talk to that one's workers."""
+_inside = False
+
+
+def run_here(work: Callable[..., T], *arguments: object) -> T:
+    """``work(*arguments)`` in a worker that all of this process share; a worker itself, which can be ended, does it.
+
+    Raises:
+        ImageRejected: as `Workers.run`; and what ``work`` raises.
+    """
+    if _inside:
+        return work(*arguments)
+    return _shared.setdefault(os.getpid(), Workers(_AT_ONCE)).run(work, *arguments)
+
+
 class _Worker:
     """One process, and the pipe to it."""
 
@@ -156,8 +175,17 @@ def _ended(why: str) -> ImageRejected:
     return ImageRejected("unreadable", "image", why)
 
 
+def quiet_decoders() -> None:
+    """For a program of ours that is starting: no warnings of Pillow's, since a picture it cannot use is an error that
+    names it. Filters belong to the program, not to the library: they are the whole process's."""
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
 def _main(pipe: Connection, seconds: float, memory: int) -> None:
     """The worker's side: one piece of work after another, until the other side is gone."""
+    global _inside
+    _inside = True
+    quiet_decoders()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program that started this one
     with contextlib.suppress(ValueError, OSError):  # not everywhere there is
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
@@ -198,4 +226,6 @@ def give_memory_back() -> None:
 _trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
 
 if __name__ == "__main__":
+    from fittingroom.workers import _main  # as others know this module, which is another one by now
+
     _main(Connection(int(sys.argv[1])), float(sys.argv[2]), int(sys.argv[3]))

@@ -57,12 +57,18 @@ class Workspace:
         root/cache/                 results of cached tasks (JSON), digests.sqlite3
         root/prefect/               Prefect's own home when we start the server
         root/demo/                  the demo's own workspace, laid out like this one
+        root/withdrawn.jsonl        pictures that were withdrawn, by digest
     """
 
     root: Path
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", Path(self.root).expanduser().absolute())
+
+    @property
+    def catalog(self) -> Path:
+        """The catalog, where no setting names another."""
+        return self.root / "catalog.yaml"
 
     def crawl(self, style: str) -> Path:
         """Crawled pictures and manifest of one style."""
@@ -110,6 +116,11 @@ class Workspace:
         return self.root / "cache"
 
     @property
+    def withdrawn(self) -> Path:
+        """Which pictures were withdrawn, for all crawls to come."""
+        return self.root / "withdrawn.jsonl"
+
+    @property
     def demo(self) -> Path:
         """The demo's own workspace: its models know the rendered sample world only, so they serve nowhere else."""
         return self.root / "demo"
@@ -137,6 +148,10 @@ class Workspace:
             return Path(path).absolute().relative_to(self.root).as_posix()
         except ValueError:
             raise InputError(f"path outside the workspace {self.root}: {path}") from None
+
+    def portable(self, path: str | Path) -> str:
+        """``path`` as records say it: relative to the root where it lies there, as it is where it does not."""
+        return Path(path).relative_to(self.root).as_posix() if Path(path).is_relative_to(self.root) else str(path)
 
 
 @contextlib.contextmanager
@@ -172,19 +187,17 @@ def is_full(folder: Path) -> bool:
 
 @contextlib.contextmanager
 def temporary_beside(path: Path) -> Iterator[Path]:
-    """An empty, hidden file beside ``path``, to be written and renamed; it vanishes with the block if it was not.
+    """An empty, hidden file next to ``path``, to be written and renamed; it vanishes with the block if it was not.
 
     Raises:
         StorageUnavailable: the disk is full.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary: Path | None = None
-    try:
-        wanted = path.with_name(f"{_prefix(path)}{secrets.token_hex(8)}.tmp")
+    temporary = path.with_name(f"{_prefix(path)}{secrets.token_hex(8)}.tmp")
+    try:  # around the opening too: Ctrl-C comes while the system works, and is raised when the file is there already
         # The system applies the umask to the mode: asking for it would change it, for every thread, for a moment.
-        os.close(os.open(wanted, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666))
-        temporary = wanted
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666))
         yield temporary
     except OSError as error:
         if error.errno in FULL:
@@ -193,8 +206,8 @@ def temporary_beside(path: Path) -> Iterator[Path]:
             error.filename, error.filename2 = str(path), None  # nobody knows the temporary name
         raise
     finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it was renamed; or what kept it from being made is told
+            temporary.unlink()
 
 
 def _prefix(path: Path) -> str:
@@ -207,7 +220,7 @@ def _is_temporary(name: object, path: Path) -> bool:
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary name beside ``path`` that becomes ``path`` when the block ends well, and vanishes when it does not.
+    """A temporary name next to ``path`` that becomes ``path`` when the block ends well, and vanishes when it does not.
 
     Raises:
         StorageUnavailable: the disk is full.
@@ -261,6 +274,9 @@ def write_json(path: Path, value: Any, indent: int | None = 2) -> None:
     write_text(path, text + "\n")
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
+
 def digest_bytes(data: bytes) -> str:
     """SHA-256 in lower-case hexadecimal."""
     return hashlib.sha256(data).hexdigest()
@@ -274,7 +290,7 @@ def digest_file(path: Path) -> str:
 
 def digest_value(value: Any) -> str:
     """SHA-256 of a JSON value in canonical form (sorted keys, no spaces): the same value, the same digest."""
-    return digest_bytes(json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode())
+    return digest_bytes(_CANONICAL.encode(value).encode())
 
 
 def digest_files(paths: Iterable[Path], root: Path) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from prefect.client.schemas.objects import State
 
 from flows.parameters import CleanUpParameters
-from flows.stories import story
-from flows.timeouts import MINUTES
+from flows.stories import MINUTES, story
 from tasks.cleaning import remove_artifacts, remove_leftovers, remove_pictures, remove_runs
-from tasks.endings import nothing_to_do
+from tasks.telling import nothing_to_do
 
 
 @story(

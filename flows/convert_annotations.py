@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from flows.parameters import ConvertParameters
-from flows.stories import story
-from flows.timeouts import HOURS
+from flows.stories import HOURS, story
 from tasks import annotating
-from tasks.caching import Record, records_in
+from tasks.caching import CachedResult, result_storage
 from tasks.runners import ShardRunner
 
 
@@ -17,10 +16,10 @@ from tasks.runners import ShardRunner
     task_runner=ShardRunner(),
     timeout_seconds=6 * HOURS,
 )
-def convert_annotations(parameters: ConvertParameters) -> Record:
+def convert_annotations(parameters: ConvertParameters) -> CachedResult:
     """Select photos and write them as the dataset ``parameters.name`` of the workspace."""
     place, name = parameters.place, parameters.name
-    with records_in(place):
+    with result_storage(place):
         source = annotating.annotation_content(place, parameters.source)
         scans = [
             annotating.scan_annotations.submit(

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
+from prefect.task_runners import ThreadPoolTaskRunner
+
 from flows.parameters import CrawlParameters
-from flows.stories import named, story
-from flows.timeouts import HOURS
-from tasks.caching import Sealed, Summary, records_in
+from flows.stories import HOURS, named, story
+from tasks.caching import Summary, Unvisited, result_storage
 from tasks.cards import cards_of, note_cards
-from tasks.crawling import Fetches, chosen_styles, crawl_of, offers_of
-from tasks.runners import ShardRunner
+from tasks.crawling import chosen_styles, crawl_of, offers_of, start_fetching
 
 
 @story(
     CrawlParameters,
     name="crawl-garments",
     run_name=lambda parameters: f"crawl {named(parameters.styles)}",
-    task_runner=ShardRunner(threads=8),  # most of them wait for their hosts
+    task_runner=ThreadPoolTaskRunner(max_workers=8),  # they share one pace for each host, and mostly wait for it
     timeout_seconds=12 * HOURS,
 )
-def crawl_garments(parameters: CrawlParameters) -> Sealed[dict[str, Summary]]:
+def crawl_garments(parameters: CrawlParameters) -> Unvisited[dict[str, Summary]]:
     """Fetch the pictures of each style, politely, and remember what happened to every one of them.
 
     A style whose shop is down fails after the others are done.
     """
     place, settings = parameters.place, parameters.crawl_settings()
-    with records_in(place):
+    with result_storage(place):
         styles = chosen_styles(parameters.catalog, parameters.styles)
         cards = cards_of(place, styles)
         offered = offers_of(place, styles, settings, parameters.max_age_hours)
-        fetches = Fetches(place, settings)
         fetching = {
-            name: fetches.start(name, future.result())
+            name: start_fetching(place, name, future.result(), settings)
             for name, future in offered.items()
             if future.state.is_completed()
         }
@@ -39,4 +38,4 @@ def crawl_garments(parameters: CrawlParameters) -> Sealed[dict[str, Summary]]:
             for name, shards in fetching.items()
         }
         note_cards(place, (cards[name] for name in crawled))
-        return Sealed({name: crawled[name] for name, future in offered.items() if future.result()})
+        return Unvisited({name: crawled[name] for name, future in offered.items() if future.result()})

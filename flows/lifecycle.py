@@ -9,20 +9,19 @@ from flows.crawl_garments import crawl_garments
 from flows.parameters import ConvertParameters, CrawlParameters, LifecycleParameters, PrepareParameters, TryOnParameters
 from flows.prepare_garments import prepare_garments
 from flows.reports import Done, report_lifecycle
-from flows.stories import named, story
-from flows.timeouts import HOURS
+from flows.stories import HOURS, named, story
 from flows.trainings import Trainings
 from flows.try_on import try_on
 from tasks import annotating
-from tasks.caching import Content, Summary, records_in
+from tasks.caching import Content, Summary, result_storage
+from tasks.callbacks import stage
 from tasks.clock import Clock
 from tasks.crawling import chosen_styles
-from tasks.pictures import PEOPLE, settle_folder
+from tasks.pictures import PEOPLE, prune_folder
 from tasks.reporting import Outcome, counted_together, outcome_of
 from tasks.serving import own_styles
 from tasks.telling import say
 from tasks.trying_on import find_photos
-from tasks.watching import stage
 
 DATASET = "garments"
 
@@ -43,21 +42,21 @@ def lifecycle(parameters: LifecycleParameters) -> Outcome:
     find_photos(place, parameters.persons)
 
     with clock.stage("crawl the shop"):
-        crawled = crawl_garments(_crawling(parameters, names)).content
+        crawled = crawl_garments(parameters.part(CrawlParameters, styles=names)).content
     with clock.stage("cut out and prepare"):
-        prepared = prepare_garments(PrepareParameters(workspace=parameters.workspace, styles=names)).content
+        prepared = prepare_garments(parameters.part(PrepareParameters, styles=names)).content
     with clock.stage("convert annotations"):
-        converted = convert_annotations(_converting(parameters))
-    with clock.stage("cut out what people wear"), records_in(place):
+        converted = convert_annotations(parameters.part(ConvertParameters, source=parameters.dataset, name=DATASET))
+    with clock.stage("cut out what people wear"), result_storage(place):
         dataset = annotating.read_dataset(place, DATASET)
         worn = _cut_worn_garments(parameters, dataset)
-    with clock.stage("train, judge, register"), records_in(place):
+    with clock.stage("train, judge, register"), result_storage(place):
         trainings.carry_out(dataset)
     with clock.stage("try on"):
         ready = own_styles(place, names)
         if not ready:
             say("nothing is tried on: of %s no version of your own serves", ", ".join(names))
-        tried_on = try_on(_trying(parameters, ready)) if ready else {}
+        tried_on = try_on(parameters.part(TryOnParameters, styles=ready)) if ready else {}
     with stage("write the report"):
         done = Done(crawled, prepared, converted, dataset, worn, trainings, tried_on)
         report = report_lifecycle(parameters, done, clock)
@@ -77,36 +76,7 @@ def _cut_worn_garments(parameters: LifecycleParameters, dataset: Content) -> lis
         for shard in annotating.plan_people(place, dataset, size=256)
     ]
     records = (future.result() for future in futures)
-    done = settle_folder(place.prepared(PEOPLE), records, "cutting out what people wear")
+    done = prune_folder(place.prepared(PEOPLE), records, "cutting out what people wear")
     annotating.show_people(place)
     say("garments people wear: %s", counted_together(done))
     return done
-
-
-def _crawling(parameters: LifecycleParameters, names: list[str]) -> CrawlParameters:
-    return CrawlParameters(
-        workspace=parameters.workspace,
-        catalog=parameters.catalog,
-        styles=names,
-        per_host_delay=parameters.per_host_delay,
-        max_images=parameters.max_images,
-        max_age_hours=parameters.max_age_hours,
-        allow_loopback=parameters.allow_loopback,
-    )
-
-
-def _converting(parameters: LifecycleParameters) -> ConvertParameters:
-    return ConvertParameters(
-        workspace=parameters.workspace,
-        source=parameters.dataset,
-        name=DATASET,
-        train=parameters.train,
-        validation=parameters.validation,
-        seed=parameters.seed,
-    )
-
-
-def _trying(parameters: LifecycleParameters, styles: list[str]) -> TryOnParameters:
-    return TryOnParameters(
-        workspace=parameters.workspace, persons=parameters.persons, styles=styles, device=parameters.device
-    )

@@ -4,51 +4,29 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from fittingroom.catalog import load_catalog
+from fittingroom.categories import Category
 from fittingroom.errors import MissingInputError, SettingError
+from fittingroom.fields import Method, People, Seconds, Seed, Share, Side, Some
 from fittingroom.names import not_known
-from fittingroom.segmentation.settings import preset as segmenter_preset
-from fittingroom.settings import get_settings
-from fittingroom.translation.settings import preset as style_preset
+from fittingroom.served import check_overrides
+from fittingroom.settings import Device, Preset, get_settings
+from fittingroom.style_card import Pattern, StyleCard
 from fittingroom.workspace import Workspace
 
-Preset = Literal["auto", "demo", "cpu", "standard"]
-StylePreset = Literal["auto", "demo", "cpu", "standard", "recipe"]
+StylePreset = Literal[Preset, "recipe"]
 PRESET_WORDS = "Size of network and training; auto is cpu where there is no GPU and standard where there is one"
-TRIED_ON = "Styles to try on: names, or pictures (paths) of what is wanted; leave empty for all that serve"
+SETTINGS_WORDS = 'Single settings over the preset\'s, such as {"epochs": 10}'
 LOOKED_UP = "left empty, as its crawl, the catalog or its last version says"
-DomainA = Literal["people", "all-others"]
-DOMAIN_A_WORDS = (
-    "Garments a style learns to change: those cut from the segmenter's photos (people), which no other style alters, "
-    "or these and the other styles' (all-others), so that a new style has the others trained anew"
-)
-MAX_IMAGES_WORDS = (
-    "Pictures taken from one source at most, the others are skipped and counted; left empty, all of a folder or a list "
-    "and 5,000 of pages or a search"
-)
-Device = Literal["auto", "cpu", "cuda", "mps"]
-Category = Literal[
-    "short sleeve top",
-    "long sleeve top",
-    "short sleeve outwear",
-    "long sleeve outwear",
-    "vest",
-    "sling",
-    "shorts",
-    "trousers",
-    "skirt",
-    "short sleeve dress",
-    "long sleeve dress",
-    "vest dress",
-    "sling dress",
-]
 Words = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
 """A name that is a folder and a registry name too."""
+
+P = TypeVar("P", bound="Parameters")
 
 
 class Parameters(BaseModel):
@@ -60,6 +38,12 @@ class Parameters(BaseModel):
         default_factory=lambda: get_settings().workspace,
         description="Folder that everything is written under",
     )
+
+    @classmethod
+    def asked(cls) -> list[str]:
+        """Names of the parameters in a form's order: what has to be filled in first, what most leave alone last."""
+        fields, last = cls.model_fields, ("force", "seed", "device", "workspace")
+        return sorted(fields, key=lambda name: (name in last and 1 + last.index(name), not fields[name].is_required()))
 
     @property
     def place(self) -> Workspace:
@@ -77,10 +61,9 @@ class Parameters(BaseModel):
             InputError: the workspace cannot be written.
         """
         self.place.check_writable()
-        for name in ("catalog", "dataset", "source", "backbone_weights", "persons"):
-            value = getattr(self, name, None)
+        for name, value in self:
             for path in value if isinstance(value, list) else [value]:
-                if isinstance(path, Path) and not path.exists():
+                if isinstance(path, Path) and name != "workspace" and not path.exists():
                     raise MissingInputError(f"parameter {name}", path)
         if isinstance(catalog := getattr(self, "catalog", None), Path):
             load_catalog(catalog)
@@ -89,23 +72,161 @@ class Parameters(BaseModel):
     def check_trainings(self) -> None:
         """Refuse settings that no training accepts."""
 
+    def part(self, model: type[P], **others: Any) -> P:
+        """The parameters of a flow that this one runs: groups that both ask are the same, ``others`` its own."""
+        groups = [group for group in model.__mro__ if issubclass(group, Parameters) and isinstance(self, group)]
+        same = {name: getattr(self, name) for group in groups for name in group.model_fields}
+        return model.model_validate(same | others)
 
-class CrawlParameters(Parameters):
+
+# Groups of parameters that several flows ask.
+
+
+class Crawling(Parameters):
     """Which styles to fetch pictures of, and how politely."""
 
-    catalog: Path = Field(description="Catalog file (YAML): styles and where their pictures come from")
-    styles: list[str] = Field([], description="Styles to crawl; leave empty for all")
-    per_host_delay: float = Field(1.0, ge=0, le=60, description="Seconds between two requests to one host")
-    max_images: int | None = Field(None, ge=1, le=1_000_000, description=MAX_IMAGES_WORDS)
+    catalog: Path = Field(
+        description="Styles and where their pictures come from: a YAML file, or a folder of such files"
+    )
+    styles: list[str] = Field([], description="Styles of the catalog; leave empty for all")
+    per_host_delay: Seconds = Field(1.0, description="Seconds between two requests to one host")
+    max_images: Some | None = Field(
+        None,
+        description="Pictures taken from one source at most, the others are skipped and counted; left empty, all of a "
+        "folder or a list and 5,000 of pages or a search",
+    )
     max_age_hours: float = Field(
         24.0, gt=0, le=8760, description="Do not crawl a style again before its pictures are this old"
-    )
-    retry_failed: list[str] = Field(
-        [], description="Reasons or statuses to try again though they do not heal by themselves, such as not_found"
     )
     allow_loopback: bool = Field(
         default_factory=lambda: get_settings().allow_loopback,
         description="Let the crawler fetch from this machine (only the sample shop needs it)",
+    )
+
+
+class Seeded(Parameters):
+    """What is left to chance."""
+
+    seed: Seed = Field(0, description="Every random choice follows from it")
+
+
+class Drawing(Seeded):
+    """How many annotated photos are drawn."""
+
+    train: Some = Field(296, description="Annotated photos to learn from")
+    validation: Some = Field(54, description="Annotated photos to be judged on, never learnt from")
+
+
+class OnDevice(Parameters):
+    """Where the work is done."""
+
+    device: Device = Field(
+        default_factory=lambda: get_settings().device, description="Where the models are trained, or run"
+    )
+
+
+class LearningFromOthers(OnDevice, Seeded):
+    """What a style learns to change."""
+
+    domain_a: Literal["people", "all-others"] = Field(
+        "people",
+        description="Garments a style learns to change: those cut from the segmenter's photos (people), which no other "
+        "style alters, or these and the other styles' (all-others), so that a new style has the others trained anew",
+    )
+
+
+class LearningStyles(LearningFromOthers):
+    """How styles are trained."""
+
+    preset: StylePreset = Field("auto", description=PRESET_WORDS)
+    settings: dict[str, Any] = Field({}, description=SETTINGS_WORDS)
+    from_nearest: bool = Field(False, description="Start from the weights of the serving style that looks most alike")
+
+    def check_trainings(self) -> None:
+        """Refuse settings that no training accepts."""
+        check_overrides(self.preset, self.device, style=self.settings)
+
+
+class LearningSegmenter(OnDevice, Seeded):
+    """How the segmenter is trained."""
+
+    preset: Preset = Field("auto", description=PRESET_WORDS)
+    backbone_weights: Path | None = Field(
+        default_factory=lambda: get_settings().backbone_weights,
+        description="ImageNet backbone weights (safetensors) where they cannot be downloaded",
+    )
+
+
+class Registering(Parameters):
+    """What becomes of a trained model."""
+
+    force: bool = Field(
+        False, description="Let it serve even where its gate says that it is worse than what serves, or too poor"
+    )
+
+
+class Wearing(OnDevice):
+    """Which styles to try on, and in which colours."""
+
+    styles: list[str] = Field(
+        [],
+        description="Styles to try on: names, or pictures (paths) of what is wanted; leave empty for all that serve",
+    )
+    colours: list[str] = Field(
+        [],
+        description="Paint named styles so: #2f6b3a, a CSS name, or lab(L a b); the ground, then the figures",
+    )
+    house_colours: bool = Field(False, description="Where a style is a picture: keep the style's own colours")
+    cloth: bool = Field(False, description="Pictures of styles show nothing but cloth, from edge to edge")
+    nearest: bool = Field(False, description="Take the nearest style where none has a picture's pattern")
+    garment: Literal["", "upper", "lower", "full", "all"] | Category = Field(
+        "", description="Which garment to change; left empty, the one of the style's own kind"
+    )
+    person: Literal["", "all", "1", "2", "3", "4", "5", "6", "7", "8", "9"] = Field(
+        "", description="Of several people on a photo whose, counted from the left; left empty, the one in the middle"
+    )
+    strict: bool = Field(False, description="Refuse a garment whose outline may be wrong instead of warning of it")
+    detail: Share = Field(0.8, description="How much of the garment's own fine detail is kept")
+
+    def look(self) -> dict[str, Any]:
+        """`fittingroom.tryon.steps.TryOnSettings` fields; which garment and whose stand there where they are chosen."""
+        asked = {"garment": self.garment, "person": self.person, "strict": self.strict}
+        return {"detail": self.detail, **{name: value for name, value in asked.items() if value}}
+
+    def wish(self) -> dict[str, Any]:
+        """How the styles are to be taken, for `tasks.serving.models_for`."""
+        return {
+            "colours": self.colours,
+            "house_colours": self.house_colours,
+            "nearest": self.nearest,
+            "cloth": self.cloth,
+        }
+
+    def check(self) -> None:
+        """Refuse colours that are none, and wishes that contradict each other, before a run starts."""
+        from fittingroom.appearance.cloth import parse_dye
+        from fittingroom.tryon.wanted import Wish  # brings what few flows need
+
+        super().check()
+        Wish(**self.wish())
+        for colour in self.colours:
+            parse_dye(colour)
+
+
+class Photos(Parameters):
+    """Whom to dress."""
+
+    persons: list[Path] = Field(min_length=1, description="Photos of people: files, or folders of them")
+
+
+# The flows.
+
+
+class CrawlParameters(Crawling):
+    """Which styles to fetch pictures of, and how politely."""
+
+    retry_failed: list[str] = Field(
+        [], description="Reasons or statuses to try again though they do not pass by themselves, such as not_found"
     )
 
     def crawl_settings(self) -> dict[str, Any]:
@@ -123,28 +244,25 @@ class PrepareParameters(Parameters):
     """How crawled photos become training pictures."""
 
     styles: list[Words] = Field([], description="Styles to prepare; leave empty for all that were crawled")
-    method: Literal["auto", "plain", "model"] = Field(
+    method: Method = Field(
         "auto", description="How garments are cut out: by a plain background, by the segmenter, or by what fits"
     )
-    people: Literal["allow", "refuse"] = Field(
+    people: People = Field(
         "allow", description="Refuse pictures of people where a style's sources should show garments only"
     )
     check_colour: bool = Field(True, description="Refuse garments that are plainly not of their style's colour")
     check_pattern: bool = Field(True, description="Refuse garments that are plainly not of their style's pattern")
     use_segmenter: bool = Field(False, description="Let the registered segmenter help with photos that are not plain")
-    size: Literal[128, 256, 512] = Field(256, description="Side of the training pictures, in pixels")
+    size: Side = Field(256, description="Side of the training pictures, in pixels")
     flip: bool = Field(True, description="Also make a mirrored twin of every picture")
     shard_size: int = Field(256, ge=1, le=10_000, description="Pictures one task works on at most, on average")
 
 
-class ConvertParameters(Parameters):
+class ConvertParameters(Drawing):
     """Which annotated photos the segmenter learns from."""
 
     source: Path = Field(description="DeepFashion2 folder (with annos and image in it)")
     name: Words = Field("garments", description="Name of the dataset that is written")
-    train: int = Field(296, ge=1, le=1_000_000, description="Photos to learn from")
-    validation: int = Field(54, ge=1, le=1_000_000, description="Photos to be judged on, never learnt from")
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="Which photos are drawn")
     conditions: dict[str, Any] = Field(
         {}, description='What photos must meet, over the defaults: {"categories": [1, 2], "viewpoint": [1, 2, 3]}'
     )
@@ -153,7 +271,7 @@ class ConvertParameters(Parameters):
     @field_validator("conditions")
     @classmethod
     def _sound(cls, value: dict[str, Any]) -> dict[str, Any]:
-        from fittingroom.annotations.selection import SelectionSettings  # brings NumPy, which few flows need
+        from fittingroom.annotations.select import SelectionSettings  # brings NumPy, which few flows need
 
         known = [each.name for each in fields(SelectionSettings) if each.name not in ("train", "validation", "seed")]
         for name in value:
@@ -171,106 +289,44 @@ class ConvertParameters(Parameters):
         return {**drawn, **self.conditions}
 
 
-class TrainSegmenterParameters(Parameters):
+class TrainSegmenterParameters(Registering, LearningSegmenter):
     """How the segmenter is trained."""
 
     dataset: Words = Field("garments", description="A dataset that convert-annotations wrote")
-    preset: Preset = Field("auto", description=PRESET_WORDS)
-    settings: dict[str, Any] = Field({}, description='Single settings over the preset\'s, such as {"epochs": 10}')
-    backbone_weights: Path | None = Field(
-        default_factory=lambda: get_settings().backbone_weights,
-        description="ImageNet backbone weights (safetensors) where they cannot be downloaded",
-    )
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="Every random choice follows from it")
-    device: Device = Field(default_factory=lambda: get_settings().device, description="Where to train")
-    force: bool = Field(
-        False, description="Let it serve even where its gate says that it is worse than what serves, or too poor"
-    )
+    settings: dict[str, Any] = Field({}, description=SETTINGS_WORDS)
 
     def check_trainings(self) -> None:
         """Refuse settings that no training accepts."""
-        from fittingroom.training.device import choose_preset  # brings torch, which few flows need
-
-        segmenter_preset(choose_preset(self.preset, self.device)).with_overrides(self.settings)
+        check_overrides(self.preset, self.device, segmenter=self.settings)
 
 
-class TrainStyleParameters(Parameters):
+class TrainStyleParameters(Registering, LearningStyles):
     """How one style is trained."""
 
     style: Words = Field(description="Name of the style; its prepared pictures are learnt from")
     category: Category | None = Field(None, description=f"Category of its garments; {LOOKED_UP}")
     colour: str = Field("", max_length=40, description=f"Its colour, in words; {LOOKED_UP}")
-    pattern: Literal["", "solid", "striped", "checked", "dotted", "floral", "graphic"] = Field(
-        "", description=f"Its pattern; {LOOKED_UP}"
-    )
+    pattern: Literal["", Pattern] = Field("", description=f"Its pattern; {LOOKED_UP}")
     digest: str = Field("", description="Digest of what it is trained for; left empty, of what its crawl found")
     sources: list[Words] = Field(
         [], description="Prepared folders of other garments to change; empty for those of domain_a"
     )
-    domain_a: DomainA = Field("people", description=DOMAIN_A_WORDS)
-    preset: StylePreset = Field("auto", description=PRESET_WORDS)
-    settings: dict[str, Any] = Field({}, description='Single settings over the preset\'s, such as {"epochs": 10}')
-    from_nearest: bool = Field(False, description="Start from the weights of the serving style that looks most alike")
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="Every random choice follows from it")
-    device: Device = Field(default_factory=lambda: get_settings().device, description="Where to train")
-    force: bool = Field(
-        False, description="Let it serve even where its gate says that it is worse than what serves, or too poor"
-    )
 
-    def check_trainings(self) -> None:
-        """Refuse settings that no training accepts."""
-        from fittingroom.training.device import choose_preset  # brings torch, which few flows need
-
-        style_preset(choose_preset(self.preset, self.device)).with_overrides(**self.settings)
+    @property
+    def card(self) -> StyleCard:
+        """What was said of the style."""
+        return StyleCard(self.style, self.colour, self.pattern, self.category or "", catalog_digest=self.digest)
 
 
-class RegisterStyleParameters(Parameters):
+class RegisterStyleParameters(Registering):
     """A trained style to register and, when its gate passes, to serve."""
 
     style: Words = Field(description="Name of the style, as it was trained")
     preset: StylePreset = Field("auto", description=f"Whose limits the gate takes. {PRESET_WORDS}")
-    force: bool = Field(
-        False, description="Let it serve even where its gate says that it is worse than what serves, or too poor"
-    )
-
-
-class Wearing(Parameters):
-    """Which styles to try on, and in which colours."""
-
-    styles: list[str] = Field([], description=TRIED_ON)
-    colours: list[str] = Field(
-        [],
-        description="Paint named styles so: #2f6b3a, a CSS name, or lab(L a b); the ground, then the figures",
-    )
-    house_colours: bool = Field(False, description="Where a style is a picture: keep the style's own colours")
-    nearest: bool = Field(False, description="Take the nearest style where none has a picture's pattern")
-
-    def wish(self) -> dict[str, Any]:
-        """How the styles are to be taken, for `tasks.serving.models_for`."""
-        return {"colours": self.colours, "house_colours": self.house_colours, "nearest": self.nearest}
-
-    def check(self) -> None:
-        """Refuse colours that are none, and wishes that contradict each other, before a run starts."""
-        from fittingroom.styles.cloth import parse_dye
-        from fittingroom.tryon.wanted import Wish  # brings what few flows need
-
-        super().check()
-        Wish(**self.wish())
-        for colour in self.colours:
-            parse_dye(colour)
-
-
-class Photos(Parameters):
-    """Whom to dress. A base of its own so that a form asks for it first."""
-
-    persons: list[Path] = Field(min_length=1, description="Photos of people: files, or folders of them")
 
 
 class TryOnParameters(Wearing, Photos):
     """Which styles on which photos."""
-
-    detail: float = Field(0.8, ge=0, le=1, description="How much of the garment's own fine detail is kept")
-    device: Device = Field(default_factory=lambda: get_settings().device, description="Where the models run")
 
 
 class TryOnBatchParameters(Wearing):
@@ -280,9 +336,7 @@ class TryOnBatchParameters(Wearing):
         None, description="Folder with photos of people; the workspace's own (persons) if left empty"
     )
     name: Words = Field("batch", description="Name of the manifest that is written")
-    detail: float = Field(0.8, ge=0, le=1, description="How much of the garment's own fine detail is kept")
     shard_size: int = Field(64, ge=1, le=10_000, description="Photos one task works on at most, on average")
-    device: Device = Field(default_factory=lambda: get_settings().device, description="Where the models run")
 
 
 class CleanUpParameters(Parameters):
@@ -303,67 +357,26 @@ class RunAgainParameters(Parameters):
     run: UUID = Field(description="Id of the run that crashed")
 
 
-class LifecycleParameters(Parameters):
+class LifecycleParameters(Drawing, LearningSegmenter, LearningFromOthers, Photos, Crawling):
     """The whole way from a shop's pages and annotated photos to try-on pictures."""
 
-    catalog: Path = Field(description="Catalog file (YAML): styles and where their pictures come from")
     dataset: Path = Field(description="DeepFashion2 folder (with annos and image in it)")
-    persons: list[Path] = Field(min_length=1, description="Photos to try the styles on: files, or folders of them")
-    styles: list[str] = Field([], description="Styles to train; leave empty for all in the catalog")
-    preset: Preset = Field("auto", description=PRESET_WORDS)
     segmenter: dict[str, Any] = Field({}, description="Single settings of the segmenter over the preset's")
     style: dict[str, Any] = Field({}, description="Single settings of the style trainings over the preset's")
-    domain_a: DomainA = Field("people", description=DOMAIN_A_WORDS)
-    backbone_weights: Path | None = Field(
-        default_factory=lambda: get_settings().backbone_weights,
-        description="ImageNet backbone weights (safetensors) where they cannot be downloaded",
-    )
-    train: int = Field(296, ge=1, le=1_000_000, description="Annotated photos to learn from")
-    validation: int = Field(54, ge=1, le=1_000_000, description="Annotated photos to be judged on")
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="Every random choice follows from it")
-    per_host_delay: float = Field(1.0, ge=0, le=60, description="Seconds between two requests to one host")
-    max_images: int | None = Field(None, ge=1, le=1_000_000, description=MAX_IMAGES_WORDS)
-    max_age_hours: float = Field(24.0, gt=0, le=8760, description="Do not crawl a style again before this age")
-    allow_loopback: bool = Field(
-        default_factory=lambda: get_settings().allow_loopback,
-        description="Let the crawler fetch from this machine (only the sample shop needs it)",
-    )
     trainings_at_once: int = Field(2, ge=1, le=8, description="Trainings that share this machine at once")
-    device: Device = Field(default_factory=lambda: get_settings().device, description="Where to train")
 
     def check_trainings(self) -> None:
         """Refuse settings that no training accepts."""
-        from fittingroom.training.device import choose_preset  # brings torch, which few flows need
-
-        segmenter_preset(choose_preset(self.preset, self.device)).with_overrides(self.segmenter)
-        style_preset(choose_preset(self.preset, self.device)).with_overrides(**self.style)
+        check_overrides(self.preset, self.device, self.segmenter, self.style)
 
 
-class RetrainParameters(Parameters):
+class RetrainParameters(LearningStyles, Crawling):
     """Which new and changed styles to train."""
 
-    catalog: Path = Field(description="Catalog file (YAML), or a folder of such files")
-    styles: list[str] = Field([], description="Look at these styles only; leave empty for all")
-    preset: StylePreset = Field("auto", description=PRESET_WORDS)
-    settings: dict[str, Any] = Field({}, description='Single settings over the preset\'s, such as {"epochs": 10}')
-    domain_a: DomainA = Field("people", description=DOMAIN_A_WORDS)
     left_catalog: Literal["keep", "retire"] = Field(
         "keep",
         description="Styles trained from a catalog that it does not name any more: let them serve, or retire them",
     )
-    per_host_delay: float = Field(1.0, ge=0, le=60, description="Seconds between two requests to one host")
-    max_images: int | None = Field(None, ge=1, le=1_000_000, description=MAX_IMAGES_WORDS)
-    max_age_hours: float = Field(20.0, gt=0, le=8760, description="Do not crawl a style again before this age")
-    allow_loopback: bool = Field(
-        default_factory=lambda: get_settings().allow_loopback,
-        description="Let the crawler fetch from this machine (only the sample shop needs it)",
+    max_age_hours: float = Field(
+        20.0, gt=0, le=8760, description="Do not crawl a style again before its pictures are this old"
     )
-    from_nearest: bool = Field(False, description="Start from the weights of the serving style that looks most alike")
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="Every random choice follows from it")
-    device: Device = Field(default_factory=lambda: get_settings().device, description="Where to train")
-
-    def check_trainings(self) -> None:
-        """Refuse settings that no training accepts."""
-        from fittingroom.training.device import choose_preset  # brings torch, which few flows need
-
-        style_preset(choose_preset(self.preset, self.device)).with_overrides(**self.settings)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from prefect.futures import PrefectFuture
 
+from fittingroom.shards import plan_shards
 from flows.parameters import PrepareParameters
-from flows.stories import named, story
-from flows.timeouts import HOURS
-from tasks.caching import Record, Sealed, records_in
+from flows.stories import HOURS, named, story
+from tasks.caching import CachedResult, Unvisited, result_storage
 from tasks.crawling import crawled_pictures, crawled_styles
 from tasks.pictures import (
     PreparedStyle,
     cut_out_shard,
-    plan,
+    manual_overrides,
     prepare_shard,
-    said_by_hand,
-    settle_folder,
+    prune_folder,
     show_before_after,
     show_contact_sheet,
     wanted_look,
@@ -31,17 +30,17 @@ from tasks.serving import finder_if_wanted
     task_runner=ShardRunner(),
     timeout_seconds=12 * HOURS,
 )
-def prepare_garments(parameters: PrepareParameters) -> Sealed[dict[str, PreparedStyle]]:
+def prepare_garments(parameters: PrepareParameters) -> Unvisited[dict[str, PreparedStyle]]:
     """Cut the garments out of every crawled style's photos and make training pictures of them."""
     place = parameters.place
-    with records_in(place):
+    with result_storage(place):
         styles = parameters.styles or crawled_styles(place)
         cutting = {style: _cut_out(style, parameters) for style in styles}
         preparing = {style: _prepare(style, cuts, parameters) for style, cuts in cutting.items()}
-        return Sealed({style: _settle(style, cutting[style], preparing[style], parameters) for style in styles})
+        return Unvisited({style: _settle(style, cutting[style], preparing[style], parameters) for style in styles})
 
 
-def _cut_out(style: str, parameters: PrepareParameters) -> list[PrefectFuture[Record]]:
+def _cut_out(style: str, parameters: PrepareParameters) -> list[PrefectFuture[CachedResult]]:
     place = parameters.place
     finder = finder_if_wanted(place, parameters.use_segmenter)
     digests = crawled_pictures(place, style)
@@ -55,15 +54,15 @@ def _cut_out(style: str, parameters: PrepareParameters) -> list[PrefectFuture[Re
             finder=finder,
             colour=colour if parameters.check_colour else "",
             pattern=pattern if parameters.check_pattern else "",
-            by_hand=said_by_hand(place, style, {name: digests[name] for name in shard.names}),
+            by_hand=manual_overrides(place, style, {name: digests[name] for name in shard.names}),
         )
-        for shard in plan(digests, parameters.shard_size)
+        for shard in plan_shards(digests, parameters.shard_size)
     ]
 
 
 def _prepare(
-    style: str, cuts: list[PrefectFuture[Record]], parameters: PrepareParameters
-) -> list[PrefectFuture[Record]]:
+    style: str, cuts: list[PrefectFuture[CachedResult]], parameters: PrepareParameters
+) -> list[PrefectFuture[CachedResult]]:
     return [
         prepare_shard.submit(
             workspace=str(parameters.place.root),
@@ -78,14 +77,14 @@ def _prepare(
 
 def _settle(
     style: str,
-    cuts: list[PrefectFuture[Record]],
-    prepared: list[PrefectFuture[Record]],
+    cuts: list[PrefectFuture[CachedResult]],
+    prepared: list[PrefectFuture[CachedResult]],
     parameters: PrepareParameters,
 ) -> PreparedStyle:
     place = parameters.place
     done = PreparedStyle(
-        settle_folder(place.cutouts(style), (cut.result() for cut in cuts), f"cutting out {style}"),
-        settle_folder(place.prepared(style), (each.result() for each in prepared), f"preparing {style}"),
+        prune_folder(place.cutouts(style), (cut.result() for cut in cuts), f"cutting out {style}"),
+        prune_folder(place.prepared(style), (each.result() for each in prepared), f"preparing {style}"),
     )
     show_before_after(place, style, done.cut)
     show_contact_sheet(place, style, crawled_pictures(place, style))

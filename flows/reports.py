@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 from prefect.utilities.annotations import opaque
 
 from fittingroom import __version__
-from fittingroom.styles.registry import style_model
+from fittingroom.registry.registry import style_model
 from fittingroom.workspace import Workspace
 from flows.parameters import LifecycleParameters, RetrainParameters
 from flows.trainings import Trainings
-from tasks.caching import Content, Record, Summary, records_in
+from tasks.caching import CachedResult, Content, Summary, result_storage
 from tasks.clock import Clock
 from tasks.pictures import PEOPLE, PreparedStyle
 from tasks.reporting import (
@@ -37,14 +37,14 @@ class Done(NamedTuple):
 
     crawled: Mapping[str, Summary]
     prepared: Mapping[str, PreparedStyle]
-    converted: Record
+    converted: CachedResult
     dataset: Content
     worn: list[Summary]
     trainings: Trainings
-    tried_on: Mapping[str, Record]
+    tried_on: Mapping[str, CachedResult]
 
 
-def report_lifecycle(parameters: LifecycleParameters, done: Done, clock: Clock) -> Record:
+def report_lifecycle(parameters: LifecycleParameters, done: Done, clock: Clock) -> CachedResult:
     """Write the report of a lifecycle."""
     place, trainings = parameters.place, done.trainings
     names = list(done.prepared)
@@ -58,12 +58,12 @@ def report_lifecycle(parameters: LifecycleParameters, done: Done, clock: Clock) 
         "cut out what people wear": {"cut out": done.worn},
         "train, judge, register": {
             **{f"train {model}": [record] for model, record in trainings.trained.items()},
-            "evaluate the segmenter": [trainings.evaluated],
+            "evaluate the segmenter": [trainings.segmenter.judged],
             "register": list(trainings.registered.values()),
         },
         "try on": {f"try on {style}": [record] for style, record in done.tried_on.items()},
     }
-    with records_in(place):
+    with result_storage(place):
         return build_report(
             workspace=str(place.root),
             folder="",
@@ -81,7 +81,7 @@ def report_lifecycle(parameters: LifecycleParameters, done: Done, clock: Clock) 
             models=trainings.registered,
             pending=[],
             problems=[f"{model}: {message}" for model, message in trainings.failed.items()],
-            overlays=trainings.evaluated["value"]["overlays"],
+            overlays=trainings.segmenter.judged["value"]["overlays"],
             tried_on={style: rows_of(record) for style, record in done.tried_on.items()},
             rejected=_rejected(done.crawled, done.prepared),
         )
@@ -131,17 +131,17 @@ def report_retraining(
     why: Mapping[str, str],
     crawled: Mapping[str, Summary],
     prepared: Mapping[str, PreparedStyle],
-    trained: Mapping[str, Record],
+    trained: Mapping[str, CachedResult],
     failed: Mapping[str, str],
     clock: Clock,
-) -> Record:
+) -> CachedResult:
     """Write the report of a retraining: ``why`` says by style why it was pending."""
     place, preset = parameters.place, chosen_preset(parameters.preset, parameters.device)
     nothing = (
         "Nothing was pending: the registry has a version of every style of the catalog, trained with what its sources "
         "hold now."
     )
-    with records_in(place):
+    with result_storage(place):
         return build_report(
             workspace=str(place.root),
             folder=RETRAINING,

@@ -5,10 +5,9 @@ from __future__ import annotations
 from prefect.client.schemas.objects import State
 
 from flows.parameters import RunAgainParameters
-from flows.stories import story
-from flows.timeouts import MINUTES
-from tasks.endings import nothing_to_do
+from flows.stories import MINUTES, story
 from tasks.rerunning import FurtherTry, start_again
+from tasks.telling import nothing_to_do
 
 
 @story(

@@ -34,6 +34,8 @@ from tasks.summing_up import show_end, show_failure, sum_up
 P = TypeVar("P", bound=Parameters)
 R = TypeVar("R")
 LIST_OF_TEXT = {"type": "array", "items": {"type": "string"}}
+MINUTES, HOURS = 60.0, 3600.0
+"""Units of the flows' timeouts: each is far above what its run takes, so that only a hung one meets it."""
 MOST_NAMED = 3
 """Styles that a run's name names."""
 
@@ -160,8 +162,7 @@ def _told(function: Callable[[P], R | State[R]], model: type[P], name: str) -> C
 
 def _signature(model: type[Parameters], choices: Mapping[str, list[str]] | None = None) -> inspect.Signature:
     parameters = []
-    of_all = list(Parameters.model_fields)  # a form asks what the flow is about first
-    for name in sorted(model.model_fields, key=of_all.__contains__):
+    for name in model.asked():
         info = model.model_fields[name]
         kind: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
         if choices and choices.get(name):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from flows.parameters import TryOnParameters
-from flows.stories import named, story
-from flows.timeouts import HOURS
-from tasks.caching import Content, Record, records_in
+from flows.stories import HOURS, named, story
+from tasks.caching import CachedResult, Content, result_storage
 from tasks.serving import ServingModel, ServingModels, models_for
 from tasks.trying_on import arguments_of, find_photos, tried, try_on_style
 
@@ -18,16 +17,18 @@ from tasks.trying_on import arguments_of, find_photos, tried, try_on_style
     run_name=lambda parameters: f"try on {named(parameters.styles)}",
     timeout_seconds=2 * HOURS,
 )
-def try_on(parameters: TryOnParameters) -> dict[str, Record]:
+def try_on(parameters: TryOnParameters) -> dict[str, CachedResult]:
     """Show every wanted style on every photo; a photo with no garment is a row in a table."""
     place = parameters.place
     photos = find_photos(place, parameters.persons)
     models = models_for(place, parameters.styles, photos, parameters.device, **parameters.wish())
-    with records_in(place):
+    with result_storage(place):
         return {style.name: _try_on(style, photos, models, parameters) for style in models.styles}
 
 
-def _try_on(style: ServingModel, photos: list[Content], models: ServingModels, parameters: TryOnParameters) -> Record:
-    asked = arguments_of(parameters.place, style, photos, models, parameters.detail, parameters.device)
+def _try_on(
+    style: ServingModel, photos: list[Content], models: ServingModels, parameters: TryOnParameters
+) -> CachedResult:
+    asked = arguments_of(parameters.place, style, photos, models, parameters.look(), parameters.device)
     state: Any = try_on_style(**asked, return_state=True)
     return tried(state)

@@ -6,12 +6,11 @@ from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 
 from flows.parameters import TryOnBatchParameters
-from flows.stories import named, story
-from flows.timeouts import HOURS
-from tasks.caching import Content, Record, records_in
-from tasks.endings import nothing_to_do
+from flows.stories import HOURS, named, story
+from tasks.caching import CachedResult, Content, result_storage
 from tasks.runners import ShardRunner
 from tasks.serving import ServingModel, ServingModels, models_for
+from tasks.telling import nothing_to_do
 from tasks.trying_on import (
     arguments_of,
     find_waiting_photos,
@@ -31,7 +30,7 @@ from tasks.trying_on import (
     task_runner=ShardRunner(),
     timeout_seconds=12 * HOURS,
 )
-def try_on_batch(parameters: TryOnBatchParameters) -> dict[str, Record] | State[dict[str, Record]]:
+def try_on_batch(parameters: TryOnBatchParameters) -> dict[str, CachedResult] | State[dict[str, CachedResult]]:
     """Every wanted style on every photo of the folder, a shard at a time; an empty folder is no error."""
     place = parameters.place
     folder = parameters.persons or place.persons
@@ -39,7 +38,7 @@ def try_on_batch(parameters: TryOnBatchParameters) -> dict[str, Record] | State[
     if not photos:
         return nothing_to_do(f"no photos in {folder}", {})
     models = models_for(place, parameters.styles, photos, parameters.device, **parameters.wish())
-    with records_in(place):
+    with result_storage(place):
         trying = {
             f"{style.name}, shard {number}": _submit(parameters, style, shard, models)
             for style in models.styles
@@ -59,7 +58,7 @@ def try_on_batch(parameters: TryOnBatchParameters) -> dict[str, Record] | State[
 
 def _submit(
     parameters: TryOnBatchParameters, style: ServingModel, shard: list[Content], models: ServingModels
-) -> PrefectFuture[Record]:
-    asked = arguments_of(parameters.place, style, shard, models, parameters.detail, parameters.device)
-    future: PrefectFuture[Record] = try_on_style.submit(**asked)
+) -> PrefectFuture[CachedResult]:
+    asked = arguments_of(parameters.place, style, shard, models, parameters.look(), parameters.device)
+    future: PrefectFuture[CachedResult] = try_on_style.submit(**asked)
     return future

@@ -10,15 +10,13 @@ from typing import Any
 from fittingroom.datasets import images_dir_of
 from fittingroom.errors import MissingInputError
 from fittingroom.shards import Shard, plan_shards
+from fittingroom.train_and_admit import DATASET_FILES
 from fittingroom.workspace import Workspace, digest_value
 from tasks.artifacts import artifact_key, picture_rows, show_figures, show_markdown
-from tasks.caching import Content, Made, step
-from tasks.contents import folder_content, pictures_of
+from tasks.caching import Content, StepResult, step
 from tasks.digests import Digests
+from tasks.fingerprints import folder_content, pictures_of
 from tasks.pictures import PEOPLE
-
-DATASET_FILES = ("selection.json", "train.json", "validation.json")
-"""What a training reads of a dataset; the selection names the photos by digest."""
 
 
 def annotation_content(workspace: Workspace, source: Path) -> Content:
@@ -27,17 +25,17 @@ def annotation_content(workspace: Workspace, source: Path) -> Content:
     Raises:
         MissingInputError: no such folder.
     """
-    from fittingroom.annotations.deepfashion2 import images_folder as pictures_of
+    from fittingroom.annotations.formats.deepfashion2 import images_folder as pictures_of
 
     if not (source / "annos").is_dir() or not pictures_of(source).is_dir():
         raise MissingInputError("DeepFashion2 folder", source, "it should hold the folders annos and image (or images)")
     content = folder_content(workspace, source)
-    return Content(content.path, content.digest, anchored=True)  # the selection says where its photos lie
+    return Content(content.path, content.digest, path_in_key=True)  # the selection says where its photos lie
 
 
 def plan_scans(workspace: Workspace, source: Path, size: int) -> list[Shard]:
     """Shards of a DeepFashion2 folder's annotation files; each counts with its picture, if there is one."""
-    from fittingroom.annotations import deepfashion2
+    from fittingroom.annotations.formats import deepfashion2
     from fittingroom.images import list_images
 
     _, images = deepfashion2.folders(source)
@@ -45,39 +43,40 @@ def plan_scans(workspace: Workspace, source: Path, size: int) -> list[Shard]:
     with Digests(workspace) as digests:
         found = {
             path.name: digest_value([digests.of(each) for each in (path, pictures.get(path.stem)) if each])
-            for path in deepfashion2.annotation_files(source)
+            for path in deepfashion2.files_of(source)
         }
     return plan_shards(found, size)
 
 
-@step("scan annotations", version=1, run_name="scan annotations, shard {shard.label}", beside=("source",))
-def scan_annotations(workspace: str, source: Content, shard: Shard, conditions: dict[str, Any]) -> Made:  # noqa: ARG001
+@step("scan annotations", version=1, run_name="scan annotations, shard {shard.label}", ignore=("source",))
+def scan_annotations(workspace: str, source: Content, shard: Shard, conditions: dict[str, Any]) -> StepResult:  # noqa: ARG001
     """Find out which pictures of a shard of annotation files match the selection's conditions."""
-    from fittingroom.annotations import deepfashion2
-    from fittingroom.annotations.selection import SelectionSettings, scan_files
+    from fittingroom.annotations.formats import Files, Source, deepfashion2
+    from fittingroom.annotations.select import SelectionSettings, scan
 
     annotations, images = deepfashion2.folders(Path(source.path))
-    files = deepfashion2.AnnotationFiles(annotations, shard.names)
-    return Made(vars(scan_files(files, images, SelectionSettings(**conditions))))
+    part = Source(Path(source.path), deepfashion2.FORMAT.name, images, Files(annotations, shard.names))
+    return StepResult(vars(scan(part, SelectionSettings(**conditions))))
 
 
-@step("write dataset", version=2, run_name="write dataset {name}", beside=("scans",))
+@step("write dataset", version=2, run_name="write dataset {name}", ignore=("scans",))
 def write_dataset(
     workspace: str, name: str, source: Content, settings: dict[str, Any], scans: list[dict[str, Any]]
-) -> Made:
+) -> StepResult:
     """Draw photos from those that match, split them pair-safely, and write COCO and VIA."""
-    from fittingroom.annotations import selection
+    from fittingroom.annotations.select import Scan, SelectionSettings, choose, open_for_selection
+    from fittingroom.annotations.select import write_dataset as write
 
     folder = Workspace(Path(workspace)).dataset(name)
-    opened = selection.open_for_selection(Path(source.path))
-    found = [selection.Scan(**scan) for scan in scans]
-    chosen = selection.choose(opened, selection.SelectionSettings(**settings), found)
-    selection.write_dataset(chosen, folder)
+    opened = open_for_selection(Path(source.path))
+    found = [Scan(**scan) for scan in scans]
+    chosen = choose(opened, SelectionSettings(**settings), found)
+    write(chosen, folder)
     files = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
     counts = {"train": len(chosen.train), "validation": len(chosen.validation)}
     show_figures(artifact_key("dataset", name), counts, f"Pictures selected into {folder}")
     value = {"name": name, "counts": counts, "left_out": chosen.left_out, "found": chosen.found}
-    return Made({**value, "warnings": [f"{source.path}: {warning}" for warning in chosen.warnings]}, files)
+    return StepResult({**value, "warnings": [f"{source.path}: {warning}" for warning in chosen.warnings]}, files)
 
 
 def plan_people(workspace: Workspace, dataset: Content, size: int) -> list[Shard]:
@@ -113,11 +112,11 @@ def _selection(dataset: Content) -> dict[str, Any]:
 
 
 @step("cut worn garments", version=2, run_name="cut garments people wear, shard {shard.label}")
-def people_garments_shard(workspace: str, dataset: Content, shard: Shard, size: int, flip: bool) -> Made:
+def people_garments_shard(workspace: str, dataset: Content, shard: Shard, size: int, flip: bool) -> StepResult:
     """Cut every large enough garment out of the photos of a shard by its true mask, as the try-on would."""
     from fittingroom.annotations.findings import Findings
     from fittingroom.annotations.sources import open_source, read
-    from fittingroom.tryon.worn import cut_worn_garments
+    from fittingroom.preparing.from_people import cut_worn_garments
 
     place = Workspace(Path(workspace))
     wanted = set(shard.names)
@@ -127,7 +126,7 @@ def people_garments_shard(workspace: str, dataset: Content, shard: Shard, size: 
     refused: Counter[str] = Counter()
     written = cut_worn_garments(photos, images, place.prepared(PEOPLE), size=size, flip=flip, refused=refused)
     counts = {"kept": len(written) // (1 + flip), **{f"refused: {why}": count for why, count in refused.items()}}
-    return Made({"counts": counts}, written)
+    return StepResult({"counts": counts}, written)
 
 
 def show_people(workspace: Workspace) -> None:

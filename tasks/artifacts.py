@@ -11,6 +11,7 @@ import logging
 import math
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from prefect.artifacts import (
 )
 from prefect.context import FlowRunContext, TaskRunContext
 
-from fittingroom.training.progress import Listener, Progress
+from fittingroom.training.progress import Progress
 
 PICTURE_SIDE = 256
 """Pixels of the longer side of a picture inside markdown."""
@@ -44,29 +45,29 @@ def artifact_key(*parts: str) -> str:
 
 def data_uri(picture: Path, side: int = PICTURE_SIDE) -> str:
     """A small JPEG of a picture file, as a ``data:`` URI."""
-    from fittingroom.images import encode_jpeg, read_rgb, resize
+    from fittingroom.images import at_most, encode_jpeg, read_rgb
 
-    image = read_rgb(picture)
-    height, width = image.shape[:2]
-    scale = min(1.0, side / max(height, width))
-    small = resize(image, max(1, round(width * scale)), max(1, round(height * scale)))
-    return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(small, quality=82)).decode("ascii")
+    small = encode_jpeg(at_most(read_rgb(picture), side), quality=82)
+    return "data:image/jpeg;base64," + base64.b64encode(small).decode("ascii")
 
 
 def picture_rows(headings: Sequence[str], rows: Iterable[Sequence[Path | str]], side: int = PICTURE_SIDE) -> str:
     """A markdown table whose `Path` cells are pictures, ``side`` pixels at most, and whose text cells are text."""
-    lines = ["| " + " | ".join(headings) + " |", "|" + " --- |" * len(headings)]
-    for row in list(rows)[: max(1, MOST_PICTURES // max(1, len(headings)))]:
-        cells = [
-            f"![{plain_cell(heading)}]({data_uri(cell, side)})" if isinstance(cell, Path) else plain_cell(cell)
-            for heading, cell in zip(headings, row, strict=False)
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    shown = list(rows)[: max(1, MOST_PICTURES // max(1, len(headings)))]
+    cells = [
+        [f"![{heading}]({data_uri(cell, side)})" if isinstance(cell, Path) else cell for heading, cell in pairs]
+        for pairs in (zip(headings, row, strict=False) for row in shown)
+    ]
+    return markdown_table(headings, cells)
 
 
-def plain_cell(text: str) -> str:
-    """Text that stays in its cell of a markdown table."""
+def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A markdown table whose text stays in its cells."""
+    lines = ["| " + " | ".join(map(_plain, cells)) + " |" for cells in (headings, *rows)]
+    return "\n".join([lines[0], "|" + " --- |" * len(headings), *lines[1:]])
+
+
+def _plain(text: str) -> str:
     return str(text).replace("|", "\\|").replace("\n", " ")
 
 
@@ -90,12 +91,10 @@ def show_figures(key: str, figures: Mapping[str, float], description: str) -> No
 def show_rejected(key: str, rows: Iterable[Mapping[str, Any]], description: str) -> None:
     """A table of pictures that were not kept: how many of each reason first, then each picture."""
     listed = [dict(row) for row in rows]
-    counts: dict[tuple[str, str], int] = {}
-    for row in listed:
-        counts[row["status"], row["reason"]] = counts.get((row["status"], row["reason"]), 0) + 1
+    counts = Counter((row["status"], row["reason"]) for row in listed)
     summary = [
         {"status": status, "reason": reason, "picture": f"{count} in all", "detail": ""}
-        for (status, reason), count in sorted(counts.items(), key=lambda entry: -entry[1])
+        for (status, reason), count in counts.most_common()
     ]
     show_table(key, summary + listed, description)
 
@@ -113,11 +112,7 @@ def show_verdict(
     word = "passed the gate and serves" if promoted else ("passed the gate" if passed else "did not pass the gate")
     lines = [f"## {model} {word}", "", *(f"- {reason}" for reason in reasons), ""]
     if figures:
-        lines += [
-            "| figure | value |",
-            "| --- | --- |",
-            *(f"| {name} | {value:.4g} |" for name, value in figures.items()),
-        ]
+        lines.append(markdown_table(("figure", "value"), ((name, f"{value:.4g}") for name, value in figures.items())))
     lines += ["", f"Weights: `{weights}`"]
     show_markdown(key, "\n".join(lines), f"Gate of {model}")
 
@@ -156,17 +151,6 @@ class ProgressBar:
         if progress.seconds_left is not None:
             parts.append(f"{progress.seconds_left:.0f} s left")
         return ", ".join(parts)
-
-
-def to_all(*listeners: Listener | None) -> Listener:
-    """One listener that tells several."""
-    present = [listener for listener in listeners if listener is not None]
-
-    def tell(progress: Progress) -> None:
-        for listener in present:
-            listener(progress)
-
-    return tell
 
 
 def _create(create: Callable[[], Any]) -> UUID | None:

@@ -31,17 +31,17 @@ from pydantic import BaseModel
 
 from fittingroom.errors import FittingroomError
 from fittingroom.workspace import Workspace, digest_file, digest_value, full_disk_named, write_json
+from tasks import callbacks
 from tasks.explaining import Call, remember, why_not_done
-from tasks.record_files import RecordFolder, set_room_aside
+from tasks.record_files import RecordFolder, reserve_space
 from tasks.retrying import RETRYING
 from tasks.telling import say
-from tasks.watching import tell_of_step
 
 Outputs = dict[str, list[Any]]
 """Path relative to the workspace -> [size in bytes, mtime in ns, SHA-256]."""
 
 
-class Record(TypedDict):
+class CachedResult(TypedDict):
     """What a cached step returns."""
 
     value: dict[str, Any]
@@ -53,18 +53,18 @@ class Record(TypedDict):
 class Content:
     """Something on disk that a step reads: where it lies, and the digest that stands for it in cache keys.
 
-    ``anchored`` is for a step whose result names the path itself: then the path is part of the key too.
+    ``path_in_key`` is for a step whose result names the path itself: then the path is part of the key too.
     """
 
     path: str
     digest: str
-    anchored: bool = False
+    path_in_key: bool = False
 
 
 T = TypeVar("T")
 
 
-class Sealed(Generic[T]):
+class Unvisited(Generic[T]):
     """What a flow returns to another, unlooked into: Prefect searches dicts, tuples and dataclasses for futures, and
     records name every picture.
     """
@@ -84,12 +84,12 @@ class Summary:
     digest: str
 
     @classmethod
-    def of(cls, record: Record) -> Summary:
+    def of(cls, record: CachedResult) -> Summary:
         """Of a cached step's record."""
         return cls(record["value"], record["seconds"], digest_outputs(record["outputs"]))
 
 
-class Made(NamedTuple):
+class StepResult(NamedTuple):
     """What a step's function returns: a JSON value and the files it wrote, all under the workspace. Of ``described``
     files it knows the facts already."""
 
@@ -99,14 +99,14 @@ class Made(NamedTuple):
 
 
 def canonical(value: Any) -> Any:
-    """``value`` as JSON that stands for its content: a `Content`, a `Record`, and anything else with a ``digest``
+    """``value`` as JSON that stands for its content: a `Content`, a `CachedResult`, and anything else with a ``digest``
     of its own (a shard, a summary) counts by that alone.
 
     Raises:
         TypeError: a path, or anything that has no JSON form of its own.
     """
     if isinstance(value, Content):
-        return {"content": value.digest} | ({"at": value.path} if value.anchored else {})
+        return {"content": value.digest} | ({"at": value.path} if value.path_in_key else {})
     if (digest := getattr(value, "digest", None)) and isinstance(digest, str):
         return {"digest": digest}
     if isinstance(value, BaseModel):
@@ -115,7 +115,7 @@ def canonical(value: Any) -> Any:
         return canonical(asdict(value))
     if isinstance(value, PurePath):
         raise TypeError(f"a path is no content: expected tasks.caching.Content, got {value}")
-    if isinstance(value, Mapping) and set(value) == set(Record.__annotations__):
+    if isinstance(value, Mapping) and set(value) == set(CachedResult.__annotations__):
         return {"record": digest_outputs(value["outputs"])}
     if isinstance(value, Mapping):
         return {str(key): canonical(item) for key, item in value.items()}
@@ -132,13 +132,13 @@ def canonical(value: Any) -> Any:
 class ContentKey(CachePolicy):
     """Prefect's cache policy for our steps: name, code version and arguments, and only sound records.
 
-    ``version`` is raised by hand when the step's code changes what it produces. Arguments named in ``beside`` say
+    ``version`` is raised by hand when the step's code changes what it produces. Arguments named in ``ignore`` say
     where or how fast, not what, and stay out of the key; ``workspace`` always does.
     """
 
     step: str = ""
     version: int = 1
-    beside: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
 
     def key(self, inputs: Mapping[str, Any]) -> str:
         """The key of these arguments, also the record's file name."""
@@ -150,7 +150,7 @@ class ContentKey(CachePolicy):
         return Call.of(self.step, self.version, self._counting(inputs))
 
     def _counting(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in inputs.items() if name not in {"workspace", *self.beside}}
+        return {name: value for name, value in inputs.items() if name not in {"workspace", *self.ignore}}
 
     def compute_key(
         self,
@@ -167,17 +167,8 @@ class ContentKey(CachePolicy):
         except FileNotFoundError:
             why = why_not_done(place, key, self.call(inputs))
         say("%s: %s", name, why or "done before")
-        tell_of_step(name, why)
+        callbacks.steps.tell(name, why)
         return key
-
-
-def drop_if_unsound(workspace: Workspace, key: str) -> bool:
-    """Delete the record of ``key`` when its files are gone or changed; True when it did."""
-    try:
-        what_is_wrong(workspace, key)
-    except FileNotFoundError:
-        return False
-    return not (workspace.cache / key).exists()
 
 
 def what_is_wrong(workspace: Workspace, key: str) -> str:
@@ -190,7 +181,7 @@ def what_is_wrong(workspace: Workspace, key: str) -> str:
     return wrong if record is None else _expired(found, workspace.cache / key)
 
 
-def sound_record(workspace: Workspace, key: str) -> Record | None:
+def sound_record(workspace: Workspace, key: str) -> CachedResult | None:
     """The record of ``key`` where there is one and its files are what they were."""
     try:
         return _read(workspace, key)[1]
@@ -198,12 +189,12 @@ def sound_record(workspace: Workspace, key: str) -> Record | None:
         return None
 
 
-def keep_record(workspace: Workspace, key: str, record: Record) -> None:
+def keep_record(workspace: Workspace, key: str, record: CachedResult) -> None:
     """Write a record as Prefect would."""
     write_json(workspace.cache / key, {"result": json.dumps(record)}, indent=None)
 
 
-def _read(workspace: Workspace, key: str) -> tuple[Mapping[str, Any], Record | None, str]:
+def _read(workspace: Workspace, key: str) -> tuple[Mapping[str, Any], CachedResult | None, str]:
     """The file of a record and the record, or None and what is wrong with it: then it is deleted.
 
     Raises:
@@ -212,7 +203,7 @@ def _read(workspace: Workspace, key: str) -> tuple[Mapping[str, Any], Record | N
     path, found = workspace.cache / key, {}
     try:
         found = json.loads(path.read_bytes())
-        record: Record = json.loads(found["result"])
+        record: CachedResult = json.loads(found["result"])
         lost = next((name for name, fact in record["outputs"].items() if not is_sound(workspace, name, *fact)), None)
         wrong = f"{lost} is gone or changed" if lost is not None else ""
     except FileNotFoundError:
@@ -259,36 +250,36 @@ def digest_outputs(outputs: Outputs) -> str:
     return digest_value({name: fact[2] for name, fact in outputs.items()})
 
 
-F = TypeVar("F", bound=Callable[..., Made])
+F = TypeVar("F", bound=Callable[..., StepResult])
 
 
 def step(
-    name: str, *, version: int, run_name: str, beside: tuple[str, ...] = (), **options: Any
-) -> Callable[[F], Task[..., Record]]:
-    """A Prefect task out of a function that returns `Made`: cached by content, retried where that can heal.
+    name: str, *, version: int, run_name: str, ignore: tuple[str, ...] = (), **options: Any
+) -> Callable[[F], Task[..., CachedResult]]:
+    """A Prefect task out of a function that returns `StepResult`: cached by content, retried where that may help.
 
     The function's arguments must include ``workspace``; ``run_name`` may use the others, as in ``"cut {style}"``.
     """
 
-    def decorate(function: F) -> Task[..., Record]:
+    def decorate(function: F) -> Task[..., CachedResult]:
         if "workspace" not in inspect.signature(function).parameters:
             raise TypeError(f"{name}: a step needs an argument 'workspace'")
 
-        policy = ContentKey(step=name.replace(" ", "-"), version=version, beside=beside)
+        policy = ContentKey(step=name.replace(" ", "-"), version=version, ignore=ignore)
 
         @functools.wraps(function)
-        def run(*args: Any, **kwargs: Any) -> Record:
+        def run(*args: Any, **kwargs: Any) -> CachedResult:
             bound = inspect.signature(function).bind(*args, **kwargs)
             place, start = Workspace(Path(bound.arguments["workspace"])), time.perf_counter()
             with full_disk_named(place.root):
                 made = function(*args, **kwargs)
                 outputs = describe_outputs(place, made.files) | made.described
-                record = Record(value=made.value, outputs=outputs, seconds=round(time.perf_counter() - start, 3))
-                set_room_aside(record)
-            remember(place, policy.key(bound.arguments), policy.call(bound.arguments))
+                record = CachedResult(value=made.value, outputs=outputs, seconds=round(time.perf_counter() - start, 3))
+                reserve_space(record)
+            remember(place, (policy.key(bound.arguments), policy.call(bound.arguments)))
             return record
 
-        run.__annotations__ = {**function.__annotations__, "return": Record}
+        run.__annotations__ = {**function.__annotations__, "return": CachedResult}
         return task(
             name=name,
             task_run_name=run_name,
@@ -304,7 +295,7 @@ def step(
 
 
 @contextmanager
-def records_in(workspace: Workspace) -> Iterator[None]:
+def result_storage(workspace: Workspace) -> Iterator[None]:
     """Inside a flow: keep the records of its tasks in this workspace, whatever Prefect's home is.
 
     Raises:

@@ -1,64 +1,89 @@
-"""What a style is (category, colour, pattern, digest of its content), for whatever trains it: noted by its crawl."""
+"""What the catalog's styles are now, remembered for reasons; and which of them are to be trained."""
 
 from __future__ import annotations
 
-import contextlib
-import json
 from collections.abc import Iterable
-from dataclasses import asdict, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from fittingroom.catalog import Style, load_catalog
+from fittingroom.catalog import Style
 from fittingroom.errors import InputError
-from fittingroom.settings import get_settings
-from fittingroom.workspace import Workspace, write_json
-from tasks.crawling import STYLE
-from tasks.pending import StyleCard
-from tasks.registering import registered_card
+from fittingroom.lineage.withdraw import mark_versions
+from fittingroom.registry.registry import Registry, style_model
+from fittingroom.registry.style_cards import newest, why_pending
+from fittingroom.registry.versions import ModelVersion
+from fittingroom.style_card import CARD_FILE, StyleCard
+from fittingroom.workspace import Workspace
+from tasks.crawling import chosen_styles
+from tasks.digests import Digests
+from tasks.explaining import Call, remember, what_differs
 
-CARD = "card.json"
-"""In a style's crawl folder: its `StyleCard` at the time of the crawl."""
+_CONTENT = "style content"
 
 
 def cards_of(workspace: Workspace, styles: Iterable[Style]) -> dict[str, StyleCard]:
-    """What styles of a catalog are now, by name."""
-    return {style.name: StyleCard.of(workspace, style) for style in styles}
+    """What styles of a catalog are now, by name.
+
+    Raises:
+        MissingInputError, CatalogError: a folder or list that is not there, or cannot be read.
+    """
+    cards, errors = read_cards(workspace, styles)
+    for error in errors.values():
+        raise error
+    return cards
+
+
+def read_cards(workspace: Workspace, styles: Iterable[Style]) -> tuple[dict[str, StyleCard], dict[str, InputError]]:
+    """Of a catalog's styles, by name, with what their folders and lists hold now; what that is is remembered, for
+    reasons. And by name the error of each whose folder or list is not there, or cannot be read.
+    """
+    from fittingroom.crawl import Withdrawals, style_content
+
+    cards: dict[str, StyleCard] = {}
+    errors: dict[str, InputError] = {}
+    done: list[tuple[str, Call]] = []
+    withdrawn = Withdrawals.read(workspace).digests
+    with Digests(workspace) as digests:
+        for style in styles:
+            try:
+                content = style_content(style, digests.of, withdrawn)
+            except InputError as error:
+                errors[style.name] = error
+                continue
+            cards[style.name] = style.card(content.digest)
+            done.append((content.digest, Call.of(_CONTENT, 1, {"name": style.name, **vars(content)})))
+    remember(workspace, *done)
+    return cards, errors
 
 
 def note_cards(workspace: Workspace, cards: Iterable[StyleCard]) -> None:
     """Write down what styles were when they were crawled: their pictures are of that content, not of a later one."""
     for card in cards:
-        write_json(workspace.crawl(card.name) / CARD, asdict(card))
+        card.write(workspace.crawl(card.name) / CARD_FILE)
 
 
-def known_card(workspace: Workspace, name: str, **given: str | None) -> StyleCard:
-    """What is known of a style: as it was crawled, else as its catalog says, else as its last version.
+@dataclass(frozen=True)
+class Pending:
+    """Styles to train, by name why; and by name why it cannot be told of others."""
 
-    Without a crawl there is no digest of its content: what was trained then is no reason not to train the style when it
-    is crawled.
-
-    Args:
-        workspace: where it is trained.
-        name: the style's.
-        given: fields that a person gave, which hold; empty ones are looked up.
-    """
-    card = _crawled(workspace, name) or _catalogued(workspace, name)
-    card = card or replace(registered_card(workspace, name), catalog_digest="")
-    return replace(card, **{field: value for field, value in given.items() if value})
+    why: dict[str, str] = field(default_factory=dict)
+    unknown: dict[str, str] = field(default_factory=dict)
 
 
-def _crawled(workspace: Workspace, name: str) -> StyleCard | None:
-    for file in (CARD, STYLE):  # the second also stands where an earlier version crawled
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            said: dict[str, Any] = json.loads((workspace.crawl(name) / file).read_text(encoding="utf-8"))
-            return StyleCard(**said | {"name": name})
-    return None
-
-
-def _catalogued(workspace: Workspace, name: str) -> StyleCard | None:
-    path: Path = get_settings().catalog or workspace.root / "catalog.yaml"
-    with contextlib.suppress(InputError):  # none, or one that cannot be used: that is not asked for here
-        style = load_catalog(path).style(name)
-        return StyleCard(name, style.category, style.colour, style.pattern)
-    return None
+def pending_styles(workspace: Workspace, catalog_file: Path, names: list[str]) -> Pending:
+    """The catalog's styles that were not trained yet with the content they have now, or only from pictures that were
+    withdrawn since."""
+    trained: dict[str, list[ModelVersion]] = {}
+    registry = Registry.from_settings(workspace)
+    mark_versions(workspace, registry)
+    for version in registry.all_versions():
+        trained.setdefault(version.model, []).append(version)
+    cards, errors = read_cards(workspace, chosen_styles(catalog_file, names))
+    found = Pending(unknown={name: str(error) for name, error in errors.items()})
+    before = {name: newest(versions) for name in cards if (versions := trained.get(style_model(name)))}
+    pairs = {name: (version.card.catalog_digest, cards[name].catalog_digest) for name, version in before.items()}
+    differs = what_differs(workspace, _CONTENT, pairs)
+    for name, card in cards.items():
+        if why := why_pending(card, trained.get(style_model(name), []), differs.get(name, "")):
+            found.why[name] = why
+    return found

@@ -75,7 +75,7 @@ def remove_pictures(workspace: str, days: float, only_say: bool) -> dict[str, in
 def remove_leftovers(workspace: str, only_say: bool) -> dict[str, int]:
     """Delete half-written files that no process is writing any more; with ``only_say`` count them only.
 
-    What the memory of digests says of files that are gone goes with them.
+    What the digest cache says of files that are gone goes with them.
     """
     place = Workspace(Path(workspace))
     leftovers = find_leftovers(place)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from tasks.watching import stage
+from tasks.callbacks import stage
 
 
 class Clock:

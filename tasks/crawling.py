@@ -5,38 +5,33 @@ from __future__ import annotations
 import datetime
 import json
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefect import Task
 from prefect.blocks.system import Secret
-from prefect.futures import PrefectFuture
+from prefect.futures import PrefectFuture, wait
 from prefect.utilities.annotations import opaque
 
-from fittingroom.catalog import Catalog, FolderSource, SearchSource, Style, UrlsSource, load_catalog
+from fittingroom.catalog import Catalog, SearchSource, Style, load_catalog
 from fittingroom.errors import InputError, MissingInputError, NothingProduced
 from fittingroom.manifest import Manifest
 from fittingroom.settings import get_settings
+from fittingroom.style_card import STYLE_FILE
 from fittingroom.workspace import Workspace, digest_value, write_json
 from tasks.artifacts import artifact_key, show_rejected, show_table
-from tasks.caching import Made, Record, Summary, step
-from tasks.contents import file_content, folder_content, output_paths
+from tasks.caching import CachedResult, StepResult, Summary, step
 from tasks.digests import Digests
-from tasks.runners import in_other_processes
+from tasks.fingerprints import output_paths
 from tasks.telling import run_logger
-from tasks.turns import OneAfterAnother
 
 if TYPE_CHECKING:
-    from fittingroom.crawl import Candidate, CrawlSettings, SearchKeys
+    from fittingroom.crawl import Candidate, SearchKeys
     from fittingroom.crawl.sharding import FetchShard
 
 MANIFEST = "manifest.jsonl"
 OFFERED = "offered.json"
-STYLE = "style.json"
 SECRET_BLOCKS = {
     "google_api_key": "fittingroom-google-api-key",
     "google_engine_id": "fittingroom-google-engine-id",
@@ -77,82 +72,55 @@ class Order:
         Raises:
             MissingInputError, CatalogError: a folder or list that is not there, or of a kind that cannot be read.
         """
-        from fittingroom.crawl import check_sources, pictures_in
+        from fittingroom.crawl import local_files
 
-        check_sources(style)
-        held = []
-        for source in style.sources:
-            if isinstance(source, FolderSource):
-                held.append(
-                    [str(source.location), folder_content(workspace, source.location, pictures_in(source)).digest]
-                )
-            elif isinstance(source, UrlsSource):
-                held.append([str(source.location), file_content(workspace, source.location).digest])
+        files = local_files(style)
+        with Digests(workspace) as digests:
+            held = [[str(file.absolute()), digests.of(file)] for file in (*files.pictures, *files.lists)]
         return cls(style.model_dump(mode="json"), digest_value([style.digest(), *sorted(held)]))
 
 
-@contextmanager
-def _hosts_rested(settings: CrawlSettings, wanted: bool) -> Iterator[None]:
-    """However the block ends, if ``wanted`` it ends only when another process may ask the hosts that it asked."""
-    from fittingroom.crawl import rest_hosts
-
-    try:
-        yield
-    finally:
-        if wanted:
-            rest_hosts(settings)
-
-
-@step("offer", version=2, run_name="ask the sources of {name}", beside=("handed_on",))
-def offer(workspace: str, name: str, order: Order, settings: dict[str, Any], handed_on: bool = False) -> Made:
-    """Ask the sources of one style what they offer; what they offered once and no longer do is marked, not deleted.
-
-    ``handed_on``: another process asks the same hosts next.
-    """
+@step("offer", version=2, run_name="ask the sources of {name}")
+def offer(workspace: str, name: str, order: Order, settings: dict[str, Any]) -> StepResult:
+    """Ask the sources of one style what they offer; what they offered once and no longer do is marked, not deleted."""
     from fittingroom.crawl import CrawlSettings, discover, mark_gone
 
     place, crawling = Workspace(Path(workspace)), CrawlSettings(**settings)
     style = Style.model_validate(order.style)
-    with _hosts_rested(crawling, handed_on):
-        candidates = discover(style, crawling, search_keys(style))
+    candidates = discover(style, crawling, search_keys(style))
     folder = place.crawl(name)
     mark_gone(candidates, folder, crawling)
     write_json(folder / OFFERED, [candidate.to_json() for candidate in candidates], indent=None)
-    write_json(folder / STYLE, style.model_dump(mode="json", include={"name", "category", "colour", "pattern"}))
+    style.card().write(folder / STYLE_FILE)
     over = [candidate for candidate in candidates if candidate.reason == "limit"]
     if over:
         run_logger().warning(
             "%s: offered %d, %d of them not taken: %s", name, len(candidates), len(over), over[0].detail
         )
-    return Made({"offered": len(candidates)}, [folder / OFFERED, folder / STYLE])
+    return StepResult({"offered": len(candidates)}, [folder / OFFERED, folder / STYLE_FILE])
 
 
-@step("fetch", version=1, run_name="fetch {name}: {shard.label}", beside=("offered", "handed_on"))
+@step("fetch", version=1, run_name="fetch {name}: {shard.label}", ignore=("offered",))
 def fetch_shard(
     workspace: str,
     name: str,
     shard: FetchShard,
-    offered: Record,
+    offered: CachedResult,
     settings: dict[str, Any],
-    may_heal: list[str],  # noqa: ARG001  part of the key: while something may have healed, the shard is not done
-    handed_on: bool = False,
-) -> Made:
-    """Fetch the addresses of one shard; what the manifest says is settled is not asked for again.
-
-    ``handed_on``: another process asks the same hosts next.
-    """
+    retryable: list[str],  # noqa: ARG001  part of the key: while something may be retried, the shard is not done
+) -> StepResult:
+    """Fetch the addresses of one shard; what the manifest says is settled is not asked for again."""
     from fittingroom.crawl import CrawlSettings, fetch
 
     place, crawling = Workspace(Path(workspace)), CrawlSettings(**settings)
     folder, names = place.crawl(name), set(shard.names)
     candidates = [candidate for candidate in offered_candidates(place, offered) if candidate.url in names]
-    with _hosts_rested(crawling, handed_on):
-        rows = fetch(candidates, folder, crawling)
-    return Made({"counts": Manifest(rows).counts()}, [folder / row.path for row in rows if row.status == "kept"])
+    rows = fetch(candidates, folder, crawling)
+    return StepResult({"counts": Manifest(rows).counts()}, [folder / row.path for row in rows if row.status == "kept"])
 
 
 @step("crawl", version=4, run_name="crawl {name}")
-def crawl(workspace: str, name: str, offered: Record, fetched: list[Summary]) -> Made:  # noqa: ARG001  part of the key
+def crawl(workspace: str, name: str, offered: CachedResult, fetched: list[Summary]) -> StepResult:  # noqa: ARG001  part of the key
     """What became of every address of a style, once its shards are fetched; the pictures are vouched for by them.
 
     Raises:
@@ -180,7 +148,7 @@ def crawl(workspace: str, name: str, offered: Record, fetched: list[Summary]) ->
     )
     if not any(row.status == "kept" for row in manifest.rows):
         raise NothingProduced(f"style {name}: expected pictures, its sources gave none that could be kept")
-    return Made(
+    return StepResult(
         {"offered": offered["value"]["offered"], "counts": manifest.counts(), "rejected": some_of_each(rejected)}
     )
 
@@ -198,73 +166,52 @@ def some_of_each(rejected: list[dict[str, str]]) -> list[dict[str, str]]:
 
 def offers_of(
     workspace: Workspace, styles: list[Style], settings: dict[str, Any], max_age_hours: float
-) -> dict[str, PrefectFuture[Record]]:
+) -> dict[str, PrefectFuture[CachedResult]]:
     """Ask the sources of each style, or take what they said no longer than ``max_age_hours`` ago; all have ended."""
-    fresh: Task[..., Record] = offer.with_options(cache_expiration=datetime.timedelta(hours=max_age_hours))
-    elsewhere = in_other_processes()
-    offered: dict[str, PrefectFuture[Record]] = {}
-    for style in styles:
-        offered[style.name] = fresh.submit(
-            workspace=str(workspace.root),
-            name=style.name,
-            order=Order.of(workspace, style),
-            settings=settings,
-            handed_on=elsewhere,
+    fresh: Task[..., CachedResult] = offer.with_options(cache_expiration=datetime.timedelta(hours=max_age_hours))
+    offered: dict[str, PrefectFuture[CachedResult]] = {
+        style.name: fresh.submit(
+            workspace=str(workspace.root), name=style.name, order=Order.of(workspace, style), settings=settings
         )
-        if elsewhere:  # one shop often has them all
-            offered[style.name].wait()
-    for future in offered.values():
-        future.wait()
+        for style in styles
+    }
+    wait(list(offered.values()))
     return offered
 
 
-class Fetches:
-    """The shards of a crawl as tasks: side by side in threads of this process, which share one pace for each host; in
-    other processes, one host's shards one after another, whichever styles they are of."""
+def start_fetching(
+    workspace: Workspace, name: str, offered: CachedResult, settings: dict[str, Any]
+) -> list[PrefectFuture[CachedResult]]:
+    """One task a shard of what a style was offered, side by side in threads of this process, which share one pace for
+    each host."""
+    from fittingroom.crawl import RETRYABLE, plan_fetches
 
-    def __init__(self, workspace: Workspace, settings: dict[str, Any]) -> None:
-        self._workspace, self._settings = workspace, settings
-        self._elsewhere, self._hosts = in_other_processes(), OneAfterAnother()
-
-    def start(self, name: str, offered: Record) -> list[PrefectFuture[Record]]:
-        """One task a shard of what a style was offered."""
-        from fittingroom.crawl import HEALABLE, plan_fetches
-
-        candidates = offered_candidates(self._workspace, offered)
-        with Digests(self._workspace) as digests:
-            shards = plan_fetches(candidates, digest_of=lambda path: digests.of(path) if path.is_file() else "")
-        manifest = self._workspace.crawl(name) / MANIFEST
-        may_heal = {row.key for row in Manifest.read(manifest, lambda values: values.get("reason") in HEALABLE).rows}
-        return [
-            self._hosts.start(
-                shard.hosts if self._elsewhere else (),
-                partial(
-                    self._submit, name=name, shard=shard, offered=offered,
-                    may_heal=sorted(may_heal.intersection(shard.names)),
-                ),
-            )
-            for shard in shards
-        ]  # fmt: skip
-
-    def _submit(self, before: list[PrefectFuture[Any]], **arguments: Any) -> PrefectFuture[Record]:
-        future: PrefectFuture[Record] = fetch_shard.submit(
-            workspace=str(self._workspace.root),
-            settings=self._settings,
-            handed_on=self._elsewhere,
-            wait_for=before,
-            **arguments,
+    candidates = offered_candidates(workspace, offered)
+    with Digests(workspace) as digests:
+        shards = plan_fetches(candidates, digest_of=lambda path: digests.of(path) if path.is_file() else "")
+    manifest = workspace.crawl(name) / MANIFEST
+    retryable = {row.key for row in Manifest.read(manifest, lambda values: values.get("reason") in RETRYABLE).rows}
+    return [
+        fetch_shard.submit(
+            workspace=str(workspace.root),
+            name=name,
+            shard=shard,
+            offered=offered,
+            settings=settings,
+            retryable=sorted(retryable.intersection(shard.names)),
         )
-        return future
+        for shard in shards
+    ]
 
 
-def crawl_of(workspace: Workspace, name: str, offered: Record, fetched: list[Summary]) -> Summary:
+def crawl_of(workspace: Workspace, name: str, offered: CachedResult, fetched: list[Summary]) -> Summary:
     """`crawl`, with the seconds that the whole of it took."""
     record = crawl(workspace=str(workspace.root), name=name, offered=opaque(offered), fetched=opaque(fetched))
     seconds = record["seconds"] + offered["seconds"] + sum(part.seconds for part in fetched)
     return replace(Summary.of(record), seconds=round(seconds, 3))
 
 
-def offered_candidates(workspace: Workspace, offered: Record) -> list[Candidate]:
+def offered_candidates(workspace: Workspace, offered: CachedResult) -> list[Candidate]:
     """What `offer` found."""
     from fittingroom.crawl import Candidate
 

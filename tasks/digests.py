@@ -1,7 +1,7 @@
 """SHA-256 of files, remembered: to read every byte again on every run would cost more than the work it saves.
 
 The memory is a SQLite file, ``<workspace>/cache/digests.sqlite3``: however many pictures a workspace has, they are not
-held in the process. It is worth only the time it saves: where it cannot be read or written (spoilt, locked, on a file
+held in the process. It is worth only the time it saves: where it cannot be read or written (corrupt, locked, on a file
 system without locks), files are read again.
 """
 
@@ -10,9 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 
 from fittingroom.errors import MissingInputError
 from fittingroom.retention import compact
@@ -58,7 +56,7 @@ class Digests:
     def __enter__(self) -> Digests:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._write()
         self._memory.close()
 
@@ -119,20 +117,16 @@ def forget_gone(workspace: Workspace) -> int:
         return 0
     forgotten = 0
     with contextlib.closing(_opened(path)) as memory, contextlib.suppress(sqlite3.Error), memory:
-        gone = [(key,) for key in _paths(memory) if key.startswith(_NAMELESS) or not os.path.lexists(key)]
+        paths = memory.execute("SELECT path FROM digests")
+        gone = [(key,) for (key,) in paths if key.startswith(_NAMELESS) or not os.path.lexists(key)]
         memory.executemany("DELETE FROM digests WHERE path = ?", gone)
         forgotten = len(gone)
     compact(path)
     return forgotten
 
 
-def _paths(memory: sqlite3.Connection) -> Iterator[bytes]:
-    for (path,) in memory.execute("SELECT path FROM digests"):
-        yield path
-
-
 def _opened(path: Path) -> sqlite3.Connection:
-    """The memory in ``path``; a new one where it is spoilt, and one that lasts no longer than its connection where
+    """The memory in ``path``; a new one where it is corrupt, and one that lasts no longer than its connection where
     none can be had there.
     """
     with contextlib.suppress(OSError, sqlite3.OperationalError):

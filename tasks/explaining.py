@@ -65,12 +65,12 @@ class Call:
         return cls(step, version, given[0] if given else "", dict(_parts("", arguments)))
 
 
-def remember(workspace: Workspace, key: str, call: Call) -> None:
-    """A step was done under this key."""
+def remember(workspace: Workspace, *done: tuple[str, Call]) -> None:
+    """Steps were done, each under its key."""
+    rows = [(call.step, call.subject, key, call.version, json.dumps(call.parts), time.time()) for key, call in done]
     with contextlib.suppress(sqlite3.Error, OSError), _memory(workspace) as memory, memory:
-        row = (call.step, call.subject, key, call.version, json.dumps(call.parts), time.time())
-        memory.execute("INSERT OR REPLACE INTO steps VALUES (?, ?, ?, ?, ?, ?)", row)
-        memory.execute(_PRUNE, (call.step, call.subject, KEPT))
+        memory.executemany("INSERT OR REPLACE INTO steps VALUES (?, ?, ?, ?, ?, ?)", rows)
+        memory.executemany(_PRUNE, {(step, subject, KEPT) for step, subject, *_ in rows})
 
 
 def why_not_done(workspace: Workspace, key: str, call: Call) -> str:
@@ -94,17 +94,26 @@ def why_not_done(workspace: Workspace, key: str, call: Call) -> str:
     return _in_words(said + _differences(parts, call.parts)) or "not done before"
 
 
-def what_differs(workspace: Workspace, step: str, subject: str, earlier: str, now: str) -> str:
-    """What differs between two calls of a step, in words; empty where one of the keys is not remembered."""
-    try:
-        with _memory(workspace) as memory:
-            rows = memory.execute(
-                "SELECT key, parts FROM steps WHERE step = ? AND subject = ?", (step, subject)
-            ).fetchall()
-        parts = {key: json.loads(text) for key, text in rows if key in (earlier, now)}
-        return _in_words(_differences(parts[earlier], parts[now]))
-    except (sqlite3.Error, OSError, ValueError, KeyError):
-        return ""
+def what_differs(workspace: Workspace, step: str, pairs: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """By subject what differs between two calls of a step, in words; none where one of the keys is not remembered.
+
+    Args:
+        workspace: where they were remembered.
+        step: its name.
+        pairs: by subject the keys of the earlier call and of the one that is now.
+    """
+    rows: list[tuple[str, str, str]] = []
+    with contextlib.suppress(sqlite3.Error, OSError), _memory(workspace) as memory:
+        query = "SELECT subject, key, parts FROM steps WHERE step = ? AND subject = ? AND key IN (?, ?)"
+        for subject, keys in pairs.items():
+            rows += memory.execute(query, (step, subject, *keys))
+    texts = {(subject, key): text for subject, key, text in rows}
+    said: dict[str, str] = {}
+    for subject, (earlier, now) in pairs.items():
+        with contextlib.suppress(ValueError, KeyError):
+            before, after = json.loads(texts[subject, earlier]), json.loads(texts[subject, now])
+            said[subject] = _in_words(_differences(before, after))
+    return said
 
 
 def _in_words(differences: list[str]) -> str:
@@ -118,7 +127,7 @@ def _parts(name: str, value: Any) -> Iterator[tuple[str, Part]]:
         files = getattr(value, "names", None)  # a shard's
         short = digest[:16]
         yield name, {"members": [_short(file) for file in files], "digest": short} if files else f"#{short}"
-        if getattr(value, "anchored", False):
+        if getattr(value, "path_in_key", False):
             yield f"{name}.path", f"#{_short(value.path)}"
     elif isinstance(value, BaseModel):
         yield from _parts(name, value.model_dump(mode="json"))

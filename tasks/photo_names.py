@@ -1,6 +1,6 @@
 """What photos of people are called where it is kept: by the start of their digest, for a file's name may be a person's.
 
-Logs, records and artifacts say ids. The name to an id lies beside the photo's results, in the workspace alone, where a
+Logs, records and artifacts say ids. The name to an id lies next to the photo's results, in the workspace alone, where a
 clean-up finds it; a terminal, which keeps nothing, shows names.
 """
 

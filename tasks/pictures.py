@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +10,8 @@ from typing import Any, NamedTuple
 from fittingroom.errors import MissingInputError, NothingProduced
 from fittingroom.garment import GarmentFinder
 from fittingroom.manifest import ImageRow, Manifest
-from fittingroom.shards import Shard, plan_shards
+from fittingroom.shards import Shard
+from fittingroom.style_card import STYLE_FILE, StyleCard
 from fittingroom.workspace import Workspace
 from tasks.artifacts import (
     MOST_PICTURES,
@@ -22,9 +22,9 @@ from tasks.artifacts import (
     show_markdown,
     show_rejected,
 )
-from tasks.caching import Content, Made, Record, Summary, step
-from tasks.contents import folder_content, output_paths, pictures_of, settle
+from tasks.caching import CachedResult, Content, StepResult, Summary, step
 from tasks.crawling import some_of_each
+from tasks.fingerprints import folder_content, output_paths, pictures_of, prune_stale
 from tasks.telling import run_logger
 
 PEOPLE = "people-garments"
@@ -40,7 +40,7 @@ class PreparedStyle(NamedTuple):
     prepared: list[Summary]
 
 
-@step("cut out", version=3, run_name="cut out {style}, shard {shard.label}")
+@step("cut out", version=4, run_name="cut out {style}, shard {shard.label}")
 def cut_out_shard(
     workspace: str,
     style: str,
@@ -50,15 +50,14 @@ def cut_out_shard(
     colour: str = "",
     pattern: str = "",
     by_hand: dict[str, list[str]] | None = None,
-) -> Made:
+) -> StepResult:
     """Cut the garments out of one shard of crawled pictures.
 
-    ``finder`` is a segmenter's weights, ``colour`` and ``pattern`` what the garments must look
-    like, ``by_hand`` what a person said:
-    digests to ``keep`` and to ``drop``.
+    ``finder`` is a segmenter's weights, ``colour`` and ``pattern`` what the garments must look like, ``by_hand`` what a
+    person said: digests to ``keep`` and to ``drop``.
     """
+    from fittingroom.appearance.colour_filter import style_test
     from fittingroom.cutout import CutoutSettings, Overrides, cut_out_files
-    from fittingroom.styles.suits import style_test
 
     place = Workspace(Path(workspace))
     folder = place.cutouts(style)
@@ -73,37 +72,20 @@ def cut_out_shard(
         overrides=Overrides(**said),
         recipe=" ".join(f"{name}={word}" for name, word in made_with.items() if word),
     )
-    show_rejected(
-        artifact_key("cut-out", style, shard.label, "rejected"),
-        _rejected(rows),
-        f"Photos of {style} that were not cut out, of {folder}/manifest.jsonl",
-    )
-    return Made(
-        {"label": shard.label, **_fates(place, rows)}, [folder / row.path for row in rows if row.status == "kept"]
-    )
+    return _shard_done(place, folder, shard.label, rows, "cut-out", f"Photos of {style} that were not cut out")
 
 
 @step("prepare", version=1, run_name="prepare {style}, shard {cut[value][label]}")
-def prepare_shard(workspace: str, style: str, cut: Record, size: int, flip: bool) -> Made:
+def prepare_shard(workspace: str, style: str, cut: CachedResult, size: int, flip: bool) -> StepResult:
     """Square, resize and mirror the cut-outs of one shard."""
-    from fittingroom.prepare import PrepareSettings, prepare_files
+    from fittingroom.preparing.square import PrepareSettings, prepare_files
 
     place = Workspace(Path(workspace))
     folder = place.prepared(style)
     files = output_paths(place, cut["outputs"])
     rows = prepare_files(files, folder, PrepareSettings(size=size, flip=flip))
     label = cut["value"]["label"]
-    show_rejected(
-        artifact_key("prepare", style, label, "rejected"),
-        _rejected(rows),
-        f"Cut-outs of {style} that gave no picture, of {folder}/manifest.jsonl",
-    )
-    return Made({"label": label, **_fates(place, rows)}, [folder / row.path for row in rows if row.status == "kept"])
-
-
-def plan(digests: Mapping[str, str], size: int) -> list[Shard]:
-    """Shards of files given as name -> digest."""
-    return plan_shards(digests, size)
+    return _shard_done(place, folder, label, rows, "prepare", f"Cut-outs of {style} that gave no picture")
 
 
 def prepared_pictures(workspace: Workspace, name: str) -> Content:
@@ -145,7 +127,7 @@ def source_folders(
     return found
 
 
-def settle_folder(folder: Path, records: Iterable[Record], what: str) -> list[Summary]:
+def prune_folder(folder: Path, records: Iterable[CachedResult], what: str) -> list[Summary]:
     """Remove pictures these steps do not speak of; refuse an empty folder. Takes one record at a time.
 
     Raises:
@@ -157,14 +139,14 @@ def settle_folder(folder: Path, records: Iterable[Record], what: str) -> list[Su
         names.update(name.rpartition("/")[2] for name in record["outputs"])
         done.append(Summary.of(record))
     if not names:
-        reasons = _sum(summary.value["counts"] for summary in done)
+        reasons = sum((Counter(summary.value["counts"]) for summary in done), Counter())
         raise NothingProduced(f"{what}: expected usable pictures, got none ({_in_words(reasons) or 'no input'})")
-    settle(folder, names)
+    prune_stale(folder, names)
     return done
 
 
 def show_before_after(workspace: Workspace, style: str, done: list[Summary]) -> None:
-    """A grid of crawled photos beside their cut-outs."""
+    """A grid of crawled photos next to their cut-outs."""
     pairs = [pair for summary in done for pair in summary.value["pairs"]][: MOST_PICTURES // 2]
     rows = [[workspace.root / before, workspace.cutouts(style) / after] for before, after in pairs]
     if rows:
@@ -189,14 +171,17 @@ def show_contact_sheet(workspace: Workspace, style: str, digests: Mapping[str, s
 
 
 def _write_contact_sheet(workspace: Workspace, style: str, wanted: set[str]) -> Path:
-    from fittingroom.cutout.sheet import cells_of, write_sheet
+    from fittingroom.cutout.sheet import cutout_sheet
+    from fittingroom.images import write_picture
 
     folder = workspace.cutouts(style)
     rows = Manifest.read(folder / "manifest.jsonl", lambda values: values.get("source_sha256") in wanted).rows
-    return write_sheet(workspace.reports / f"cutouts-{style}.jpg", style, cells_of(folder, rows, workspace.root))
+    sheet = workspace.reports / f"cutouts-{style}.jpg"
+    write_picture(sheet, cutout_sheet(style, folder, rows, workspace.root))
+    return sheet
 
 
-def said_by_hand(workspace: Workspace, style: str, digests: Mapping[str, str]) -> dict[str, list[str]]:
+def manual_overrides(workspace: Workspace, style: str, digests: Mapping[str, str]) -> dict[str, list[str]]:
     """What a person said of these pictures (name -> digest) in the style's file of overrides, digest by digest.
 
     Raises:
@@ -216,10 +201,8 @@ def said_by_hand(workspace: Workspace, style: str, digests: Mapping[str, str]) -
 
 def wanted_look(workspace: Workspace, style: str) -> tuple[str, str]:
     """The style's colour and pattern as its catalog says them, left by the crawl; empty where no flow crawled it."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        said = json.loads((workspace.crawl(style) / "style.json").read_text(encoding="utf-8"))
-        return str(said["colour"]), str(said["pattern"])
-    return "", ""
+    card = StyleCard.read(style, workspace.crawl(style) / STYLE_FILE) or StyleCard(style)
+    return card.colour, card.pattern
 
 
 def _segmenter(weights: Content | None) -> GarmentFinder | None:
@@ -230,42 +213,25 @@ def _segmenter(weights: Content | None) -> GarmentFinder | None:
     return Segmenter.load(Path(weights.path))
 
 
-def _fates(place: Workspace, rows: list[ImageRow]) -> dict[str, Any]:
-    counts: dict[str, int] = {}
-    for row in rows:
-        fate = row.status if row.status == "kept" else f"{row.status}: {row.reason or row.status}"
-        counts[fate] = counts.get(fate, 0) + 1
-    return {
-        "counts": counts,
-        "pairs": [[_portable(place, row.key), row.path] for row in rows if row.status == "kept"][:MOST_PICTURES],
-        "rejected": some_of_each(
-            [
-                shown | {"shown": _portable(place, row.key)}
-                for shown, row in zip(_rejected(rows), (row for row in rows if row.status != "kept"), strict=True)
-            ]
-        ),
-    }
-
-
-def _rejected(rows: list[ImageRow]) -> list[dict[str, str]]:
-    return [
+def _shard_done(
+    place: Workspace, folder: Path, label: str, rows: list[ImageRow], step_name: str, words: str
+) -> StepResult:
+    """What became of a shard's pictures; ``words`` are what those are that were lost, shown in a table."""
+    kept, lost = ([row for row in rows if (row.status == "kept") is side] for side in (True, False))
+    told = [
         {"status": row.status, "reason": row.reason or row.status, "picture": Path(row.key).name, "detail": row.detail}
-        for row in rows
-        if row.status != "kept"
+        for row in lost
     ]
-
-
-def _portable(place: Workspace, key: str) -> str:
-    path = Path(key)
-    return path.relative_to(place.root).as_posix() if path.is_relative_to(place.root) else key
-
-
-def _sum(parts: Any) -> dict[str, int]:
-    total: dict[str, int] = {}
-    for part in parts:
-        for name, count in part.items():
-            total[name] = total.get(name, 0) + count
-    return total
+    shown = [one | {"shown": place.portable(row.key)} for one, row in zip(told, lost, strict=True)]
+    key = artifact_key(step_name, folder.name, label, "rejected")
+    show_rejected(key, told, f"{words}, of {folder}/manifest.jsonl")
+    value = {
+        "label": label,
+        "counts": dict(Counter("kept" if r.status == "kept" else f"{r.status}: {r.reason or r.status}" for r in rows)),
+        "pairs": [[place.portable(row.key), row.path] for row in kept][:MOST_PICTURES],
+        "rejected": some_of_each(shown),
+    }
+    return StepResult(value, [folder / row.path for row in kept])
 
 
 def _in_words(counts: Mapping[str, int]) -> str:

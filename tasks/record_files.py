@@ -26,9 +26,12 @@ class RecordFolder(LocalFileSystem):
 
     _block_type_name = "Fittingroom records"
 
+    def _file_of(self, path: str) -> Path:
+        return Path(self.basepath or "") / path  # of this place, or absolute, as Prefect's own results are named
+
     def write_path(self, path: str, content: bytes, **_: Any) -> str:  # type: ignore[override]  # never asynchronous here
         """Write a record whole: into its room where that was set aside, else anew."""
-        final = self._resolve_path(path)
+        final = self._file_of(path)
         room = _room_of(final)
         try:
             with room.open("r+b") as file:
@@ -39,18 +42,18 @@ class RecordFolder(LocalFileSystem):
             write_bytes(final, content)
         return str(final)
 
-    def set_room_aside(self, key: str, record: Mapping[str, Any]) -> None:
+    def reserve_space(self, key: str, record: Mapping[str, Any]) -> None:
         """Make sure that the record of ``key`` will fit.
 
         Raises:
             StorageUnavailable: it does not.
         """
         most = 2 * len(json.dumps(record)) + _ENVELOPE  # it is quoted once more, in which any character may double
-        with atomic_path(_room_of(self._resolve_path(key))) as temporary:
+        with atomic_path(_room_of(self._file_of(key))) as temporary:
             temporary.write_bytes(bytes(most))
 
 
-def set_room_aside(record: Mapping[str, Any]) -> None:
+def reserve_space(record: Mapping[str, Any]) -> None:
     """Inside a task: make sure that its record will fit, where it is kept in a `RecordFolder`.
 
     Raises:
@@ -59,7 +62,7 @@ def set_room_aside(record: Mapping[str, Any]) -> None:
     transaction = get_transaction()
     folder = transaction.store.result_storage if transaction and transaction.store else None
     if isinstance(folder, RecordFolder) and transaction and transaction.key:
-        folder.set_room_aside(transaction.key, record)
+        folder.reserve_space(transaction.key, record)
 
 
 def _room_of(record: Path) -> Path:

@@ -13,9 +13,9 @@ from pydantic import BaseModel
 
 from fittingroom.workspace import Workspace
 from tasks.artifacts import artifact_key, picture_rows, show_markdown
-from tasks.caching import Made, Record, Sealed, Summary, step
+from tasks.caching import CachedResult, StepResult, Summary, Unvisited, step
 from tasks.clock import Clock
-from tasks.contents import pictures_of
+from tasks.fingerprints import pictures_of
 
 CONTACT_SHEET = "contact-sheet.png"
 REPORT = "report.html"
@@ -59,7 +59,7 @@ MASK_CAPTION = "annotated (left) | found (right)"
 
 
 # `about`: date, command and times are of the run that wrote the report; a run that changes nothing leaves it as it is.
-@step("build report", version=5, run_name="build report", beside=("about", "stages"))
+@step("build report", version=5, run_name="build report", ignore=("about", "stages"))
 def build_report(
     workspace: str,
     folder: str,  # within the workspace's reports; empty for these themselves
@@ -69,17 +69,18 @@ def build_report(
     stages: list[Stage],
     data: list[PictureSet],
     preset: str,
-    models: dict[str, Record],  # by model: what registering it gave
+    models: dict[str, CachedResult],  # by model: what registering it gave
     pending: list[str],
     problems: list[str],
     subtitle: str = "",
     overlays: list[str] = [],  # noqa: B006  never changed
     tried_on: dict[str, list[dict[str, Any]]] = {},  # noqa: B006  by style, `tasks.trying_on.rows_of`
     rejected: dict[str, list[Summary]] = {},  # noqa: B006  by stage
-) -> Made:
+) -> StepResult:
     """Write the report, and a contact sheet where photos were tried on, into the workspace's ``reports``."""
-    from fittingroom.tryon.report import DataRow, PictureRow, ReportData, StageRow, write_report
-    from fittingroom.tryon.sheet import SheetRow, write_contact_sheet
+    from fittingroom.images import write_picture
+    from fittingroom.tryon.provenance import MadeBy, write_mark
+    from fittingroom.tryon.report import DataRow, PictureRow, ReportData, StageRow, persons_sheet, write_report
 
     place = Workspace(Path(workspace))
     target = place.reports / folder if folder else place.reports
@@ -87,16 +88,9 @@ def build_report(
     files = []
     shown = [row for row in persons if row.results]
     if shown:
-        rows = [
-            SheetRow(
-                row.name,
-                Path(row.photo),
-                Path(row.overlay) if row.overlay else None,
-                {style: Path(path) for style, path in row.results.items()},
-            )
-            for row in shown
-        ]
-        files.append(write_contact_sheet(target / CONTACT_SHEET, rows))
+        files.append(target / CONTACT_SHEET)
+        made_by = MadeBy(", ".join(dict.fromkeys(style for row in shown for style in row.results)))
+        write_picture(files[0], persons_sheet(shown), write_mark(made_by))
     report = ReportData(
         title=title,
         subtitle=subtitle,
@@ -117,12 +111,12 @@ def build_report(
     if pictures:
         full = [row for row in pictures if len(row) == len(styles) + 1]
         show_markdown(artifact_key("lifecycle"), picture_rows(["photo", *styles], full), "Before and after")
-    return Made({"files": {path.name: place.relative(path) for path in files}}, files)
+    return StepResult({"files": {path.name: place.relative(path) for path in files}}, files)
 
 
 def _model_row(place: Workspace, name: str, value: dict[str, Any], preset: str) -> Any:
-    from fittingroom.styles.figures import explain
-    from fittingroom.styles.registry import SEGMENTER
+    from fittingroom.registry.figures import explain
+    from fittingroom.registry.registry import SEGMENTER
     from fittingroom.tryon.report import FigureRow, ModelRow, curves_of
 
     folder = place.training(name)
@@ -195,7 +189,7 @@ def _by_reason(done: Iterable[Summary]) -> dict[str, list[dict[str, Any]]]:
     return dict(sorted(found.items(), key=lambda entry: -len(entry[1])))
 
 
-Work = Mapping[str, Iterable["Record | Summary"]]
+Work = Mapping[str, Iterable["CachedResult | Summary"]]
 """The work of a stage by what it was: records of its tasks."""
 
 
@@ -269,7 +263,7 @@ def outcome_of(workspace: Workspace, result: object, failed: Mapping[str, str] |
         return cast("Outcome", result)
     failures = [f"{name}: {message}" for name, message in (failed or {}).items()]
     outcome = Outcome(files={}, problems=[*failures], failures=failures, remarks=[], models={})
-    for value in _values(result):
+    for _, value in named_values(result):
         if "passed" in value:
             outcome["models"][value["model"]] = dict(value)
             if not value["passed"]:
@@ -289,17 +283,24 @@ def outcome_of(workspace: Workspace, result: object, failed: Mapping[str, str] |
     return outcome
 
 
-def _values(result: object) -> Iterator[Mapping[str, Any]]:
-    if isinstance(result, Sealed):
-        yield from _values(result.content)
+def named_values(result: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The values of the records that a flow returned, however nested, each with what it belongs to."""
+    if isinstance(result, Unvisited):
+        yield from named_values(result.content, path)
     elif isinstance(result, Summary):
-        yield result.value
+        yield " ".join(path) or "pictures", result.value
+    elif isinstance(result, tuple) and hasattr(result, "_asdict"):
+        for name, part in result._asdict().items():
+            yield from named_values(part, (*path, name))
+    elif isinstance(result, Mapping) and set(result) == set(CachedResult.__annotations__):
+        yield " ".join(path) or str(result["value"].get("name", "pictures")), result["value"]
+    elif isinstance(result, Mapping) and set(result) == set(Outcome.__annotations__):
+        return  # its figures are told as verdicts, and what it counts by the flows in it
+    elif isinstance(result, Mapping) and result and all(type(part) is int for part in result.values()):
+        yield " ".join(path) or "counted", {"counts": result}
     elif isinstance(result, Mapping):
-        if set(result) == set(Record.__annotations__):
-            yield result["value"]
-        else:
-            for part in result.values():
-                yield from _values(part)
+        for name, part in result.items():
+            yield from named_values(part, (*path, str(name)))
     elif isinstance(result, list | tuple):
         for part in result:
-            yield from _values(part)
+            yield from named_values(part, path)

@@ -1,4 +1,4 @@
-"""Retry what can heal by itself, and nothing else: growing, jittered delays; a host's Retry-After is honoured."""
+"""Retry what may pass by itself, and nothing else: growing, jittered delays; a host's Retry-After is honoured."""
 
 from __future__ import annotations
 
@@ -17,20 +17,24 @@ JITTER = 0.5
 LONGEST_WAIT = 600.0
 """A host that asks for more than this many seconds is not waited for: the run fails and says so."""
 
-_HEALING_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EAGAIN)
+_PASSING_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EAGAIN)
 
 
-def can_heal(error: object) -> bool:
+def is_transient(error: object) -> bool:
     """Whether doing it again may help: a `TransientError`, or a full disk."""
     if isinstance(error, TransientError):
         return (error.retry_after or 0.0) <= LONGEST_WAIT
-    return isinstance(error, OSError) and error.errno in _HEALING_ERRNOS
+    return isinstance(error, OSError) and error.errno in _PASSING_ERRNOS
 
 
-def retry_if_it_can_heal(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
-    """Prefect's ``retry_condition_fn``. It waits out what Retry-After asks for beyond the delay that follows anyway."""
+def retry_if_transient(task: Task[Any, Any], task_run: TaskRun, state: State[Any]) -> bool:
+    """Prefect's ``retry_condition_fn``. It waits out what Retry-After asks for beyond the delay that follows anyway.
+
+    It waits where it is called, in the task's own thread, as Prefect's engine itself does between two tries: a longer
+    wait holds nothing that a shorter one would not.
+    """
     error = state.data
-    if not can_heal(error):
+    if not is_transient(error):
         return False
     asked = error.retry_after if isinstance(error, TransientError) else None
     if asked:
@@ -45,6 +49,6 @@ RETRYING: dict[str, Any] = {
     "retries": len(DELAYS),
     "retry_delay_seconds": list(DELAYS),
     "retry_jitter_factor": JITTER,
-    "retry_condition_fn": retry_if_it_can_heal,
+    "retry_condition_fn": retry_if_transient,
 }
 """Keyword arguments of ``prefect.task``."""

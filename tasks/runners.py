@@ -20,13 +20,8 @@ THREADS = 2
 _ADDRESS = re.compile(r"(?:tcp|tls|ws|wss|ucx)://\S+:\d+")
 
 
-def in_other_processes() -> bool:
-    """Whether shards run in other processes than their flow's, which know nothing of each other."""
-    return bool(get_settings().dask)
-
-
-def task_runner(threads: int = THREADS) -> Any:
-    """Where shards are worked on as the installation's settings say now: ``threads`` at a time, or on Dask.
+def task_runner() -> Any:
+    """Where shards are worked on as the installation's settings say now: `THREADS` at a time, or on Dask.
 
     Raises:
         SettingError: ``FITTINGROOM_DASK`` is neither an address nor ``local:N``.
@@ -34,7 +29,7 @@ def task_runner(threads: int = THREADS) -> Any:
     """
     wanted = get_settings().dask
     if not wanted:
-        return ThreadPoolTaskRunner(max_workers=threads)
+        return ThreadPoolTaskRunner(max_workers=THREADS)
     local = re.fullmatch(r"local:([1-9]\d{0,2})", wanted)
     if not local and not _ADDRESS.fullmatch(wanted):
         raise SettingError("FITTINGROOM_DASK", wanted, "a scheduler's address (tcp://host:8786) or local:N")
@@ -48,16 +43,11 @@ def task_runner(threads: int = THREADS) -> Any:
 
 
 class ShardRunner(ThreadPoolTaskRunner[Any]):
-    """The task runner for a flow of shards: which one it is, the settings say when the flow runs, not before.
+    """The task runner for a flow of shards: which one it is, the settings say when the flow runs, not before."""
 
-    Args:
-        threads: shards at a time, where they run in threads.
-    """
-
-    def __init__(self, threads: int = THREADS) -> None:
-        super().__init__(max_workers=threads)
-        self._threads = threads
+    def __init__(self) -> None:
+        super().__init__(max_workers=THREADS)
 
     def duplicate(self) -> Any:  # each run asks for a runner of its own
         """The runner that a run uses (`task_runner`)."""
-        return task_runner(self._threads)
+        return task_runner()

@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from prefect.logging import get_run_logger
 
 from fittingroom.domain import RENDERED, is_rendered, warn_of_photo
-from fittingroom.errors import Damaged, FittingroomError, MissingInputError, NothingNear
-from fittingroom.settings import get_settings
-from fittingroom.styles.registry import Registry
-from fittingroom.styles.serving import Served, Serving
+from fittingroom.errors import NothingNear
+from fittingroom.registry.serving import Served, Serving
 from fittingroom.workspace import Workspace
 from tasks.caching import Content
 from tasks.photo_names import photo_id
@@ -25,7 +23,8 @@ if TYPE_CHECKING:
 class ServingModel(NamedTuple):
     """A model that serves: its style's name and category (None for a segmenter), and its weights.
 
-    ``name`` is what its results are called: of a style in other colours than its own, those too. ``painting`` are the
+    ``version`` says which weights (`fittingroom.registry.serving.Serving.version`). ``name`` is what its results are
+    called: of a style in other colours than its own, those too. ``painting`` are the
     settings of a try-on that paint it in them.
     """
 
@@ -34,6 +33,7 @@ class ServingModel(NamedTuple):
     weights: Content
     title: str
     domain: str
+    version: str
     painting: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -47,15 +47,9 @@ class ServingModels(NamedTuple):
         """What the two models of a try-on learnt from, by their names."""
         return {model.title: model.domain for model in (self.segmenter, style)}
 
-
-def open_registry(workspace: Workspace) -> Registry:
-    """The registry of the installation's tracking URI, or the one in the workspace."""
-    return Registry(get_settings().tracking_uri or workspace, downloads=workspace.registry / "downloads")
-
-
-def open_serving(workspace: Workspace) -> Serving:
-    """What serves: the registry's champions, else the starters."""
-    return Serving.of_installation(open_registry(workspace))
+    def versions(self, style: ServingModel) -> dict[str, str]:
+        """Which weights the two are, by their names."""
+        return {model.title: model.version for model in (self.segmenter, style)}
 
 
 def models_for(
@@ -66,6 +60,7 @@ def models_for(
     colours: Iterable[str] = (),
     house_colours: bool = False,
     nearest: bool = False,
+    cloth: bool = False,
 ) -> ServingModels:
     """The segmenter and the wanted styles (names, or paths of pictures), all that serve for none wanted; the run's log
     says which, and warns where models that know drawings alone are to work on photos. The rest is as in
@@ -78,9 +73,15 @@ def models_for(
     """
     from fittingroom.tryon.wanted import Wish
 
-    serving, logger = open_serving(workspace), get_run_logger()
-    wish = Wish(nearest=nearest, house_colours=house_colours, colours=tuple(colours))
-    wanted = styles or [served.name for served in _sound(serving)]
+    serving, logger = Serving.from_settings(workspace), get_run_logger()
+    wish = Wish(nearest=nearest, house_colours=house_colours, colours=tuple(colours), cloth=cloth)
+    if styles:
+        wanted = styles
+    else:
+        sound, failed = serving.sound_styles()
+        wanted = [served.name for served in sound]
+        for why in failed:
+            logger.warning("left out: %s", why)
     found = _wanted(serving, wanted, device, wish)
     chosen = [served for served, _ in found]
     segmenter = serving.segmenter()
@@ -97,30 +98,8 @@ def models_for(
     )
 
 
-def _sound(serving: Serving) -> list[Served]:
-    """Every style that serves; what is damaged, or has lost its weights, does not keep the others from it.
-
-    Raises:
-        MissingInputError, Damaged: nothing is left.
-    """
-    failed: list[FittingroomError] = [damage.error() for damage in serving.damaged() if damage.champion]
-    found = []
-    for served in serving.styles():
-        try:
-            serving.weights(served)
-        except (Damaged, MissingInputError) as error:
-            failed.append(error)
-        else:
-            found.append(served)
-    if failed and not found:
-        raise failed[0]
-    for why in failed:
-        get_run_logger().warning("left out: %s", why)
-    return found
-
-
 def _wanted(serving: Serving, styles: list[str], device: str, wish: Wish) -> list[tuple[Served, Wanted]]:
-    from fittingroom.tryon.champions import Champions
+    from fittingroom.tryon.models import Champions
     from fittingroom.tryon.wanted import find_wanted, is_picture
 
     champions = Champions(serving, device)
@@ -140,12 +119,12 @@ def _wanted(serving: Serving, styles: list[str], device: str, wish: Wish) -> lis
 
 def serving_styles(workspace: Workspace) -> list[str]:
     """Names of the styles that serve now: what a run form offers."""
-    return [served.name for served in open_serving(workspace).styles()]
+    return [served.name for served in Serving.from_settings(workspace).styles()]
 
 
 def own_styles(workspace: Workspace, names: list[str]) -> list[str]:
     """Those of the named styles that serve by a version of one's own."""
-    own = {served.name for served in open_serving(workspace).styles() if not served.starter}
+    own = {served.name for served in Serving.from_settings(workspace).styles() if not served.starter}
     return [name for name in names if name in own]
 
 
@@ -155,13 +134,15 @@ def finder_if_wanted(workspace: Workspace, wanted: bool) -> Content | None:
     Raises:
         MissingInputError: wanted, and none serves.
     """
-    serving = open_serving(workspace)
+    serving = Serving.from_settings(workspace)
     return _content(serving, serving.segmenter()) if wanted else None
 
 
 def _model(serving: Serving, served: Served) -> ServingModel:
     category = (served.style.category or None) if served.style else None
-    return ServingModel(served.name, category, _content(serving, served), served.title, served.domain)
+    return ServingModel(
+        served.name, category, _content(serving, served), served.title, served.domain, serving.version(served)
+    )
 
 
 def _content(serving: Serving, served: Served) -> Content:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from fittingroom.errors import FittingroomError
 from fittingroom.workspace import Workspace
-from tasks.artifacts import artifact_key, plain_cell, show_markdown
-from tasks.caching import Record, Sealed, Summary
-from tasks.reporting import Outcome, counted, outcome_of
+from tasks.artifacts import artifact_key, markdown_table, show_markdown
+from tasks.reporting import Outcome, counted, named_values, outcome_of
 from tasks.telling import run_logger, say
 
 MOST_LINES = 40
@@ -76,7 +75,7 @@ def verdict_of(value: Mapping[str, Any]) -> str:
 
 def _made(result: object, outcome: Outcome) -> list[tuple[str, str, str]]:
     """What was made, what a person should know of it, and its file."""
-    rows = (row for _, value in _named(result, ()) for row in value.get("rows", []))
+    rows = (row for _, value in named_values(result) for row in value.get("rows", []))
     words = {f"{row['person']} in {row['style']}": _told(row) for row in rows}
     return [(name, words.get(name, ""), path) for name, path in outcome["files"].items()]
 
@@ -101,47 +100,20 @@ def _sections(counts: Mapping[str, str], made: list[tuple[str, str, str]], outco
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    listed = ["| " + " | ".join(plain_cell(cell) for cell in row) + " |" for row in rows]
+    listed = list(rows)
     left = len(listed) - MOST_LINES
-    more = ["| " + " | ".join([f"{left} more", *[""] * (len(headings) - 1)]) + " |"] if left > 0 else []
-    lines = "|" + " --- |" * len(headings)
-    return "\n".join(("| " + " | ".join(headings) + " |", lines, *listed[:MOST_LINES], *more))
+    more = [[f"{left} more", *[""] * (len(headings) - 1)]] if left > 0 else []
+    return markdown_table(headings, [*listed[:MOST_LINES], *more])
 
 
 def _counts_of(result: object) -> Iterator[tuple[str, str]]:
     """Name -> how many of what, added up over the shards of a stage."""
-    found: dict[str, dict[str, int]] = {}
-    offered: dict[str, int] = {}
-    for name, value in _named(result, ()):
-        counts = value.get("counts") or Counter(str(row["status"]) for row in value.get("rows", []))
-        for what, count in counts.items():
-            so_far = found.setdefault(name, {})
-            so_far[what] = so_far.get(what, 0) + count
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    offered = Counter[str]()
+    for name, value in named_values(result):
+        found[name].update(value.get("counts") or Counter(str(row["status"]) for row in value.get("rows", [])))
         if "offered" in value:
-            offered[name] = offered.get(name, 0) + value["offered"]
+            offered[name] += value["offered"]
     for name, counts in found.items():
         if counts:
             yield name, counted({"counts": counts} | ({"offered": offered[name]} if name in offered else {}))
-
-
-def _named(result: object, path: tuple[str, ...]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The values of the records that a flow returned, however nested, each with what it belongs to."""
-    if isinstance(result, Sealed):
-        yield from _named(result.content, path)
-    elif isinstance(result, Summary):
-        yield " ".join(path) or "pictures", result.value
-    elif isinstance(result, tuple) and hasattr(result, "_asdict"):
-        for name, part in result._asdict().items():
-            yield from _named(part, (*path, name))
-    elif isinstance(result, Mapping) and set(result) == set(Record.__annotations__):
-        yield " ".join(path) or str(result["value"].get("name", "pictures")), result["value"]
-    elif isinstance(result, Mapping) and set(result) == set(Outcome.__annotations__):
-        return  # its figures are told as verdicts, and what it counts by the flows in it
-    elif isinstance(result, Mapping) and result and all(type(part) is int for part in result.values()):
-        yield " ".join(path) or "counted", {"counts": result}
-    elif isinstance(result, Mapping):
-        for name, part in result.items():
-            yield from _named(part, (*path, str(name)))
-    elif isinstance(result, list | tuple):
-        for part in result:
-            yield from _named(part, path)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from prefect.logging import get_run_logger
 
-from fittingroom.settings import get_settings
-from fittingroom.styles.registry import SEGMENTER, Registry, style_model
-from fittingroom.tracking import tracked
-from fittingroom.training.jobs import run_job
+from fittingroom import train_and_admit
+from fittingroom.datasets import PICTURES
+from fittingroom.registry.registry import SEGMENTER
+from fittingroom.training.progress import Listener, Progress
 from fittingroom.workspace import Workspace
-from tasks import watching
+from tasks import callbacks
 from tasks.artifacts import (
     SHEET_SIDE,
     ProgressBar,
@@ -22,9 +23,8 @@ from tasks.artifacts import (
     show_markdown,
     show_rejected,
     show_table,
-    to_all,
 )
-from tasks.caching import Content, Made, step
+from tasks.caching import Content, StepResult, step
 
 OVERLAYS = 6
 """Held-out photos shown with the garments found on them."""
@@ -44,38 +44,35 @@ def chosen_preset(preset: str, device: str) -> str:
     return chosen
 
 
-def segmenter_settings(preset: str, overrides: dict[str, Any], seed: int) -> dict[str, Any]:
-    """A preset with overrides, checked, as JSON.
+def checked_settings(presets: ModuleType, preset: str, overrides: dict[str, Any], seed: int) -> dict[str, Any]:
+    """A preset with overrides, checked, as JSON; ``presets`` is the module of the model's settings.
 
     Raises:
         SettingError: an unknown name or a value outside what is allowed.
     """
-    from fittingroom.segmentation.settings import preset as load
-
-    return load(preset).with_overrides({"seed": seed, **overrides}).to_json()
-
-
-def style_settings(preset: str, overrides: dict[str, Any], seed: int) -> dict[str, Any]:
-    """A preset with overrides, checked, as JSON.
-
-    Raises:
-        SettingError: an unknown name or a value outside what is allowed.
-    """
-    from fittingroom.translation.settings import preset as load
-
-    return load(preset).with_overrides(**{"seed": seed, **overrides}).to_json()
+    settings: dict[str, Any] = presets.preset(preset).with_overrides({"seed": seed, **overrides}).to_json()
+    return settings
 
 
-def _run(module: str, place: Workspace, model: str, name: str, job: dict[str, Any], threads: int) -> dict[str, Any]:
-    """The job's result; its progress goes to Prefect, to MLflow and to whoever watches."""
-    out, installation = place.training(model), get_settings()
-    registry = Registry(installation.tracking_uri or place) if installation.track_trainings else None
-    with tracked(model, out, job["settings"], registry) as curves:
-        bar = ProgressBar(artifact_key("training", name), name)
-        return run_job(module, out, job, to_all(bar, watching.listener(name), curves), threads)
+def settings_for_any_colour(settings: dict[str, Any], pattern: str) -> dict[str, Any]:
+    """`fittingroom.translation.settings.for_any_colour`, JSON to JSON."""
+    from fittingroom.translation.settings import StyleSettings, for_any_colour
+
+    return for_any_colour(StyleSettings.from_json(settings), pattern).to_json()
 
 
-@step("train segmenter", version=1, run_name="train segmenter", beside=("device", "threads"))
+def _listener(name: str) -> Listener:
+    """Shows progress to Prefect and to whoever watches."""
+    bar = ProgressBar(artifact_key("training", name), name)
+
+    def tell(progress: Progress) -> None:
+        bar(progress)
+        callbacks.trainings.tell(name, progress)
+
+    return tell
+
+
+@step("train segmenter", version=1, run_name="train segmenter", ignore=("device", "threads"))
 def train_segmenter(
     workspace: str,
     dataset: Content,
@@ -83,31 +80,33 @@ def train_segmenter(
     backbone: Content | None,
     device: str,
     threads: int,
-) -> Made:
+) -> StepResult:
     """Train Mask R-CNN on a dataset folder."""
     place = Workspace(Path(workspace))
-    out = place.training(SEGMENTER)
-    job = {
-        "dataset": dataset.path,
-        "out": str(out),
-        "settings": settings,
-        "backbone_weights": backbone.path if backbone else None,
-        "device": device,
-    }
-    result = _run("fittingroom.segmentation.train", place, SEGMENTER, SEGMENTER, job, threads)
+    result = train_and_admit.train_segmenter(
+        place,
+        Path(dataset.path),
+        settings,
+        listener=_listener(SEGMENTER),
+        backbone_weights=Path(backbone.path) if backbone else None,
+        device=device,
+        threads=threads,
+    )
     weights = Path(result["weights"])
     figures = {name: value for name, value in result.get("metrics", {}).items() if isinstance(value, int | float)}
     show_figures(
         artifact_key("training", SEGMENTER, "figures"), figures, f"Segmenter: figures of its training; {weights}"
     )
-    return Made({"weights": place.relative(weights), "figures": figures, "folder": place.relative(out)}, [weights])
+    return StepResult(
+        {"weights": place.relative(weights), "figures": figures, "folder": place.relative(weights.parent)}, [weights]
+    )
 
 
-@step("evaluate segmenter", version=2, run_name="evaluate segmenter", beside=("device",))
-def evaluate_segmenter(workspace: str, weights: Content, dataset: Content, device: str) -> Made:
+@step("evaluate segmenter", version=2, run_name="evaluate segmenter", ignore=("device",))
+def evaluate_segmenter(workspace: str, weights: Content, dataset: Content, device: str) -> StepResult:
     """Figures on the validation photos."""
     from fittingroom.segmentation.evaluate import evaluate_segmenter as evaluate
-    from fittingroom.tryon.held_out import draw_held_out
+    from fittingroom.segmentation.overlays import draw_held_out
 
     place = Workspace(Path(workspace))
     report = evaluate(Path(weights.path), Path(dataset.path), device=device)
@@ -117,10 +116,10 @@ def evaluate_segmenter(workspace: str, weights: Content, dataset: Content, devic
     overlays = draw_held_out(Path(weights.path), Path(dataset.path), folder, OVERLAYS, device)
     pictures = picture_rows([" "], [[path] for path in overlays], OVERLAY_SIDE)
     show_markdown(artifact_key("masks", SEGMENTER), pictures, f"Held-out photos: annotated and found; {folder}")
-    return Made({"metrics": metrics, "overlays": [place.relative(path) for path in overlays]}, overlays)
+    return StepResult({"metrics": metrics, "overlays": [place.relative(path) for path in overlays]}, overlays)
 
 
-@step("train style", version=2, run_name="train style {name}", beside=("device", "threads"))
+@step("train style", version=2, run_name="train style {name}", ignore=("device", "threads"))
 def train_style(
     workspace: str,
     name: str,
@@ -130,25 +129,23 @@ def train_style(
     device: str,
     threads: int,
     warm_start: Content | None = None,
-) -> Made:
+) -> StepResult:
     """Train one style's CycleGAN from folders of prepared pictures."""
     place = Workspace(Path(workspace))
-    out = place.training(style_model(name))
-    kid_weights = get_settings().backbone_weights
-    job = {
-        "name": name,
-        "source": [folder.path for folder in source],
-        "target": target.path,
-        "out": str(out),
-        "settings": settings,
-        "device": device,
-        "warm_start": warm_start.path if warm_start else None,
-        "kid_weights": str(kid_weights.absolute()) if kid_weights else None,
-    }
-    from fittingroom.translation.outcome import PICTURES, read_pictures
+    from fittingroom.translation.result import read_pictures
 
-    result = _run("fittingroom.translation.train", place, style_model(name), name, job, threads)
-    weights = Path(result["weights"])
+    result = train_and_admit.train_style(
+        place,
+        name,
+        [Path(folder.path) for folder in source],
+        Path(target.path),
+        settings,
+        listener=_listener(name),
+        warm_start=Path(warm_start.path) if warm_start else None,
+        device=device,
+        threads=threads,
+    )
+    weights, out = Path(result["weights"]), Path(result["weights"]).parent
     metrics = {key: float(value) for key, value in result["metrics"].items()}
     counted = _counted(read_pictures(out))
     value = {
@@ -160,7 +157,7 @@ def train_style(
     _show_samples(name, out)
     show_figures(artifact_key("figures", name), metrics, f"{name} on held-out garments; {weights}")
     _show_pictures(name, counted)
-    return Made(value, [weights, out / PICTURES])
+    return StepResult(value, [weights, out / PICTURES])
 
 
 def _counted(pictures: dict[str, Any]) -> dict[str, Any]:

@@ -12,11 +12,22 @@ from prefect.client.schemas.objects import State
 from fittingroom.errors import MissingInputError
 from fittingroom.names import printable
 from fittingroom.shards import plan_shards
+from fittingroom.tryon.named import MISSING, VERSION, look_name
 from fittingroom.workspace import Workspace, write_json
 from tasks.artifacts import MOST_ROWS, artifact_key, picture_rows, show_markdown, show_table
-from tasks.caching import Content, ContentKey, Made, Record, describe_outputs, keep_record, sound_record, step
+from tasks.caching import (
+    CachedResult,
+    Content,
+    ContentKey,
+    StepResult,
+    describe_outputs,
+    keep_record,
+    sound_record,
+    step,
+)
 from tasks.digests import Digests
 from tasks.photo_names import note_names, photo_id
+from tasks.runners import THREADS
 from tasks.telling import run_logger, say
 
 if TYPE_CHECKING:
@@ -74,7 +85,7 @@ def first_of_each(photos: list[Content]) -> dict[str, Content]:
 
 def places_of(workspace: Workspace, photos: list[Content]) -> list[str]:
     """Where photos lie, as results say it: relative to the workspace where they are in it."""
-    return [_portable(workspace, Path(photo.path)) for photo in photos]
+    return [printable(workspace.portable(photo.path)) for photo in photos]
 
 
 def repeated(workspace: Workspace, photos: list[Content]) -> dict[str, str]:
@@ -84,7 +95,7 @@ def repeated(workspace: Workspace, photos: list[Content]) -> dict[str, str]:
     return dict(zip(places_of(workspace, twice), places_of(workspace, [first[p.digest] for p in twice]), strict=True))
 
 
-def rows_of(record: Record) -> list[dict[str, Any]]:
+def rows_of(record: CachedResult) -> list[dict[str, Any]]:
     """What became of each photo: all that stays the same while the results do, with the digest of each picture."""
     return [
         {key: value for key, value in row.items() if key != "seconds"}
@@ -93,21 +104,21 @@ def rows_of(record: Record) -> list[dict[str, Any]]:
     ]
 
 
-def tried(state: State[Record]) -> Record:
+def tried(state: State[CachedResult]) -> CachedResult:
     """The record of a `try_on_style` that has ended; its counts say of one that was found done that nothing was made.
 
     Raises:
         FittingroomError: what stopped it.
     """
-    record: Record = state.result()
+    record: CachedResult = state.result()
     if state.name != "Cached":
         return record
     rows = record["value"]["rows"]
     return {**record, "value": {"rows": rows, "counts": _counts(rows, {row["photo"] for row in rows})}}
 
 
-@step("write manifest", version=2, run_name="write manifest of {name}")
-def write_manifest(workspace: str, name: str, rows: list[dict[str, Any]], repeats: dict[str, str]) -> Made:
+@step("write manifest", version=3, run_name="write manifest of {name}")
+def write_manifest(workspace: str, name: str, rows: list[dict[str, Any]], repeats: dict[str, str]) -> StepResult:
     """``tryon/<name>.jsonl``: a line for each photo and style; picture paths are relative to the ``tryon`` folder.
 
     ``rows`` are those of `rows_of`, ``repeats`` those of `repeated`.
@@ -117,7 +128,7 @@ def write_manifest(workspace: str, name: str, rows: list[dict[str, Any]], repeat
     place = Workspace(Path(workspace))
     manifest = Manifest()
     for row in rows:
-        key, detail = f"{row['photo']}#{row['style']}", row["message"]
+        key, detail = f"{row['photo']}#{row['style']}", "; ".join(filter(None, (row["message"], row.get("warning"))))
         if row["status"] == "done":
             made = (place.root / row["image"]).relative_to(place.tryon).as_posix()
             manifest.put(ImageRow(key, "kept", path=made, sha256=row["sha256"], format="PNG", detail=detail))
@@ -133,26 +144,23 @@ def write_manifest(workspace: str, name: str, rows: list[dict[str, Any]], repeat
         [{"what": what, "pictures": count} for what, count in manifest.counts().items()],
         f"Try-on batch {name}: {path}",
     )
-    return Made({"files": {path.name: place.relative(path)}, "counts": manifest.counts()}, [path])
+    return StepResult({"files": {path.name: place.relative(path)}, "counts": manifest.counts()}, [path])
 
 
-TRY_ON = 4
-"""Version of the code that makes a try-on's results."""
-
-
-@step("try on", version=TRY_ON, run_name="try on {style}", beside=("device",))
+@step("try on", version=VERSION, run_name="try on {style}", ignore=("device",))
 def try_on_style(
     workspace: str,
     style: str,
     category: str | None,
     persons: list[Content],
-    places: list[str],  # of the photos (`places_of`): their names stand beside the results, in the workspace alone
+    places: list[str],  # of the photos (`places_of`): their names stand next to the results, in the workspace alone
     segmenter: Content,
     translator: Content,
     domains: dict[str, str],  # what the two learnt from, by their names
+    versions: dict[str, str],  # which they are, for the results' marks
     settings: dict[str, Any],
     device: str,
-) -> Made:
+) -> StepResult:
     """One style on several photos. A photo with no garment, or that cannot be read, is a row and not a crash.
 
     Each photo's result has a record of its own: where that is sound, its files are left as they are.
@@ -160,9 +168,9 @@ def try_on_style(
     place = Workspace(Path(workspace))
     common: dict[str, Any] = {
         "style": style, "category": category, "segmenter": segmenter, "translator": translator, "domains": domains,
-        "settings": settings,
+        "versions": versions, "settings": settings,
     }  # fmt: skip
-    one = ContentKey(step="try-on-photo", version=TRY_ON)
+    one = ContentKey(step="try-on-photo", version=VERSION)
     keys = [
         one.key({**common, "person": person, "name": Path(at).name}) for person, at in zip(persons, places, strict=True)
     ]
@@ -179,23 +187,30 @@ def try_on_style(
     _show(place, style, persons, rows)
     before = {row["photo"] for key, row in zip(keys, rows, strict=True) if key not in new}
     described = {name: fact for record in records.values() for name, fact in record["outputs"].items()}
-    return Made({"rows": rows, "counts": _counts(rows, before)}, described=described)
+    return StepResult({"rows": rows, "counts": _counts(rows, before)}, described=described)
 
 
 def arguments_of(
-    place: Workspace, style: ServingModel, photos: list[Content], models: ServingModels, detail: float, device: str
+    place: Workspace,
+    style: ServingModel,
+    photos: list[Content],
+    models: ServingModels,
+    look: dict[str, Any],
+    device: str,
 ) -> dict[str, Any]:
-    """What `try_on_style` is called with for a style that serves."""
+    """What `try_on_style` is called with for a style that serves; ``look``: `TryOnSettings` fields. Results of another
+    garment or person than the usual have names of their own."""
     return {
         "workspace": str(place.root),
-        "style": style.name,
+        "style": look_name(style.name, look.get("garment", ""), look.get("person", "")),
         "category": style.category,
         "persons": photos,
         "places": places_of(place, photos),
         "segmenter": models.segmenter.weights,
         "translator": style.weights,
         "domains": models.domains(style),
-        "settings": {"detail": detail, **style.painting},
+        "versions": models.versions(style),
+        "settings": {**look, **style.painting},
         "device": device,
     }
 
@@ -209,36 +224,43 @@ def _try_on(
     segmenter: Content,
     translator: Content,
     domains: dict[str, str],
+    versions: dict[str, str],
     settings: dict[str, Any],
     device: str,
 ) -> Iterator[TriedOn]:
     from fittingroom.segmentation.predict import Segmenter
     from fittingroom.translation.predict import Translator
-    from fittingroom.tryon.batch import try_on_photos
-    from fittingroom.tryon.pipeline import TryOnSettings
+    from fittingroom.tryon.batch import Look, photos_at_once, try_on_photos
+    from fittingroom.tryon.provenance import MadeBy
+    from fittingroom.tryon.steps import TryOnSettings
 
     folders = {Path(person.path): result_folder(place, person) for person in persons}
+    painter = Translator.load(Path(translator.path), device=device)
+    look = Look(style, painter, MadeBy(style, versions), TryOnSettings(**settings), category, domains)
     return try_on_photos(
-        list(folders),
-        style,
+        ((photo, [look]) for photo in folders),
         Segmenter.load(Path(segmenter.path), device=device),
-        Translator.load(Path(translator.path), device=device),
-        folders.__getitem__,
-        TryOnSettings(**settings),
-        category,
-        domains,
+        lambda photo, _: folders[photo] / f"{style}.png",
+        between=True,
+        at_once=photos_at_once(THREADS),
     )
 
 
-def _record(place: Workspace, one: TriedOn, style: str) -> Record:
-    """What became of one photo: the same wherever it lies."""
+def _record(place: Workspace, one: TriedOn, style: str) -> CachedResult:
+    """What became of one photo: the same wherever it lies.
+
+    Raises:
+        MissingInputError: it is gone, which says nothing of its content.
+    """
+    if one.reason == MISSING:
+        raise MissingInputError("image", one.photo)
     row = {"style": style, **_facts(place, one)}
     files = list(one.pictures.values())
     if not one.refused:
         facts = one.pictures["image"].with_suffix(".json")
         write_json(facts, {"person": printable(one.photo.name), **{k: v for k, v in row.items() if k != "seconds"}})
         files.append(facts)
-    return Record(value=row, outputs=describe_outputs(place, files), seconds=sum(one.seconds.values()))
+    return CachedResult(value=row, outputs=describe_outputs(place, files), seconds=sum(one.seconds.values()))
 
 
 def _counts(rows: list[dict[str, Any]], before: set[str]) -> dict[str, int]:
@@ -261,10 +283,6 @@ def _facts(place: Workspace, one: TriedOn) -> dict[str, Any]:
         "seconds": one.seconds,
         **{what: place.relative(path) for what, path in one.pictures.items()},
     }
-
-
-def _portable(place: Workspace, path: Path) -> str:
-    return printable(path.relative_to(place.root).as_posix() if path.is_relative_to(place.root) else path)
 
 
 def _told(place: Workspace, row: dict[str, Any]) -> str:

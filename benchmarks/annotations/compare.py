@@ -1,4 +1,4 @@
-"""Throughput and memory of DeepFashion2 to COCO, beside the plain way (see `benchmarks.annotations.plain`).
+"""Throughput and memory of DeepFashion2 to COCO, next to the plain way (see `benchmarks.annotations.plain`).
 
     python -m benchmarks.annotations.compare speed [--files 20000] [--rounds 3] [--workers 2]
     python -m benchmarks.annotations.compare memory [--files 20000,200000] [--workers 2]
@@ -14,6 +14,7 @@ of the rounds. ``same`` is checked to be the same document. Memory is what all p
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
+import psutil
 
 from benchmarks.annotations.generate import make
 
@@ -53,9 +55,9 @@ def run(side: str, folder: Path, target: Path, workers: int, watch_memory: bool 
     before = os.times()
     start = time.perf_counter()
     process = subprocess.Popen(command)
-    most = 0.0
+    watched, most = psutil.Process(process.pid), 0.0
     while watch_memory and process.poll() is None:
-        most = max(most, _memory_of(process.pid))
+        most = max(most, _memory_of(watched))
         time.sleep(0.02)
     code = process.wait()
     seconds = time.perf_counter() - start
@@ -66,18 +68,12 @@ def run(side: str, folder: Path, target: Path, workers: int, watch_memory: bool 
     return Run(seconds, used, most)
 
 
-def _memory_of(pid: int) -> float:
+def _memory_of(process: psutil.Process) -> float:
     """Megabytes of a process and its children; shared pages are shared out."""
-    total, pending = 0.0, [pid]
-    while pending:
-        one = pending.pop()
-        try:
-            lines = Path(f"/proc/{one}/smaps_rollup").read_text().splitlines()
-            total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
-            for task in Path(f"/proc/{one}/task").iterdir():
-                pending += [int(child) for child in (task / "children").read_text().split()]
-        except (OSError, ValueError):
-            continue  # it has just ended
+    total = 0.0
+    for one in (process, *process.children(recursive=True)):
+        with contextlib.suppress(psutil.Error):  # it has just ended
+            total += one.memory_full_info().pss / 2**20
     return total
 
 

@@ -1,30 +1,22 @@
 """Makes DeepFashion2 folders of any size whose files look like real ones to a program that reads them.
 
-    python -m benchmarks.annotations.generate make FOLDER COUNT
-    python -m benchmarks.annotations.generate statistics FOLDER      of any DeepFashion2 folder, to compare
-
-What is drawn follows tables taken with ``statistics`` from 835 real street photos annotated in this layout (Clothing
-Co-Parsing): garments a picture, polygons a garment, points a polygon, sizes of boxes and pictures. Landmarks have each
-category's own number. Coordinates are written in the three ways that are seen: ``12``, ``12.0`` and ``12.25``.
+What is drawn follows tables of counts and quantiles, taken from 835 real street photos annotated in this layout
+(Clothing Co-Parsing): garments a picture, polygons a garment, points a polygon, sizes of boxes and pictures. Landmarks
+have each category's own number. Coordinates are written in the three ways that are seen: ``12``, ``12.0``, ``12.25``.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import math
 import random
-import statistics
-from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from fittingroom.annotations.headers import image_size
 from fittingroom.categories import CATEGORY_NAMES, LANDMARK_COUNTS
 
 GARMENTS = {1: 122, 2: 455, 3: 239, 4: 19}
@@ -122,59 +114,3 @@ def _drawn(quantiles: tuple[int, ...], dice: random.Random) -> int:
     spot = dice.random() * (len(quantiles) - 1)
     low = int(spot)
     return round(quantiles[low] + (quantiles[low + 1] - quantiles[low]) * (spot - low))
-
-
-def describe(folder: Path, limit: int = 2000) -> dict[str, Any]:
-    """The statistics behind the tables, of the first ``limit`` files: deciles, and counts of small numbers."""
-    found: dict[str, list[float]] = {}
-    for path in sorted((folder / "annos").iterdir())[:limit]:
-        value = json.loads(path.read_bytes())
-        garments = [garment for key, garment in value.items() if key.startswith("item")]
-        _gather(found, "bytes a file", [path.stat().st_size])
-        _gather(found, "garments a picture", [len(garments)])
-        _gather(found, "picture height", [image_size(folder / "image" / f"{path.stem}.jpg")[1]])
-        for garment in garments:
-            polygons, box = garment["segmentation"], garment["bounding_box"]
-            lengths = sorted(len(polygon) // 2 for polygon in polygons)
-            _gather(found, "polygons a garment", [len(polygons)])
-            _gather(found, "points of the largest polygon", lengths[-1:])
-            _gather(found, "points of a further polygon", lengths[:-1])
-            _gather(found, "box width", [box[2] - box[0]])
-            _gather(found, "box height", [box[3] - box[1]])
-            _gather(found, "outline, pixels", [sum(_steps(polygon) for polygon in polygons)])
-    return {name: _summary(values) for name, values in found.items()}
-
-
-def _gather(found: dict[str, list[float]], name: str, values: Iterable[float]) -> None:
-    found.setdefault(name, []).extend(values)
-
-
-def _steps(polygon: list[float]) -> float:
-    points = np.array(polygon).reshape(-1, 2)
-    return float(np.abs(points - np.roll(points, 1, axis=0)).max(axis=1).sum())
-
-
-def _summary(values: list[float]) -> Any:
-    if max(values) <= 12:
-        return dict(sorted(Counter(values).items()))
-    deciles = [round(value) for value in statistics.quantiles(values, n=10)]
-    return {"mean": round(statistics.mean(values), 1), "deciles": deciles}
-
-
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True)
-    making = commands.add_parser("make")
-    making.add_argument("folder", type=Path)
-    making.add_argument("count", type=int)
-    commands.add_parser("statistics").add_argument("folder", type=Path)
-    arguments = parser.parse_args()
-    if arguments.command == "make":
-        make(arguments.folder, arguments.count)
-    else:
-        print(json.dumps(describe(arguments.folder), indent=2))
-
-
-if __name__ == "__main__":
-    main()

@@ -130,10 +130,10 @@ def crawl_once(root: Path, place: Workspace) -> dict[str, Any]:
 
 def library_side(root: Path) -> dict[str, Any]:
     """The same work by the library alone."""
+    from fittingroom.appearance.colour_filter import colour_test
     from fittingroom.cutout import CutoutSettings, cut_out_files
-    from fittingroom.prepare import PrepareSettings, prepare_files
+    from fittingroom.preparing.square import PrepareSettings, prepare_files
     from fittingroom.shards import Shard, plan_shards
-    from fittingroom.styles.suits import colour_test
 
     place = Workspace(root / "library")
     crawled, suits = place.crawl(STYLE), colour_test(COLOUR)

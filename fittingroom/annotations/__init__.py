@@ -3,12 +3,12 @@
 ::
 
     model         AnnotatedImage, GarmentAnnotation; ground-truth masks
-    deepfashion2  one JSON file a picture            coco  one document            via  project or region list
+    formats       what a format is, and one module for each     sources  what a path holds
+    fields, identity, findings   foreign values made clean, ids and names, what was wrong
     pictures      a document's name to a file      headers  size and orientation         fit  pixels as they are seen
-    layouts       where pictures lie               via_rows, via_classes, via_shapes     VIA as others use it
-    sound         the fast way to read a sound file  raster, measure  all mask areas of a batch at once
-    convert       any to any, with a report          check  what is wrong, by kind
-    selection     typed selection, pair-safe split   shards  the parallel unit of a conversion
+    inspection, geometry   what is wrong with garments          parts    many files, by several processes
+    convert, writer        any to any, with a report            check    what is wrong, by kind
+    select, judging        typed selection, pair-safe split; everything, to judge on
 
 >>> from fittingroom.annotations import convert
 >>> report = convert("deepfashion2/train", "train.json", to="coco")  # doctest: +SKIP
@@ -19,9 +19,9 @@ from __future__ import annotations
 from fittingroom.annotations.check import CheckReport, check
 from fittingroom.annotations.convert import ConversionReport, convert
 from fittingroom.annotations.findings import KINDS, Finding, Findings
+from fittingroom.annotations.formats import ConvertSettings
 from fittingroom.annotations.model import AnnotatedImage, GarmentAnnotation, garment_masks
-from fittingroom.annotations.selection import Selection, SelectionSettings, select, write_dataset
-from fittingroom.annotations.shards import ConvertSettings
+from fittingroom.annotations.select import Selection, SelectionSettings, select, write_dataset
 
 __all__ = [
     "KINDS",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from fittingroom.annotations.findings import Findings
-from fittingroom.annotations.model import BoxFloats, Landmarks, Polygon
-from fittingroom.images import MAX_PIXELS
+from fittingroom.annotations.model import DIFFICULTY, BoxFloats, GarmentAnnotation, Landmarks, Polygon
+from fittingroom.opening import MAX_PIXELS
 
 MAX_POINTS = 20_000
 """Points of one polygon. Real outlines have some 20 to 200; drawing a million to and fro takes minutes."""
@@ -178,14 +178,24 @@ def size(width: object, height: object, place: Place) -> tuple[int, int]:
     return found
 
 
-def difficulty(values: Iterable[tuple[str, object]], place: Place) -> dict[str, int | None]:
-    """``scale``, ``occlusion``, ``zoom_in`` and ``viewpoint`` by name; values outside 1 to 3 stay, with a finding."""
-    found: dict[str, int | None] = {}
-    for name, value in values:
-        found[name] = clean = integer(value, name, place)
-        if clean is not None and not 1 <= clean <= 3:
-            place.note("value_range", f"{name}: expected 1 to 3, got {clean}", "kept")
-    return found
+def garment(
+    category_id: int,
+    polygons: tuple[Polygon, ...],
+    points: object,
+    box: object,
+    stated: Mapping[str, Any],
+    extra: Mapping[str, Any],
+    place: Place,
+) -> GarmentAnnotation:
+    """The garment at ``place`` from its clean ``polygons`` and what a file states: its landmarks' ``points``, its
+    ``box``, and in ``stated`` its style and difficulty; of that, values outside 1 to 3 stay, with a finding."""
+    marks, corners, style = landmarks(points, place), box_xyxy(box, place), integer(stated.get("style"), "style", place)
+    levels: dict[str, int | None] = {}
+    for name in DIFFICULTY:
+        levels[name] = level = integer(stated.get(name), name, place)
+        if level is not None and not 1 <= level <= 3:
+            place.note("value_range", f"{name}: expected 1 to 3, got {level}", "kept")
+    return GarmentAnnotation(place.garment, category_id, polygons, marks, corners, style, **levels, extra=extra)
 
 
 def _short(value: object) -> str:

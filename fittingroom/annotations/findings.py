@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any, Literal
@@ -102,7 +101,7 @@ class Findings:
         self.examples: list[Finding] = []
         self.files: dict[str, set[str]] = {}
         """The files of each kind of error: what a selection must not train on."""
-        self._per_kind = per_kind
+        self._per_kind, self._kept = per_kind, Counter[str]()
 
     def add(self, kind: str, file: str, garment: str = "", message: str = "", action: str = "") -> None:
         """Record one finding; ``kind`` is a key of `KINDS`."""
@@ -113,19 +112,16 @@ class Findings:
         self.counts[finding.kind] += 1
         if finding.severity == "error":
             self.files.setdefault(finding.kind, set()).add(finding.file)
-        if self._per_kind is None or self.counts[finding.kind] <= self._per_kind:
+        self._kept[finding.kind] += 1
+        if self._per_kind is None or self._kept[finding.kind] <= self._per_kind:
             self.examples.append(finding)
-
-    def extend(self, findings: Iterable[Finding]) -> None:
-        """Record many."""
-        for finding in findings:
-            self.put(finding)
 
     def merge(self, other: Findings) -> None:
         """Add what another part of the same work found."""
-        before = Counter(self.counts)
-        self.extend(other.examples)
-        self.counts = before + other.counts
+        counts = self.counts + other.counts
+        for example in other.examples:
+            self.put(example)
+        self.counts = counts
         for kind, files in other.files.items():
             self.files.setdefault(kind, set()).update(files)
 

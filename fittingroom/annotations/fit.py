@@ -100,10 +100,9 @@ def fitted(image: AnnotatedImage, header: Header | None, place: Place, *, uprigh
         mapping = Mapping(frame, frame) if frame else None
     else:
         mapping = _document_mapping(image, frame, header, place, upright)
-    if mapping is None:
-        return _outlined(image, place) if masks else image
     garments = tuple(_fitted(garment, mapping, header, place) for garment in image.garments)
-    return replace(image, width=mapping.target[0], height=mapping.target[1], garments=garments)
+    width, height = mapping.target if mapping is not None else stated
+    return replace(image, width=width, height=height, garments=garments)
 
 
 def _document_mapping(
@@ -122,8 +121,8 @@ def _document_mapping(
         frame = meant or target
     elif frame in (target, stored):
         meant = frame if turns else None
-        if turns and frame == stored and fits_upright and not fits_stored:  # PIL's size beside a browser's outlines
-            place.note("rescaled", f"{_text(frame)}, the stored size, beside outlines of what is seen", "read as seen")
+        if turns and frame == stored and fits_upright and not fits_stored:  # PIL's size next to a browser's outlines
+            place.note("rescaled", f"{_text(frame)}, the stored size, next to outlines of what is seen", "read as seen")
             frame = meant = target
     elif alike(frame, target) or alike(frame, stored):
         place.note("rescaled", f"stated {_text(frame)}, the picture has {_text(target)}", "brought to the picture")
@@ -142,9 +141,12 @@ def _document_mapping(
     return Mapping(frame, target)
 
 
-def _fitted(garment: GarmentAnnotation, mapping: Mapping, header: Header | None, place: Place) -> GarmentAnnotation:
-    """One garment through the mapping; a run-length mask that was kept goes through its own."""
-    if mapping.changes:
+def _fitted(
+    garment: GarmentAnnotation, mapping: Mapping | None, header: Header | None, place: Place
+) -> GarmentAnnotation:
+    """One garment through the mapping (None: nothing is known of the picture); a run-length mask that was kept goes
+    through its own."""
+    if mapping is not None and mapping.changes:
         garment = replace(
             garment,
             segmentation=tuple(mapping.points(polygon) for polygon in garment.segmentation),
@@ -186,14 +188,6 @@ def _mask_mapping(size: Size, mapping: Mapping, header: Header | None) -> Mappin
     if header is not None and turned and alike(size, header.stored) and not alike(size, mapping.target):
         return Mapping(size, mapping.target, header.orientation)
     return Mapping(size, mapping.target) if alike(size, mapping.target) else None
-
-
-def _outlined(image: AnnotatedImage, place: Place) -> AnnotatedImage:
-    """Run-length masks outlined as they are, in a picture of which nothing else is known."""
-    garments = tuple(
-        _with_mask(garment, None, None, place) if rle.KEPT in garment.extra else garment for garment in image.garments
-    )
-    return replace(image, garments=garments)
 
 
 def _mask_size(image: AnnotatedImage) -> Size | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from itertools import chain
-from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
 
 from fittingroom.annotations.model import BoxFloats, Polygon, extents
 
@@ -18,14 +18,22 @@ MAX_CROSSING_POINTS = 5_000
 """Polygons of more points are not searched for crossings (the search is quadratic)."""
 
 _LONGEST_OUTLINE = 5_000_000
+_UNKNOWN_SIDE = 8192.0
 
 
-@cache
-def _coco_mask() -> ModuleType:
-    import pycocotools.mask  # kept out of `import fittingroom.annotations`: bare GPU machines have none
+class Measured(NamedTuple):
+    """``area``: pixels of the mask. ``box_xywh``: the box of all polygons, clipped to the picture when its size is
+    known."""
 
-    module: ModuleType = pycocotools.mask
-    return module
+    area: int
+    box_xywh: BoxFloats
+
+
+def measure(polygons: Sequence[Polygon], width: int, height: int) -> Measured:
+    """What a garment's polygons cover in a picture of ``width`` x ``height`` (0 x 0: unknown); 0 without any."""
+    x1, y1, x2, y2 = true_box(polygons, width, height) or (0, 0, 0, 0)
+    area = mask_area(polygons, width, height)
+    return Measured(area, (float(x1), float(y1), float(x2 - x1), float(y2 - y1)))
 
 
 def mask_area(polygons: Sequence[Polygon], width: int, height: int) -> int:
@@ -37,20 +45,18 @@ def mask_area(polygons: Sequence[Polygon], width: int, height: int) -> int:
     if not polygons:
         return 0
     if width <= 0 or height <= 0:
-        box = extents(polygons)
-        side = 8192.0
-        width = int(min(max(box[2], 1.0), side)) + 2 if box else 1
-        height = int(min(max(box[3], 1.0), side)) + 2 if box else 1
-    if any(min(p) < -min(width, height) or max(p) > 2 * min(width, height) for p in polygons):
-        polygons = [_near(p, width, height) for p in polygons]
-    coarser = max(_coarser(p, width, height) for p in polygons)
+        _, _, right, bottom = extents(polygons) or (0, 0, 0, 0)
+        width, height = (int(min(max(edge, 1.0), _UNKNOWN_SIDE)) + 2 for edge in (right, bottom))
+    side = min(width, height)
+    if any(min(polygon) < -side or max(polygon) > 2 * side for polygon in polygons):
+        polygons = [_near(polygon, width, height) for polygon in polygons]
+    coarser = max(_coarser(polygon, width, height) for polygon in polygons)
     if coarser > 1:
-        polygons = [tuple(value / coarser for value in p) for p in polygons]
+        polygons = [tuple(value / coarser for value in polygon) for polygon in polygons]
         return mask_area(polygons, -(-width // coarser), -(-height // coarser)) * coarser**2
-    tool = _coco_mask()
     # A list of lists of more than four numbers each is what pycocotools takes for polygons.
-    runs = tool.frPyObjects([list(p) for p in polygons], height, width)
-    return int(tool.area(runs[0] if len(runs) == 1 else tool.merge(runs)))
+    runs = coco_mask.frPyObjects([list(polygon) for polygon in polygons], height, width)
+    return int(coco_mask.area(runs[0] if len(runs) == 1 else coco_mask.merge(runs)))
 
 
 def _coarser(polygon: Polygon, width: int, height: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from collections.abc import Iterable
@@ -10,6 +9,7 @@ from pathlib import PurePosixPath
 
 from fittingroom.annotations.fields import Place, integer
 from fittingroom.categories import CATEGORY_IDS, CATEGORY_NAMES
+from fittingroom.workspace import digest_bytes
 
 _SEPARATORS = re.compile(r"[\s_\-]+")
 _DIGITS = re.compile(r"[0-9]+")
@@ -75,7 +75,7 @@ def image_id(name: str) -> int:
 
 def hashed_id(name: str) -> int:
     """A stable id in 10**12 .. 2 * 10**12 made from the name alone."""
-    return _HASHED + int.from_bytes(hashlib.sha256(name.encode("utf-8", "replace")).digest()[:8]) % _HASHED
+    return _HASHED + int(digest_bytes(name.encode("utf-8", "replace"))[:16], 16) % _HASHED
 
 
 def clashing_ids(names: Iterable[str]) -> dict[str, int]:
@@ -102,6 +102,11 @@ def clashing_ids(names: Iterable[str]) -> dict[str, int]:
 def is_six_digits(name: str) -> bool:
     """Whether a name is like DeepFashion2's own: ``000012.jpg``."""
     return _SIX_DIGITS.fullmatch(name) is not None
+
+
+def annotation_stem(name: str) -> str:
+    """The name of a picture's annotation file without its suffix; pictures in folders keep the folder in the name."""
+    return "__".join(PurePosixPath(name).with_suffix("").parts)
 
 
 def is_safe(name: str) -> bool:

@@ -6,13 +6,17 @@ import json
 import os
 import re
 import stat
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import orjson
 
 from fittingroom.annotations.findings import Findings
 from fittingroom.errors import AnnotationError, MissingInputError
-from fittingroom.names import printable
+from fittingroom.names import NOT_UTF8, is_utf8, printable
+
+T = TypeVar("T")
 
 MAX_FILE_BYTES = 16 * 2**20
 """One picture's annotation. Real ones have some 10 kB."""
@@ -107,10 +111,30 @@ def _integer(text: str) -> int | float:
     return int(text) if len(text) < 19 else float(text)
 
 
-def too_deep(value: object, levels: int = _MAX_DEPTH) -> bool:
-    """Whether a parsed value is nested deeper than ``levels``, found without recursion."""
+def read_each(files: Iterable[Path], read: Callable[[Path], T], findings: Findings) -> Iterator[T]:
+    """What ``read`` gives for each of some files; one that cannot be read is a finding, never an end."""
+    for path in files:
+        if not is_utf8(path.name):
+            findings.add("name_not_utf8", path.name, message=NOT_UTF8, action="file left out")
+            continue
+        try:
+            found = read(path)
+        except UnreadableAnnotation as error:
+            findings.add(error.kind, path.name, message=error.detail, action="file left out")
+        except MissingInputError:
+            findings.add("unreadable_json", path.name, message="the file has gone", action="file left out")
+        else:
+            yield found
+
+
+def refuse_deep(value: object, name: str) -> None:
+    """Refuse a parsed value of foreign fields that is nested deeper than 200 levels, found without recursion.
+
+    Raises:
+        UnreadableAnnotation: it is.
+    """
     layer: list[object] = [value]
-    for _ in range(levels):
+    for _ in range(_MAX_DEPTH):
         layer = [
             child
             for parent in layer
@@ -119,5 +143,5 @@ def too_deep(value: object, levels: int = _MAX_DEPTH) -> bool:
             if isinstance(child, dict | list)
         ]
         if not layer:
-            return False
-    return True
+            return
+    raise UnreadableAnnotation("too_deep", name, f"nested deeper than {_MAX_DEPTH} levels")

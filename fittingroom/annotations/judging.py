@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
-from fittingroom.annotations import sources
+from fittingroom.annotations import identity, sources
 from fittingroom.annotations.findings import Findings
 from fittingroom.annotations.model import AnnotatedImage
-from fittingroom.annotations.selection import (
+from fittingroom.annotations.select import (
     Selection,
     SelectionSettings,
     file_digests,
@@ -20,7 +21,7 @@ from fittingroom.images import list_images, read_rgb
 
 
 def take_all(src: Path, images_dir: Path | None = None) -> Selection:
-    """All pictures of a DeepFashion2 folder, or of a COCO or VIA document, on the side ``validation``.
+    """All pictures of a source of any format, on the side ``validation``.
 
     Other than `fittingroom.annotations.select` it asks no conditions: pictures from any viewpoint, and those annotated
     with no garment, are judged on too. Left out, and counted by reason in ``left_out``, is what cannot be judged on.
@@ -33,15 +34,18 @@ def take_all(src: Path, images_dir: Path | None = None) -> Selection:
     folder, findings = source.images_dir, Findings()
     left_out: Counter[str] = Counter()
     kept: dict[str, AnnotatedImage] = {}
+    numbers: set[int] = set()
     read = 0
     for image in sources.read(source, findings):
         read += 1
         if reason := _why_not(image, folder, findings, kept):
             left_out[reason] += 1
         else:
-            kept[image.file_name] = image
+            number = identity.hashed_id(image.file_name) if image.image_id in numbers else image.image_id
+            numbers.add(number)
+            kept[image.file_name] = replace(image, image_id=number)
     left_out["annotation cannot be read"] = sources.count(source) - read
-    if source.format == "deepfashion2":  # a document lists its pictures; a folder may hold more
+    if source.files is not None:  # a document lists its pictures; a folder may hold more
         annotated = {path.stem for path in source.files}
         left_out["not annotated"] = sum(path.stem not in annotated for path in list_images(folder))
     reasons = {reason: count for reason, count in sorted(left_out.items()) if count > 0}

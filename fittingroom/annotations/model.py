@@ -17,6 +17,9 @@ Landmarks = tuple[float, ...]
 BoxFloats = tuple[float, float, float, float]
 """x1, y1, x2, y2 in pixels, as the file states it."""
 
+DIFFICULTY = ("scale", "occlusion", "zoom_in", "viewpoint")
+"""Attributes of a garment that are 1 to 3."""
+
 
 @dataclass(frozen=True)
 class GarmentAnnotation:

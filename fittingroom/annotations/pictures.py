@@ -1,4 +1,5 @@
-"""A document's picture as a file: the one place that knows how names in documents and names on disks differ.
+"""A document's picture as a file: the one place that knows how names in documents and names on disks differ, and where
+the pictures of a document lie.
 
 A name is first taken as it stands. What is not there is looked for under another spelling (composed or decomposed
 letters, capitals, backslashes, ``.jpeg`` for ``.jpg``, ``%20``), then by its last parts (documents carry absolute paths
@@ -10,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -29,6 +30,13 @@ _SETTLED_NS = 1_000_000_000
 _JPEG = (".jpg", ".jpeg")
 _ADDRESS = re.compile(r"^(?:[a-z][a-z0-9+.-]*://[^/]*|[a-z]:)", re.IGNORECASE)
 """The start of a web address or a drive letter: ``https://host``, ``C:``."""
+
+# COCO has annotations/instances_train2017.json next to train2017/, CVAT images/default/, Roboflow the document among
+# the pictures, Label Studio images/, FiftyOne data/, labelme's converter JPEGImages/.
+_USUAL = ("image", "images", "img", "imgs", "jpegimages", "data", "photos", "pictures")
+"""Folders of pictures, and folders of such folders (one for each split)."""
+_OF_DOCUMENTS = ("annotations", "annotation", "annos", "ann", "labels", "json", "via", "coco")
+"""Folders that hold documents: what lies next to them belongs to the same set."""
 
 
 class Found(NamedTuple):
@@ -65,6 +73,17 @@ class Pictures:
         if found is not None and found.header is None:
             place.note("image_unreadable", found.problem)
         return found
+
+    def of_row(self, stated: object, field: str, place: Place) -> tuple[str, Header | None] | None:
+        """The name, and the header, of the picture that a row calls ``stated`` in ``field``; None for no safe name."""
+        found = self.of(stated, Place(place.findings, stated)) if isinstance(stated, str) else None
+        if found is not None:
+            return found.name, found.header
+        if isinstance(stated, str) and identity.is_safe(stated):
+            return stated, None
+        message = f"{field}: expected a name inside the image folder, got {stated!r:.60}"
+        place.note("unsafe_name", message, "left out")
+        return None
 
     def look(self, name: str, any_suffix: bool = False) -> Found | None:
         """The picture that a document calls ``name``; ``any_suffix`` if the document names only its stem."""
@@ -149,9 +168,8 @@ def foreign_parts(name: str) -> list[str]:
     """
     plain = _ADDRESS.sub("", name.replace("\\", "/")).partition("?")[0]
     parts = [part for part in plain.split("/") if part not in ("", ".")]
-    while ".." in parts:
-        parts = parts[parts.index("..") + 1 :]
-    return parts
+    above = max((at for at, part in enumerate(parts) if part == ".."), default=-1)
+    return parts[above + 1 :]
 
 
 def _names_in(folder: str) -> Mapping[str, str]:
@@ -188,3 +206,34 @@ def folders_in(folder: str | Path) -> list[str]:
     except (OSError, ValueError):
         return []
     return sorted(name for name in found if is_utf8(name))[:_MOST_FOLDERS]
+
+
+def folder_of_pictures(document: Path, names: Sequence[object]) -> Path | None:
+    """The folder that has most of the pictures ``names``; of several alike the one named like the document, or else
+    the nearest. None when no folder has any.
+    """
+    wanted = [name for name in names if isinstance(name, str) and name]
+    best, most = None, (0, 0, False)
+    for folder in _candidates(document.resolve().parent):
+        pictures = Pictures(folder)
+        found = [(name, spelt) for name in wanted if (spelt := pictures.find(name)) is not None]
+        in_place = sum(name_key(name) == name_key(spelt) for name, spelt in found)
+        score = len(found), in_place, name_key(folder.name) in name_key(document.stem)
+        if score > most:
+            best, most = folder, score
+    return best
+
+
+def _candidates(parent: Path) -> Iterator[Path]:
+    beside = [parent]
+    if name_key(parent.name) in _OF_DOCUMENTS and parent.parent != parent:
+        beside.append(parent.parent)
+    for folder in beside:
+        inner = folders_in(folder)
+        usual = [folder / name for known in _USUAL for name in inner if name_key(name) == known]
+        yield from usual
+        yield folder
+        yield from (folder / name for name in inner if name_key(name) not in _USUAL)
+        yield from (group / name for group in usual for name in folders_in(group))
+    if len(beside) == 1 and parent.parent != parent:
+        yield from (parent.parent / name for name in folders_in(parent.parent) if name_key(name) in _USUAL[:2])

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fittingroom.images import MAX_PIXELS
 from fittingroom.masks import Mask
+from fittingroom.opening import MAX_PIXELS
 
 KEPT = "coco_rle"
 """Where a garment's ``extra`` keeps a run-length mask that came in, so that it goes out again as it was: an object with

@@ -1,42 +1,27 @@
-"""What a path holds (DeepFashion2, COCO or VIA), and every picture in it, whichever it is."""
+"""What a path holds, whichever format it is in, and every picture in it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from fittingroom.annotations import coco, deepfashion2, documents, jsonfile, layouts, via, via_rows
+from fittingroom.annotations import documents, jsonfile
 from fittingroom.annotations.findings import Findings
+from fittingroom.annotations.formats import Format, Source, all_formats
 from fittingroom.annotations.model import AnnotatedImage
-from fittingroom.annotations.pictures import Pictures
+from fittingroom.annotations.pictures import folder_of_pictures
 from fittingroom.errors import AnnotationError, MissingInputError
 
-Format = Literal["deepfashion2", "coco", "via"]
-FORMATS: tuple[Format, ...] = ("deepfashion2", "coco", "via")
-
-
-@dataclass(frozen=True)
-class Source:
-    """An opened source: annotation files (DeepFashion2) or one document (COCO, VIA), and where its pictures are.
-
-    ``images_dir`` is the folder that file names are relative to; None when no such folder was found.
-    """
-
-    path: Path
-    format: Format
-    images_dir: Path | None
-    files: Sequence[Path] = ()
-    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
+_SAMPLE = 20
+"""Pictures of a document that are looked for, to find out where they lie."""
 
 
 def open_source(path: Path, findings: Findings, images_dir: Path | None = None) -> Source:
-    """Find out what ``path`` is: a DeepFashion2 folder or file, or a COCO or VIA document.
+    """Find out what ``path`` is: a folder of annotation files, one of them, a document, or a folder that holds one.
 
     Raises:
-        MissingInputError: not there. AnnotationError: none of the three.
+        MissingInputError: not there. AnnotationError: in none of the formats.
     """
     path = Path(path)
     if images_dir is not None and not Path(images_dir).is_dir():
@@ -46,20 +31,18 @@ def open_source(path: Path, findings: Findings, images_dir: Path | None = None) 
     if not path.exists():
         raise MissingInputError("annotations", path)
     value = _value(path, findings)
-    if isinstance(value, Mapping) and coco.is_coco(value):
-        names = [row.get("file_name") for row in _sample(value["images"]) if isinstance(row, dict)]
-        return Source(path, "coco", images_dir or layouts.folder_of_pictures(path, names), document=value)
-    if via.is_via(value):
-        value = via_rows.as_project(value)
-        rows = islice(via.pictures_of(value).values(), layouts.SAMPLE)
-        names = [row.get("filename") for row in rows if isinstance(row, dict)]
-        return Source(path, "via", images_dir or layouts.folder_of_pictures(path, names), document=value)
-    if isinstance(value, Mapping) and (path.parent.name == "annos" or any(key.startswith("item") for key in value)):
-        beside = path.parent.parent if path.parent.name == "annos" else path.parent
-        return Source(path, "deepfashion2", images_dir or deepfashion2.images_folder(beside), files=(path,))
-    raise AnnotationError(
-        f"{path}: expected COCO (images, annotations), VIA (regions) or DeepFashion2 (item1, ...), got none of these"
-    )
+    for each in all_formats().values():
+        if (document := each.sniff(value, path)) is not None:
+            if each.rows is None:
+                return _of_files(each, path, images_dir) or _none_of_these(path)
+            beside = images_dir or folder_of_pictures(path, _some_names(each, document))
+            return Source(path, each.name, beside, document=document)
+    return _none_of_these(path)
+
+
+def _none_of_these(path: Path) -> Source:
+    *first, last = (each.looks_like for each in all_formats().values())
+    raise AnnotationError(f"{path}: expected {', '.join(first)} or {last}, got none of these")
 
 
 def _value(path: Path, findings: Findings) -> object:
@@ -70,12 +53,9 @@ def _value(path: Path, findings: Findings) -> object:
 
 
 def _open_folder(path: Path, findings: Findings, images_dir: Path | None) -> Source:
-    if path.name == "annos" or (path / "annos").is_dir():
-        _, beside = deepfashion2.folders(path)
-        files = deepfashion2.annotation_files(path)
-        if not files:
-            raise AnnotationError(f"{path}: expected annotation files in annos/, got an empty folder")
-        return Source(path, "deepfashion2", images_dir or beside, files=files)
+    for each in all_formats().values():
+        if (source := _of_files(each, path, images_dir)) is not None:
+            return source
     documents = sorted(p for p in path.iterdir() if p.suffix.lower() == ".json" and not p.name.startswith("."))
     if len(documents) == 1:
         return open_source(documents[0], findings, images_dir)
@@ -85,30 +65,33 @@ def _open_folder(path: Path, findings: Findings, images_dir: Path | None) -> Sou
     )
 
 
-def _sample(rows: Sequence[Any]) -> list[Any]:
+def _of_files(each: Format, path: Path, images_dir: Path | None) -> Source | None:
+    found = each.open_files(path) if each.open_files is not None else None
+    if found is None:
+        return None
+    files, beside = found
+    return Source(path, each.name, images_dir or beside, files, new_ids=files.new_ids())
+
+
+def _some_names(each: Format, document: Any) -> list[object]:
     """Some of a document's pictures, from all over it."""
-    step = -(-len(rows) // layouts.SAMPLE) or 1
-    return [rows[index] for index in range(0, len(rows), step)]
+    rows = each.rows(document) if each.rows is not None else ()
+    places: Sequence[Any] = range(len(rows)) if isinstance(rows, Sequence) else list(rows)
+    some = [rows[place] for place in places[:: -(-len(places) // _SAMPLE) or 1]]
+    return [row.get(each.name_field) for row in some if isinstance(row, Mapping)]
 
 
 def count(source: Source) -> int:
     """Annotation files, or the pictures that a document lists."""
-    if source.format == "deepfashion2":
+    if source.files is not None:
         return len(source.files)
-    listed = source.document.get("images") if source.format == "coco" else via.pictures_of(source.document)
-    return len(listed or ())
+    rows = all_formats()[source.format].rows
+    return len(rows(source.document) or ()) if rows is not None else 0
 
 
-def read(source: Source, findings: Findings, *, verify_area: bool = False) -> Iterator[AnnotatedImage]:
+def read(source: Source, findings: Findings, *, verify: bool = False) -> Iterator[AnnotatedImage]:
     """Every picture of an opened source; one bad picture is a finding.
 
-    ``verify_area``: for a check, which compares a document's areas and wants its pictures to be there.
+    ``verify``: for a check, which compares a document's areas and wants its pictures to be there.
     """
-    name = source.path.name
-    if source.format == "coco":
-        pictures = Pictures(source.images_dir, expected=verify_area)
-        yield from coco.read(source.document, name, findings, verify_area=verify_area, pictures=pictures)
-    elif source.format == "via":
-        yield from via.read(source.document, name, findings, pictures=Pictures(source.images_dir, expected=verify_area))
-    else:
-        yield from deepfashion2.read_files(source.files, findings, source.images_dir)
+    return all_formats()[source.format].read(source, findings, verify)

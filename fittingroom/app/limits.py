@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import itertools
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 UPLOADS_AT_ONCE = 16
@@ -21,7 +22,6 @@ UPLOAD_SECONDS = 120.0
 """For a whole upload: what the largest photo takes over a slow line."""
 SILENCE_SECONDS = 15.0
 """The longest silence in the middle of an upload."""
-BUSY = "many people are trying things on right now; try again in a minute"
 
 
 def client_of(scope: Scope) -> str:
@@ -68,23 +68,32 @@ class Line:
     """
 
     def __init__(self, at_once: int, waiting: int, seconds: float) -> None:
-        self._free, self._waiting, self._seconds = at_once, waiting, seconds
+        self._free, self._most_waiting, self._seconds = at_once, waiting, seconds
         self._line: dict[str, deque[asyncio.Future[None]]] = {}
+        self._told: dict[asyncio.Future[None], Callable[[int], None]] = {}
         self._closed = False
 
     @contextlib.asynccontextmanager
-    async def turn(self, client: str) -> AsyncIterator[None]:
-        """Wait for a turn, and have it for the block.
+    async def turn(
+        self, client: str, tell: Callable[[int], None] = lambda _: None, seconds: float | None = None
+    ) -> AsyncIterator[None]:
+        """Wait for a turn, and have it for the block. ``tell`` hears the place in the line, 1 is next; ``seconds`` is
+        the longest wait, where it is another than the line's.
 
         Raises:
             HTTPException: 503, the line is full, or the wait is too long.
         """
-        await self._wait(client)
+        await self._wait(client, tell, self._seconds if seconds is None else seconds)
         try:
             yield
         finally:
             self._free += 1
             self._call_next()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return len(self._told)
 
     def close(self) -> None:
         """Send all who wait away, and those who come later."""
@@ -92,22 +101,24 @@ class Line:
         for future in [future for own in self._line.values() for future in own]:
             _refuse(future)
 
-    async def _wait(self, client: str) -> None:
+    async def _wait(self, client: str, tell: Callable[[int], None], seconds: float) -> None:
         if self._closed:
-            raise HTTPException(503, BUSY)
+            raise HTTPException(503)
         if self._free:
             self._free -= 1
             return
         mine = len(self._line.get(client, ()))
-        if sum(map(len, self._line.values())) >= self._waiting:
+        if sum(map(len, self._line.values())) >= self._most_waiting:
             longest = max(self._line.values(), key=len)
             if len(longest) < mine + 2:
-                raise HTTPException(503, BUSY)
+                raise HTTPException(503)
             _refuse(longest.pop())
         called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._line.setdefault(client, deque()).append(called)
+        self._told[called] = tell
+        self._say_places()
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(seconds):
                 await called
         except BaseException as error:
             self._forget(client, called)
@@ -115,8 +126,18 @@ class Line:
                 self._free += 1
                 self._call_next()
             if isinstance(error, TimeoutError):
-                raise HTTPException(503, BUSY) from None
+                raise HTTPException(503) from None
             raise
+        finally:
+            del self._told[called]
+            self._say_places()
+
+    def _say_places(self) -> None:
+        """In each round of turns every client that waits has one."""
+        rounds = itertools.zip_longest(*self._line.values())
+        waiting = (called for each in rounds for called in each if called is not None)
+        for place, called in enumerate(waiting, 1):
+            self._told[called](place)
 
     def _forget(self, client: str, called: asyncio.Future[None]) -> None:
         own = self._line.get(client)
@@ -139,7 +160,7 @@ class Line:
 
 def _refuse(future: asyncio.Future[None]) -> None:
     if not future.done():
-        future.set_exception(HTTPException(503, BUSY))
+        future.set_exception(HTTPException(503))
 
 
 class LimitUploads:
@@ -149,9 +170,9 @@ class LimitUploads:
     """
 
     def __init__(
-        self, app: ASGIApp, limit: int, words: str, refusal: Callable[[int, str], Awaitable[Response]]
+        self, app: ASGIApp, limit: int, refusal: Callable[[Request, HTTPException], Awaitable[ASGIApp]]
     ) -> None:
-        self.app, self.limit, self.words, self.refusal = app, limit, words, refusal
+        self.app, self.limit, self.refusal = app, limit, refusal
         self.places = Places(UPLOADS_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -159,16 +180,19 @@ class LimitUploads:
             await self.app(scope, receive, send)
             return
         announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if not announced.isdigit() or int(announced) > self.limit:
-            response = await self.refusal(413, self.words)
-            await response(scope, receive, send)
-            return
-        upload = _Upload(receive, self.limit, self.words)
+        size = int(announced) if announced.isdigit() else -1
+        upload = _Upload(receive, max(size, self.limit))
         client = client_of(scope)
         self.places.enter(client, upload, upload.give_up)
         upload.on_end = lambda: self.places.leave(client, upload)
         try:
-            await self.app(scope, upload.receive, send)
+            if 0 <= size <= self.limit:
+                await self.app(scope, upload.receive, send)
+                return
+            if size > 0:
+                await upload.pass_over()
+            response = await self.refusal(Request(scope), HTTPException(413))
+            await response(scope, receive, send)
         finally:
             upload.on_end()
 
@@ -176,8 +200,8 @@ class LimitUploads:
 class _Upload:
     """A request's body on its way in."""
 
-    def __init__(self, receive: Receive, limit: int, words: str) -> None:
-        self._receive, self._left, self._words = receive, limit, words
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive, self._left = receive, limit
         self._deadline = asyncio.get_running_loop().time() + UPLOAD_SECONDS
         self._pause: asyncio.Timeout | None = None
         self._given_up = self._whole = False
@@ -188,6 +212,12 @@ class _Upload:
         self._given_up = True
         if self._pause is not None:
             self._pause.reschedule(0)
+
+    async def pass_over(self) -> None:
+        """Let it come to its end and keep nothing: a browser shows no answer to what it is still sending."""
+        with contextlib.suppress(HTTPException):
+            while not self._whole:
+                await self.receive()
 
     async def receive(self) -> Message:
         """The next message of the body.
@@ -204,7 +234,7 @@ class _Upload:
         self._pause = None
         self._left -= len(message.get("body", b""))
         if self._left < 0:
-            raise HTTPException(413, self._words)
+            raise HTTPException(413)
         if not message.get("more_body"):
             self._whole = True
             self.on_end()
@@ -216,7 +246,5 @@ class _Upload:
             yield
         except TimeoutError:
             if self._given_up:
-                raise HTTPException(503, BUSY) from None
-            raise HTTPException(
-                408, f"the photo did not arrive within {UPLOAD_SECONDS:g} s; try a smaller one, or another line"
-            ) from None
+                raise HTTPException(503) from None
+            raise HTTPException(408) from None

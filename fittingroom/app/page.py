@@ -2,91 +2,56 @@
 parser that is deleted with it.
 
 Uploads are hostile until read: bytes, fields, pixels, formats and times are limited, and pictures are decoded in
-processes that can be ended. One picture is at the models at a time, while the one before and the one after it are
-encoded and decoded.
+processes that can be ended (`fittingroom.app.room`).
+
+A try-on is answered as a page, or line by line as JSON (``Accept: application/x-ndjson``): the steps as they begin
+(``{"state": "waiting", "place": 2}``, ``{"state": "painting"}``), then ``done`` with pictures and words, or ``failed``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
+import json
 import logging
-import threading
-from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Protocol
-from urllib.parse import urlsplit
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from fittingroom.app.asked import Asked, read_asked
-from fittingroom.app.limits import LimitUploads, Line, client_of
-from fittingroom.app.rendering import MAX_UPLOAD_BYTES, Page, headers
-from fittingroom.domain import warn_of_photo
-from fittingroom.errors import (
-    Damaged,
-    FittingroomError,
-    ImageRejected,
-    InputError,
-    MissingInputError,
-    NoGarmentFound,
-    NothingNear,
-    TransientError,
-    WeightsRejected,
-)
-from fittingroom.garment import GarmentFinder
-from fittingroom.images import encode_jpeg, encode_png, flatten_on_white
+from fittingroom.api_keys import Keys
+from fittingroom.app.api.gate import Gate
+from fittingroom.app.api.routes import PREFIX, Api
+from fittingroom.app.arriving import form_of, from_elsewhere, while_there
+from fittingroom.app.asked import photo_in, read_asked
+from fittingroom.app.codes import CODES, code_of
+from fittingroom.app.limits import LimitUploads, client_of
+from fittingroom.app.logs import Requests
+from fittingroom.app.rendering import A_DAY, RETRY_SECONDS, Page, headers
+from fittingroom.app.room import Answer, Models
+from fittingroom.app.service import Service, Told
+from fittingroom.app.words import MAX_UPLOAD_BYTES, Language, capital, http_words, language_of, word, words_of
+from fittingroom.errors import FittingroomError
 from fittingroom.settings import get_settings
-from fittingroom.styles.choose import AvailableStyle
-from fittingroom.tryon.nearness import in_words
-from fittingroom.tryon.photo import Photo, read_photo, try_on_photo
-from fittingroom.tryon.pipeline import GarmentTranslator, TryOnResult, TryOnSettings
-from fittingroom.tryon.wanted import Wanted, wanted_by_name, wanted_by_picture
-from fittingroom.workers import Workers, give_memory_back
 from fittingroom.workspace import Workspace
 
-MAX_UPLOAD_PIXELS = 40_000_000
-LONGEST_SIDE = 1600
-"""Larger photos are made smaller for the page; the command line works at full size."""
-AT_ONCE = 2
-"""Requests that are worked on at once: their pictures are decoded and encoded beside the one at the models."""
-MAX_WAITING = 24
-"""Requests that may wait for that; further ones are told to come back."""
-WAIT_SECONDS = 60.0
-"""The longest wait; who waited so long is told to come back, too."""
-
+Words = Callable[[HTTPException | FittingroomError, Language], tuple[int, str]]
+"""The status and the words of an error."""
 log = logging.getLogger("fittingroom.app")
 
 
-class Models(Protocol):
-    """What the page needs of models: `fittingroom.tryon.champions.Champions`, or a stand-in."""
-
-    def styles(self) -> list[AvailableStyle]:
-        """What can be tried on."""
-        ...
-
-    def segmenter(self) -> GarmentFinder:
-        """Finds the garments."""
-        ...
-
-    def translator(self, style: str) -> GarmentTranslator:
-        """Paints a style."""
-        ...
-
-    def domains(self, style: str) -> dict[str, str]:
-        """What the segmenter and the style learnt from, by their names."""
-        ...
-
-
 def create_app(
-    workspace: Workspace | Path | str, models: Models | None = None, allowed_hosts: Sequence[str] | None = None
+    workspace: Workspace | Path | str,
+    models: Models | None = None,
+    allowed_hosts: Sequence[str] | None = None,
+    keys: Keys | None = None,
 ) -> FastAPI:
     """The page as an ASGI application.
 
@@ -94,11 +59,11 @@ def create_app(
         workspace: whose registry serves.
         models: a stand-in for the registry's champions.
         allowed_hosts: names this server answers to (against DNS rebinding); None is any.
+        keys: of the API; without them it answers this machine's own programs, and nobody where ``allowed_hosts`` is
+            None.
     """
-    shown = models if models is not None else _champions(workspace)
-    page = Page()
-    line = Line(AT_ONCE, MAX_WAITING, WAIT_SECONDS)
-    room = _Room(shown)
+    service = Service(models if models is not None else _champions(workspace))
+    page, api = Page(), Api(service, Gate(keys, on_loopback=allowed_hosts is not None))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -107,65 +72,96 @@ def create_app(
 
     def stop() -> None:
         """Nothing new is begun, and no picture is decoded to its end."""
-        line.close()
-        room.close()
+        service.stop()
+        api.stop()
 
-    async def refusal(status: int, error: str) -> HTMLResponse:
-        """The whole page, its styles too, with what was wrong above it."""
-        styles: list[AvailableStyle] = []
-        with contextlib.suppress(Exception):  # what was wrong matters more than a registry that is away, too
-            styles = await asyncio.to_thread(shown.styles)
-        return page.render(styles, status=status, error=error)
+    async def offer(request: Request, status: int = 200, error: str = "", answer: Answer | None = None) -> Response:
+        """The whole page, its styles too, with an answer or what was wrong above it."""
+        try:
+            offered = await service.offer()
+        except Exception as away:  # what was wrong before matters more than a registry that is away, too
+            if not error and not isinstance(away, FittingroomError):
+                raise
+            if not error:
+                log.error("%s", away)
+                status, error = 503, word("not_now", language_of(request))
+            offered = [], {}
+        chosen = str(getattr(request.state, "chosen", None) or "")
+        return page.render(*offered, language_of(request), status, error, chosen, answer)
+
+    def told(error: HTTPException | FittingroomError, language: Language) -> tuple[int, str]:
+        """A status and words for who sent the form; what only the server's owner can mend is logged."""
+        code = code_of(error)
+        service.metrics.refused(code)
+        if isinstance(error, HTTPException):
+            return error.status_code, http_words(error, language)
+        status = CODES[code].status
+        if status >= 500:
+            log.error("%s", error)
+        return status, words_of(error, language)
+
+    async def refusal(request: Request, error: HTTPException | FittingroomError) -> Response:
+        """What was wrong, as a page or as JSON."""
+        status, words = told(error, language_of(request))
+        if _wants_lines(request):
+            return JSONResponse(_failed(status, words), status, headers(status))
+        return await offer(request, status, words)
+
+    async def dress(request: Request, tell: Told) -> Answer:
+        """The try-on that a form asks for."""
+        styles = await service.styles()
+        async with form_of(request) as fields:
+            request.state.chosen = fields.get("style")
+            photo, asked = photo_in(fields), await read_asked(fields, styles)
+            return await while_there(request, service.try_on(client_of(request.scope), photo, asked, tell))
+
+    async def anybodys_refusal(request: Request, error: HTTPException) -> ASGIApp:
+        """What was wrong, to a program or to a person."""
+        if request.url.path.startswith(f"{PREFIX}/"):
+            return await api.refusal(request, error)
+        return await refusal(request, error)
 
     app = FastAPI(title="Fittingroom", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.stop = stop
-    too_large = (
-        f"this upload is too large, at most {MAX_UPLOAD_BYTES // 1_000_000} MB are accepted; make the photo smaller"
-    )
-    app.add_middleware(LimitUploads, limit=MAX_UPLOAD_BYTES + 100_000, words=too_large, refusal=refusal)
+    app.add_middleware(LimitUploads, limit=MAX_UPLOAD_BYTES + 100_000, refusal=anybodys_refusal)
     if allowed_hosts is not None:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(allowed_hosts))
 
+    app.add_middleware(Requests)
+    app.mount(PREFIX, api.app)
+    app.router.routes.append(Route("/metrics", api.metrics_app))
+
     @app.get("/", response_class=HTMLResponse)
-    async def form() -> Response:
-        try:
-            styles = await asyncio.to_thread(shown.styles)
-        except FittingroomError as error:
-            log.error("%s", error)
-            return page.render([], status=503, error=_words(error))
-        return page.render(styles)
+    async def form(request: Request) -> Response:
+        return await offer(request)
 
     @app.post("/try-on", response_class=HTMLResponse)
     async def try_on(request: Request) -> Response:
-        styles: list[AvailableStyle] = []
-        chosen = ""
         try:
-            _check_origin(request)
-            styles = await asyncio.to_thread(shown.styles)
-            async with _form(request) as fields:
-                upload, wanted = fields.get("photo"), fields.get("style")
-                if not isinstance(upload, UploadFile) or not (upload.filename or upload.size):
-                    raise InputError("choose a photo first")
-                if isinstance(wanted, str):
-                    chosen = wanted
-                if not upload.size:
-                    raise ImageRejected("empty", str(upload.filename), "the file is empty; choose another")
-                asked = await read_asked(fields, styles)
-                async with line.turn(client_of(request.scope)):
-                    if await request.is_disconnected():
-                        raise ClientDisconnect
-                    answer = await room.dress(await upload.read(), asked)
-            return page.render(styles, chosen=chosen, answer=answer)
+            if from_elsewhere(request):
+                raise HTTPException(403)
+            if _wants_lines(request):
+                return _Lines(request, dress, told)
+            return await offer(request, answer=await dress(request, lambda _: None))
         except ClientDisconnect:
             log.warning("%s left before its answer", client_of(request.scope))
             return Response(status_code=499)
-        except HTTPException as error:
-            return page.render(styles, status=error.status_code, error=_http_words(error), chosen=chosen)
+        except (HTTPException, FittingroomError) as error:
+            return await refusal(request, error)
+
+    @app.get("/samples/{name}")
+    async def sample(name: str) -> Response:
+        try:
+            return Response(await service.sample(name), 200, headers() | A_DAY, "image/png")
         except FittingroomError as error:
-            status = _status_of(error)
-            if status >= 500:  # the visitor is not told what it is, and only its owner can mend it
-                log.error("%s", error)
-            return page.render(styles, status=status, error=_words(error), chosen=chosen)
+            log.error("sample of %s: %s", name, error)
+            return Response(status_code=503, headers=headers(503))
+
+    @app.get("/{name}.{kind}")
+    async def own_file(name: str, kind: str) -> Response:
+        if (found := page.files.get(f"{name}.{kind}")) is None:
+            raise HTTPException(404)
+        return Response(found.text, 200, headers() | A_DAY, found.media_type)
 
     @app.get("/favicon.ico")
     async def no_icon() -> Response:
@@ -176,155 +172,86 @@ def create_app(
         return JSONResponse({"ok": True}, headers=headers())
 
     @app.exception_handler(HTTPException)
-    async def refused(_: Request, error: HTTPException) -> Response:
-        return await refusal(error.status_code, _http_words(error))
+    async def refused(request: Request, error: HTTPException) -> ASGIApp:
+        return await anybodys_refusal(request, error)
 
     @app.exception_handler(Exception)
-    async def broken(_: Request, error: Exception) -> Response:  # noqa: ARG001  nothing of it is shown
-        return await refusal(500, "something went wrong here; the server's log says what")
+    async def broken(request: Request, _: Exception) -> Response:  # nothing of it is shown
+        return await refusal(request, HTTPException(500))
 
     return app
 
 
 def _champions(workspace: Workspace | Path | str) -> Models:
-    from fittingroom.styles.registry import Registry
-    from fittingroom.styles.serving import Serving
-    from fittingroom.tryon.champions import Champions
+    from fittingroom.registry.serving import Serving
+    from fittingroom.tryon.models import Champions
 
-    settings = get_settings()
     root = workspace if isinstance(workspace, Workspace) else Workspace(Path(workspace))
-    return Champions(Serving.of_installation(Registry(root, settings.tracking_uri)), settings.device)
+    return Champions(Serving.from_settings(root), get_settings().device)
 
 
-class _Room:
-    """Where photos are dressed: one at the models at a time, and decoded elsewhere."""
+def _wants_lines(request: Request) -> bool:
+    return "application/x-ndjson" in request.headers.get("accept", "")
 
-    def __init__(self, models: Models) -> None:
-        self._models = models
-        self._decoders = Workers(AT_ONCE)
-        self._threads = ThreadPoolExecutor(AT_ONCE, "try-on")
-        self._at_the_models = threading.Lock()
 
-    def close(self) -> None:
-        self._decoders.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+class _Lines(Response):
+    """A try-on, told line by line while it is made. What is refused before the first line has a status of its own."""
 
-    async def dress(self, data: bytes, asked: Asked) -> dict[str, str]:
-        """What the page shows of one try-on: pictures as data URIs and a sentence."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._dressed, data, asked)
+    media_type = "application/x-ndjson"
 
-    def _dressed(self, data: bytes, asked: Asked) -> dict[str, str]:
+    def __init__(self, request: Request, dress: Callable[[Request, Told], Awaitable[Answer]], words: Words) -> None:
+        super().__init__(headers=headers() | {"X-Accel-Buffering": "no"})
+        self._request, self._dress, self._words = request, dress, words
+
+    async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
+        heard: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+        work = asyncio.create_task(self._made(heard.put_nowait))
+        work.add_done_callback(lambda _: heard.put_nowait(None))
+        begun, last = False, None
+
+        async def line(said: dict[str, Any], more: bool) -> None:
+            nonlocal begun
+            if not begun:
+                status = int(said.get("status", 200))
+                await send({"type": "http.response.start", "status": status, "headers": self._head(status)})
+                begun = True
+            body = json.dumps(said, ensure_ascii=False).encode() + b"\n"
+            await send({"type": "http.response.body", "body": body, "more_body": more})
+
         try:
-            return self._dress(data, asked)
+            while (said := await heard.get()) is not None:
+                if said != last:
+                    await line(said, True)
+                last = said
+            await line(work.result(), False)  # its end in the same message: nothing waits for who takes no answer
+        except ClientDisconnect:
+            log.warning("%s left before its answer", client_of(scope))
         finally:
-            give_memory_back()
+            work.cancel()
 
-    def _read(self, data: bytes) -> Photo:
-        return self._decoders.run(read_photo, data, MAX_UPLOAD_PIXELS, MAX_UPLOAD_BYTES, LONGEST_SIDE)
+    def _head(self, status: int) -> list[tuple[bytes, bytes]]:
+        own = [pair for pair in self.raw_headers if pair[0] != b"content-length"]
+        return own + ([(b"retry-after", RETRY_SECONDS.encode())] if status == 503 else [])
 
-    def _dress(self, data: bytes, asked: Asked) -> dict[str, str]:
-        photo = self._read(data)
-        picture = flatten_on_white(self._read(asked.picture).srgb) if asked.picture else None
-        with self._at_the_models:
-            finder, styles = self._models.segmenter(), self._models.styles()
-            if picture is None:
-                wanted = wanted_by_name(asked.style, styles, asked.wish)
-            else:
-                wanted = wanted_by_picture(picture, styles, finder, asked.wish)
-            style, settings = wanted.style, TryOnSettings(**wanted.painting())
-            translator = self._models.translator(style.name)
-            result = try_on_photo(photo, finder, translator, settings, style.category or None)
-        before = flatten_on_white(photo.pixels) if photo.pixels.shape[2] == 4 else photo.pixels
-        return {
-            "before": _uri("image/jpeg", encode_jpeg(before, profile=photo.profile)),
-            "after": _uri("image/png", encode_png(result.image, profile=photo.profile)),
-            "name": f"try-on-{wanted.label}.png",
-            "message": _sentence(result, wanted) + _note(photo),
-            "warning": warn_of_photo(photo.rendered, self._models.domains(style.name)),
-        }
-
-
-def _note(photo: Photo) -> str:
-    if photo.shrunk_from is None:
-        return ""
-    width, height = photo.shrunk_from
-    return f" The photo was made smaller, from {width} x {height} pixels."
+    async def _made(self, tell: Told) -> dict[str, Any]:
+        try:
+            answer = await self._dress(self._request, tell)
+            return {
+                "state": "done",
+                "before": answer.before.uri,
+                "after": answer.after.uri,
+                "name": answer.name,
+                "message": answer.message,
+                "warning": answer.warning,
+            }
+        except ClientDisconnect:
+            raise
+        except (HTTPException, FittingroomError) as error:
+            return _failed(*self._words(error, language_of(self._request)))
+        except Exception:
+            log.exception("a try-on failed")
+            return _failed(*self._words(HTTPException(500), language_of(self._request)))
 
 
-def _sentence(result: TryOnResult, wanted: Wanted) -> str:
-    near = "" if wanted.choice.exact else wanted.choice.message
-    said = (result.taken.sentence(wanted.words()), near, in_words(result.colour))
-    return " ".join(f"{part[:1].upper()}{part[1:]}." for part in said if part)
-
-
-def _uri(media_type: str, data: bytes) -> str:
-    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
-
-
-@contextlib.asynccontextmanager
-async def _form(request: Request) -> AsyncIterator[FormData]:
-    """The form's fields.
-
-    Raises:
-        HTTPException: 400, it cannot be read as a form; and what `LimitUploads` raises. ClientDisconnect.
-    """
-    try:
-        fields = await request.form(max_files=2, max_fields=6, max_part_size=4096)
-    except ValueError as error:  # a charset that decodes nothing, a header that is none
-        raise HTTPException(400, f"it cannot be read as a form ({type(error).__name__})") from None
-    try:
-        yield fields
-    finally:
-        await request.close()
-
-
-def _check_origin(request: Request) -> None:
-    """Refuse forms that another site's page sends here, or one that hides where it is from."""
-    origin = request.headers.get("origin")
-    if origin is None:
-        return
-    sent_from = _place(origin)
-    if sent_from is None or sent_from != _place(f"{urlsplit(origin).scheme}://{request.headers.get('host', '')}"):
-        raise HTTPException(403, "this form was sent from another site")
-
-
-def _place(address: str) -> tuple[str, int] | None:
-    """Host and port of an address; None where there is none."""
-    try:
-        parts = urlsplit(address)
-        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
-    except (ValueError, KeyError):
-        return None
-    return (parts.hostname, port) if parts.hostname else None
-
-
-def _status_of(error: FittingroomError) -> int:
-    if isinstance(error, NoGarmentFound | NothingNear):
-        return 422
-    if isinstance(error, MissingInputError):  # the photo was sent: what is missing is a model
-        return 503
-    if isinstance(error, InputError):
-        return 400
-    return 503 if isinstance(error, TransientError | Damaged | WeightsRejected) else 500  # until somebody mends it
-
-
-def _http_words(error: HTTPException) -> str:
-    """What the framework itself refuses, in words for who sent it."""
-    if error.status_code in (404, 405):
-        return "there is nothing at this address; the form below is all there is"
-    if error.status_code == 400:
-        return f"the form did not arrive whole: {error.detail}"
-    return str(error.detail)
-
-
-def _words(error: FittingroomError) -> str:
-    """Errors about the photo in words for its owner; nothing about the server's files."""
-    if isinstance(error, ImageRejected):
-        return f"this photo cannot be used: {error.detail}"
-    if isinstance(error, NothingNear):
-        return f"{error.what}; choose one of the styles below, or ask for the nearest one"
-    if isinstance(error, NoGarmentFound) or (
-        isinstance(error, InputError) and not isinstance(error, MissingInputError)
-    ):
-        return str(error)
-    return "this cannot be tried on at the moment; try again later"
+def _failed(status: int, words: str) -> dict[str, Any]:
+    return {"state": "failed", "status": status, "error": capital(words)}

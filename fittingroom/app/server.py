@@ -8,6 +8,8 @@ import ipaddress
 import os
 import resource
 import socket
+import sys
+import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,9 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from fittingroom.api_keys import Keys
 from fittingroom.app.limits import Places, client_of
+from fittingroom.app.logs import log_as_json
 from fittingroom.app.page import create_app
 from fittingroom.ports import address_of, listening_socket
 from fittingroom.workspace import Workspace
@@ -41,6 +45,9 @@ def serve_app(
     host: str = "127.0.0.1",
     port: int | None = None,
     say: Callable[[str], None] = print,
+    open_it: bool = False,
+    api_keys: Path | None = None,
+    json_logs: bool = False,
 ) -> None:
     """Serve the page until interrupted. On a loopback address it answers to this machine's own names only.
 
@@ -49,12 +56,18 @@ def serve_app(
         host: the address to listen on.
         port: None is `USUAL_PORT`, or any free one where that is taken.
         say: told the page's address and how to stop it.
+        open_it: also open it in a browser, where a person is at a terminal of a machine with a screen.
+        api_keys: the file of the API's keys (`fittingroom.api_keys`); None leaves it to programs on this machine
+            where the address is a loopback one, and closes it where not.
+        json_logs: log as JSON, an object a line (`fittingroom.app.logs`).
 
     Raises:
-        InputError: the port is taken, or this machine has no such address.
+        InputError: no such file of keys, or not as it should be; the port is taken, or this machine has no such
+            address.
     """
+    keys = Keys(api_keys) if api_keys is not None else None
     with listening_socket(host, port, USUAL_PORT) as listener:
-        app = create_app(workspace, allowed_hosts=names_of(listener))
+        app = create_app(workspace, allowed_hosts=names_of(listener), keys=keys)
         address = address_of(listener)
 
         class Server(uvicorn.Server):
@@ -63,6 +76,10 @@ def serve_app(
             async def startup(self, sockets: list[socket.socket] | None = None) -> None:
                 await super().startup(sockets)
                 say(f"try-on page: {address} (stop with Ctrl-C)")
+                if keys is None and names_of(listener) is None:
+                    say("the HTTP API is closed: it has no keys (--api-keys FILE)")
+                if open_it and somebody_looks():
+                    asyncio.get_running_loop().run_in_executor(None, webbrowser.open, address)
 
             async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
                 app.state.stop()
@@ -72,8 +89,16 @@ def serve_app(
                 await super().shutdown(sockets)
 
         server = Server(config_of(app))
+        if json_logs:
+            log_as_json()
         with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
+
+
+def somebody_looks() -> bool:
+    """Whether a person started this at a terminal, and can be shown a browser."""
+    screen = sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return sys.stderr.isatty() and screen and "SSH_CONNECTION" not in os.environ
 
 
 def config_of(app: Any) -> uvicorn.Config:

@@ -2,7 +2,7 @@
 
 Exit codes: 0 done; 1 ran, and something failed or fell short; 2 wrong usage or input, refused before work began.
 Errors are one readable line on stderr, a traceback only with ``--debug``. ``--json`` prints one JSON document on stdout
-and nothing else. This module owns that behaviour; the commands stand beside it, and load their stage when called.
+and nothing else. This module owns that behaviour; the commands stand next to it, and load their stage when called.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from typing import Annotated
 import typer
 
 from fittingroom import __version__
-from fittingroom.cli import data, models, running
+from fittingroom.cli import data, lineage, models, running
 from fittingroom.cli.annotations import app as annotations_app
 from fittingroom.cli.helping import Group
 from fittingroom.cli.styles import app as styles_app
 from fittingroom.errors import FittingroomError
 from fittingroom.redaction import redacted
+from fittingroom.workers import quiet_decoders
 from fittingroom.workspace import FULL, full_folder
 
 INTERRUPTED = 130
@@ -37,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (data, models, running):
+for part in (data, models, lineage, running):
     part.register(app)
 app.add_typer(annotations_app, name="annotations")
 app.add_typer(styles_app, name="styles")
@@ -67,6 +68,7 @@ def run(arguments: list[str]) -> int:
     """Run one command and return its exit code. ``--debug`` is understood anywhere among the arguments."""
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch is loaded, here or in a process of ours
     os.environ.setdefault("PYTHONSAFEPATH", "1")  # our processes import nothing from the current folder
+    quiet_decoders()
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     for before, argument in zip(["", *arguments], arguments, strict=False):

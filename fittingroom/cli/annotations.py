@@ -16,11 +16,11 @@ ImagesOption = Annotated[
     typer.Option(
         "--images",
         metavar="DIR",
-        help="Where the pictures are, when they are not in image/ or images/ beside the annotations.",
+        help="Where the pictures are, when they are not in image/ or images/ next to the annotations.",
     ),
 ]
 
-app = typer.Typer(help="DeepFashion2, COCO and VIA annotations.", cls=Group)
+app = typer.Typer(help="DeepFashion2, COCO and VIA annotations; LabelMe's are read.", cls=Group)
 
 
 @app.command()
@@ -43,13 +43,13 @@ def convert(
 ) -> int:
     """Convert annotations; nothing is dropped in silence. Exit 1 when something in SRC is broken, as in check."""
     from fittingroom.annotations.convert import convert as convert_annotations
-    from fittingroom.annotations.shards import ConvertSettings
+    from fittingroom.annotations.formats import ConvertSettings
     from fittingroom.cores import available_cores
     from fittingroom.errors import InputError
     from fittingroom.outputs import check_output_file, check_output_folder
 
     if via_plain and to != "via":
-        raise InputError(f"--via-plain: expected --to via beside it, got --to {to}")
+        raise InputError(f"--via-plain: expected --to via next to it, got --to {to}")
     if to == "deepfashion2" or target.is_dir() or not target.suffix:
         check_output_folder(target, "DST")
     else:

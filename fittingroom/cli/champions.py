@@ -6,26 +6,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fittingroom.registry.registry import Registry
+    from fittingroom.registry.serving import Serving
     from fittingroom.segmentation.predict import Segmenter
-    from fittingroom.styles.registry import Registry
-    from fittingroom.styles.serving import Serving
 
 
 def open_registry() -> Registry:
     """The registry of this installation."""
-    from fittingroom.settings import get_settings
-    from fittingroom.styles.registry import Registry
-    from fittingroom.workspace import Workspace
+    from fittingroom.registry.registry import Registry
 
-    settings = get_settings()
-    return Registry(settings.tracking_uri or Workspace(settings.workspace))
+    return Registry.from_settings()
 
 
 def open_serving() -> Serving:
     """What serves in this installation."""
-    from fittingroom.styles.serving import Serving
+    from fittingroom.registry.serving import Serving
 
-    return Serving.of_installation(open_registry())
+    return Serving.from_settings()
 
 
 def segmenter_weights(weights: Path | None) -> Path:
@@ -35,7 +32,7 @@ def segmenter_weights(weights: Path | None) -> Path:
         MissingInputError: the file named is not there, or none serves. InputError: it is not a segmenter's.
     """
     if weights is not None:
-        from fittingroom.styles.weights_card import check_weights
+        from fittingroom.registry.weights_card import check_weights
 
         return check_weights(weights, "segmenter weights", "segmenter")
     serving = open_serving()

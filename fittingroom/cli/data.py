@@ -17,6 +17,7 @@ from fittingroom.cli.output import (
     progress_bar,
     remark,
 )
+from fittingroom.style_card import PATTERNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,7 +111,7 @@ def cutout(
     colour: Annotated[str, typer.Option(help="Refuse garments that are plainly of another colour.")] = "",
     pattern: Annotated[
         str,
-        typer.Option(help="Refuse garments that are plainly not so: solid, striped, checked, dotted, floral, graphic."),
+        typer.Option(help=f"Refuse garments that are plainly not so: {', '.join(PATTERNS)}."),
     ] = "",
     overrides: Annotated[
         Path | None, typer.Option(help="YAML file with keep: and drop: lists of digests, which overrule every test.")
@@ -121,20 +122,20 @@ def cutout(
     as_json: JsonOption = False,
 ) -> int:
     """Cut the garment out of every photo, on white, or say why not."""
+    from fittingroom.appearance.colour_filter import colour_test, style_test
     from fittingroom.cli.champions import load_segmenter, segmenter_weights
     from fittingroom.cutout import CutoutSettings, Overrides, cut_out_files, load_overrides
-    from fittingroom.cutout.sheet import cells_of, write_sheet
+    from fittingroom.cutout.sheet import cutout_sheet
     from fittingroom.errors import InputError
+    from fittingroom.images import write_picture
     from fittingroom.outputs import PICTURE_SUFFIXES, check_output_file, check_output_folder
-    from fittingroom.styles.patterns import PATTERN_NAMES
-    from fittingroom.styles.suits import colour_test, style_test
     from fittingroom.workspace import digest_file
 
     settings = CutoutSettings(method=method, people=people)  # type: ignore[arg-type]  # it checks itself
     if colour and colour_test(colour) is None:
         raise InputError(f"--colour: expected a colour such as red, navy or light grey, got {colour!r}")
-    if pattern and pattern not in PATTERN_NAMES:
-        raise InputError(f"--pattern: expected one of {', '.join(PATTERN_NAMES)}, got {pattern!r}")
+    if pattern and pattern not in PATTERNS:
+        raise InputError(f"--pattern: expected one of {', '.join(PATTERNS)}, got {pattern!r}")
     said = load_overrides(overrides) if overrides else Overrides()
     files = _pictures(source)
     check_output_folder(target, "DST_DIR")
@@ -158,7 +159,7 @@ def cutout(
             recipe=" ".join(recipe),
         )
     if sheet is not None:
-        write_sheet(sheet, source.name, cells_of(target, rows))
+        write_picture(sheet, cutout_sheet(source.name, target, rows))
     return _finish(rows, target, as_json)
 
 
@@ -173,7 +174,7 @@ def prepare(
 ) -> int:
     """Make square pictures of one size, and their mirrored twins."""
     from fittingroom.outputs import check_output_folder
-    from fittingroom.prepare import PrepareSettings, prepare_files
+    from fittingroom.preparing.square import PrepareSettings, prepare_files
 
     settings = PrepareSettings(size=size, flip=flip)
     files = _pictures(source)

@@ -39,7 +39,7 @@ def versions_table(versions: Sequence[Mapping[str, Any]], champion: object = Non
     """A model's versions as columns, newest first, as many as ``width`` characters hold and always the one that serves.
 
     Args:
-        versions: each as `fittingroom.styles.versions.ModelVersion.to_json` writes it; what is missing is left blank.
+        versions: each as `fittingroom.registry.versions.ModelVersion.to_json` writes it; what is missing is left blank.
         champion: the version that serves.
     """
     from rich.table import Table

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from fittingroom.cli.annotations import ImagesOption
-from fittingroom.cli.champions import open_registry, open_serving, segmenter_weights
+from fittingroom.cli.champions import open_serving, segmenter_weights
 from fittingroom.cli.figures import figure, figures_table
 from fittingroom.cli.helping import Group
 from fittingroom.cli.output import JsonOption, console, parse_settings, pictures_bar, print_json, progress_bar, remark
 from fittingroom.outputs import PICTURE_SUFFIXES, check_output_file, check_output_folder
 
 if TYPE_CHECKING:
-    from fittingroom.styles.admission import Admission
+    from fittingroom.registry.admission import Admission
     from fittingroom.training.progress import Listener, Progress
 
-train_app = typer.Typer(help="Train the segmenter or a style; a killed training goes on where it was.", cls=Group)
+train_app = typer.Typer(help="Train the segmenter or a style; a killed training resumes where it was.", cls=Group)
 evaluate_app = typer.Typer(help="Figures of a segmenter or a style.", cls=Group)
 
 PresetOption = Annotated[
@@ -31,6 +31,10 @@ SetOption = Annotated[
     list[str] | None, typer.Option("--set", metavar="name=value", help="One setting; may be repeated.")
 ]
 Split = Literal["train", "validation", "all"]
+DatasetOption = Annotated[
+    Path, typer.Option(help="Annotated photos (a DeepFashion2 folder, COCO or VIA), or a dataset made from them.")
+]
+RegisterOption = Annotated[bool, typer.Option("--register/--no-register", help="Register and gate the result.")]
 OutOption = Annotated[
     Path | None, typer.Option("--out", help="Where to train, made if missing; a folder of the workspace if left out.")
 ]
@@ -44,58 +48,43 @@ def register(app: typer.Typer) -> None:
 
 @train_app.command("segmenter")
 def train_segmenter_command(
-    dataset: Annotated[
-        Path, typer.Option(help="Annotated photos (a DeepFashion2 folder, COCO or VIA), or a dataset made from them.")
-    ],
+    dataset: DatasetOption,
     images: ImagesOption = None,
     preset: PresetOption = "auto",
     settings: SetOption = None,
     weights: Annotated[Path | None, typer.Option(help="Backbone weights to start from (safetensors).")] = None,
     out: OutOption = None,
-    into_registry: Annotated[
-        bool, typer.Option("--register/--no-register", help="Register and gate the result.")
-    ] = True,
+    into_registry: RegisterOption = True,
     as_json: JsonOption = False,
 ) -> int:
     """Train Mask R-CNN, evaluate it, and register it behind its gate."""
+    from fittingroom.registry.admission import Trained
+    from fittingroom.registry.weights_card import check_weights
     from fittingroom.segmentation.evaluate import evaluate_segmenter
-    from fittingroom.segmentation.held_out import measure_segmenter_on
     from fittingroom.segmentation.settings import preset as segmenter_preset
-    from fittingroom.segmentation.train import train_segmenter
     from fittingroom.settings import get_settings
-    from fittingroom.styles.admission import admit_segmenter
-    from fittingroom.styles.weights_card import check_weights
+    from fittingroom.train_and_admit import admit_segmenter, segmenter_digests, train_segmenter
     from fittingroom.training.device import choose_preset
-    from fittingroom.training.turns import own_folder
-    from fittingroom.workspace import Workspace, digest_files
+    from fittingroom.workspace import Workspace
 
-    installation = get_settings()
+    installation, place = get_settings(), Workspace(get_settings().workspace)
     asked, preset = preset, choose_preset(preset, installation.device)
-    chosen = segmenter_preset(preset).with_overrides(parse_settings(settings or []))
-    folder = out or Workspace(installation.workspace).training("segmenter")
+    recipe = segmenter_preset(preset).with_overrides(parse_settings(settings or [])).to_json()
+    folder = out or place.training("segmenter")
     check_output_folder(folder, "--out")
     if weights is not None:
         check_weights(weights, "--weights")
-    ready = dataset_folder(dataset, images)
-    with (
-        own_folder(folder, remark),
-        _followed("segmenter", folder, chosen.to_json(), as_json, _said(asked, preset)) as listener,
-    ):
-        training = train_segmenter(
-            ready,
-            folder,
-            chosen,
-            listener,
-            backbone_weights=weights or installation.backbone_weights,
-            device=installation.device,
-        )
-    metrics = evaluate_segmenter(training.weights, ready, device=installation.device).metrics()
-    if not into_registry:
-        return _finish(training.weights, metrics, None, as_json)
-    digests = {"dataset": digest_files([ready / "train.json", ready / "validation.json"], ready)}
-    held_out = measure_segmenter_on(ready, installation.device)
-    admission = admit_segmenter(open_serving(), training.weights, metrics, preset, digests, chosen.to_json(), held_out)
-    return _finish(training.weights, metrics, admission, as_json)
+    ready, device = dataset_folder(dataset, images), installation.device
+    with _listening("segmenter", as_json, _said(asked, preset)) as listener:
+        start = weights or installation.backbone_weights
+        trained = Path(train_segmenter(place, ready, recipe, folder, listener, start, device)["weights"])
+    metrics = evaluate_segmenter(trained, ready, device=device).metrics()
+    admission = None
+    if into_registry:
+        digests = segmenter_digests(ready)
+        made = Trained(trained, metrics, preset, digests, recipe)
+        admission = admit_segmenter(place, folder, ready, made, device)
+    return _finish(trained, metrics, admission, as_json)
 
 
 @train_app.command("style")
@@ -109,85 +98,61 @@ def train_style_command(
     settings: SetOption = None,
     warm_start: Annotated[Path | None, typer.Option(help="Weights of another style to start from.")] = None,
     out: OutOption = None,
-    into_registry: Annotated[
-        bool, typer.Option("--register/--no-register", help="Register and gate the result.")
-    ] = True,
+    into_registry: RegisterOption = True,
     as_json: JsonOption = False,
 ) -> int:
     """Train a style's CycleGAN, evaluate it on held-out garments, and register it behind its gate."""
-    from fittingroom.images import list_images
+    from fittingroom.registry.admission import Trained
+    from fittingroom.registry.style_cards import known_card
+    from fittingroom.registry.weights_card import check_weights
     from fittingroom.settings import get_settings
-    from fittingroom.styles.admission import admit_style
-    from fittingroom.styles.measured import measured_style
-    from fittingroom.styles.weights_card import check_weights
+    from fittingroom.style_card import StyleCard
+    from fittingroom.train_and_admit import admit_style, pictures_digest, style_digests, train_style
     from fittingroom.training.device import choose_preset
-    from fittingroom.training.turns import own_folder
     from fittingroom.translation.dataset import list_pictures
-    from fittingroom.translation.held_out import held_out_of
-    from fittingroom.translation.outcome import PICTURES
+    from fittingroom.translation.result import read_pictures
+    from fittingroom.translation.settings import for_any_colour
     from fittingroom.translation.settings import preset as style_preset
-    from fittingroom.translation.train import train_style
-    from fittingroom.workspace import Workspace, check_name, digest_value
+    from fittingroom.workspace import Workspace, check_name
 
-    installation = get_settings()
     check_name(name, "style")
+    installation, place = get_settings(), Workspace(get_settings().workspace)
     asked, preset = preset, choose_preset(preset, installation.device)
-    chosen = style_preset(preset).with_overrides(**parse_settings(settings or []))
-    folder = out or Workspace(installation.workspace).training(f"style-{name}")
+    chosen, device = style_preset(preset).with_overrides(**parse_settings(settings or [])), installation.device
+    folder = out or place.training(f"style-{name}")
     check_output_folder(folder, "--out")
     for given, option in ((source, "--source"), (target, "--target")):
         list_pictures(given, option, chosen.min_pictures)
     if warm_start is not None:
         check_weights(warm_start, "--warm-start", "style")
-    with (
-        own_folder(folder, remark),
-        _followed(f"style-{name}", folder, chosen.to_json(), as_json, _said(asked, preset)) as listener,
-    ):
-        training = train_style(
-            name,
-            source,
-            target,
-            folder,
-            chosen,
-            listener,
-            warm_start,
-            installation.device,
-            kid_weights=installation.backbone_weights,
-        )
-    if not into_registry:
-        return _finish(training.weights, training.metrics, None, as_json)
-    style = measured_style(name, list_images(target), category or "", pattern or "")
-    digests = {"training": digest_value(training.identity)}
-    admission = admit_style(
-        open_serving(),
-        style,
-        training.weights,
-        training.metrics,
-        preset,
-        digests,
-        chosen.to_json(),
-        held_out_of(folder, [source], installation.device),
-        files={PICTURES: folder / PICTURES},
-    )
-    return _finish(training.weights, training.metrics, admission, as_json)
+    card = StyleCard(name, category=category or "", pattern=pattern or "")
+    if target.absolute() == place.prepared(name).absolute():  # else its pictures are not those that were crawled
+        card = known_card(place, card)
+    recipe = (for_any_colour(chosen, card.pattern) if card.any_colour else chosen).to_json()
+    digests = style_digests(card, [pictures_digest(source)], pictures_digest(target))
+    with _listening(f"style-{name}", as_json, _said(asked, preset)) as listener:
+        result = train_style(place, name, [source], target, recipe, folder, listener, warm_start, device)
+    for domain in read_pictures(folder).values():
+        for left in domain["left_out"]:
+            remark(f"left out: {left['picture']}: {left['reason']}")
+    trained, metrics, admission = Path(result["weights"]), result["metrics"], None
+    if into_registry:
+        made = Trained(trained, metrics, preset, digests, recipe)
+        admission = admit_style(place, folder, card, [source], target, made, device)
+    return _finish(trained, metrics, admission, as_json)
 
 
 @contextmanager
-def _followed(model: str, folder: Path, settings: Mapping[str, object], quiet: bool, said: str) -> Iterator[Listener]:
-    """A training's listener: a bar on stderr, and MLflow where that is on; ``said`` is told once it has begun."""
-    from fittingroom.settings import get_settings
-    from fittingroom.tracking import tracked
-
-    registry = open_registry() if get_settings().track_trainings else None
-    with tracked(model, folder, settings, registry) as curves, progress_bar(model, quiet) as bar:
+def _listening(model: str, quiet: bool, said: str) -> Iterator[Listener]:
+    """A training's listener: a bar on stderr, and a line for what it says; ``said`` is told once it has begun."""
+    with progress_bar(model, quiet) as bar:
 
         def tell(progress: Progress) -> None:
             nonlocal said
-            if said:
-                remark(said)
-                said = ""
+            for message in filter(None, (said, progress.message)):
+                remark(message)
+            said = ""
             bar(progress)
-            curves(progress)
 
         yield tell
 
@@ -199,9 +164,7 @@ def _said(asked: str, preset: str) -> str:
 
 @evaluate_app.command("segmenter")
 def evaluate_segmenter_command(
-    dataset: Annotated[
-        Path, typer.Option(help="Annotated photos (a DeepFashion2 folder, COCO or VIA), or a dataset made from them.")
-    ],
+    dataset: DatasetOption,
     images: ImagesOption = None,
     split: Annotated[
         Split | None,
@@ -261,8 +224,8 @@ def evaluate_style_command(
 ) -> int:
     """Colour difference, structure, leak, pattern, cycle error and KID of a style on given garments."""
     from fittingroom.errors import InputError
+    from fittingroom.registry.weights_card import check_weights
     from fittingroom.settings import get_settings
-    from fittingroom.styles.weights_card import check_weights
     from fittingroom.translation.dataset import list_pictures, original_pictures, without_twins
     from fittingroom.translation.evaluate import StyleTarget, evaluate_style
     from fittingroom.translation.kid import kernel_distance
@@ -300,7 +263,7 @@ def evaluate_style_command(
 def _photos_to_judge(source: Path, images: Path | None, split: Split | None) -> tuple[Path, str, dict[str, int]]:
     """A dataset folder, which of its splits to judge on, and how many photos were left out for which reason."""
     from fittingroom.annotations.judging import take_all
-    from fittingroom.annotations.selection import write_dataset
+    from fittingroom.annotations.select import write_dataset
 
     if _is_ready(source, images):
         return source, split or "validation", {}
@@ -316,12 +279,12 @@ def dataset_folder(source: Path, images: Path | None = None) -> Path:
     Of a DeepFashion2 folder frontal views are taken; COCO and VIA seldom state the view, so any is.
 
     Args:
-        images: where the photos are, when they are not beside their annotations.
+        images: where the photos are, when they are not next to their annotations.
 
     Raises:
         InputError: neither, or no photo that can be used.
     """
-    from fittingroom.annotations.selection import SelectionSettings, open_for_selection, select, write_dataset
+    from fittingroom.annotations.select import SelectionSettings, open_for_selection, select, write_dataset
 
     if _is_ready(source, images):
         return source

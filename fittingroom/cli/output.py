@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -147,21 +147,27 @@ def counter(listener: Listener, total: int) -> Callable[[object], None]:
     return count
 
 
-def parse_settings(pairs: list[str]) -> dict[str, Any]:
-    """``name=value`` pairs to a dictionary; values are JSON where they parse as it, else text.
+def parse_settings(pairs: list[str]) -> dict[str, str]:
+    """``name=value`` pairs to a dictionary; the fields know what their text means.
 
     Raises:
         InputError: a pair without an equals sign.
     """
     from fittingroom.errors import InputError
 
-    found: dict[str, Any] = {}
+    found = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name:
             raise InputError(f"expected name=value, got {pair!r}")
-        try:
-            found[name.strip()] = json.loads(value)
-        except ValueError:
-            found[name.strip()] = value
+        found[name.strip()] = value
+    return found
+
+
+def parse_parameters(pairs: list[str]) -> dict[str, Any]:
+    """The same for a flow's parameters: values are JSON where they parse as it, else text."""
+    found: dict[str, Any] = dict(parse_settings(pairs))
+    for name, value in found.items():
+        with suppress(ValueError):
+            found[name] = json.loads(value)
     return found

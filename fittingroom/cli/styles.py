@@ -14,7 +14,7 @@ from fittingroom.cli.helping import Group
 from fittingroom.cli.output import JsonOption, console, print_json
 
 if TYPE_CHECKING:
-    from fittingroom.styles.serving import Served
+    from fittingroom.registry.serving import Served
 
 app = typer.Typer(help="Registered styles and the garments they come from.", cls=Group)
 
@@ -81,9 +81,9 @@ def describe(
     as_json: JsonOption = False,
 ) -> int:
     """Name the colour and the pattern of the garment in a picture."""
+    from fittingroom.appearance.describe import describe_garment
     from fittingroom.cutout import CutoutSettings, cut_out
     from fittingroom.images import read_rgb
-    from fittingroom.styles.describe import describe_garment
 
     picture = read_rgb(image)
     cutout = cut_out(picture, CutoutSettings().without_tests(), load_segmenter(segmenter))
@@ -100,13 +100,21 @@ def describe(
 def promote(
     name: NameArgument,
     version: Annotated[int, typer.Argument(metavar="VERSION", help="The version that shall serve.")],
-    force: Annotated[bool, typer.Option("--force", help="Also a version that its gate refused.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Also one that its gate refused, or that learnt from a withdrawn picture."),
+    ] = False,
 ) -> int:
     """Make a version the champion. A version that its gate refused wants --force."""
     from fittingroom.errors import InputError
 
     registry = open_registry()
     found = registry.version(_model(name), version)
+    if found.withdrawn and not force:
+        raise InputError(
+            f"{name} version {version}: it learnt from a picture that was withdrawn at {found.withdrawn}, --force lets"
+            " it serve all the same"
+        )
     if found.verdict == "refused" and not force:
         raise InputError(
             f"{name} version {version}: its gate refused it, --force lets it serve all the same:"

@@ -7,11 +7,10 @@
     rows = fetch(shard, folder, settings)                one of them: pictures by digest, a row each
     manifest = crawl_style(style, folder, settings)      the whole of one style, in one go
 
-What can become of an address is the closed list `REASONS`; `HEALABLE` are those that a later run tries again.
+What can become of an address is the closed list `REASONS`; `RETRYABLE` are those that a later run tries again.
 """
 
-from fittingroom.crawl.candidates import HEALABLE, REASONS, Candidate
-from fittingroom.crawl.content import StyleContent, style_content
+from fittingroom.crawl.candidates import REASONS, RETRYABLE, Candidate
 from fittingroom.crawl.run import (
     CrawlProgress,
     Listener,
@@ -20,32 +19,31 @@ from fittingroom.crawl.run import (
     fetch,
     mark_gone,
     refuse_damaged,
-    rest_hosts,
     tidy,
 )
-from fittingroom.crawl.search import SearchKeys
 from fittingroom.crawl.settings import CrawlSettings
 from fittingroom.crawl.sharding import plan_fetches
-from fittingroom.crawl.sources import check_sources, pictures_in
+from fittingroom.crawl.sources import StyleContent, local_files, style_content
+from fittingroom.crawl.sources.source import SearchKeys
+from fittingroom.crawl.withdrawn import Withdrawals
 
 __all__ = [
-    "HEALABLE",
     "REASONS",
+    "RETRYABLE",
     "Candidate",
     "CrawlProgress",
     "CrawlSettings",
     "Listener",
     "SearchKeys",
     "StyleContent",
-    "check_sources",
+    "Withdrawals",
     "crawl_style",
     "discover",
     "fetch",
+    "local_files",
     "mark_gone",
-    "pictures_in",
     "plan_fetches",
     "refuse_damaged",
-    "rest_hosts",
     "style_content",
     "tidy",
 ]

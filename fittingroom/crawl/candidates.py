@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
 REASONS: Mapping[str, str] = MappingProxyType(
     {
         # skipped: not asked for
         "robots": "the host's robots.txt forbids it",
-        "opt_out": "the page or the picture says noai, noimageai, noindex or noimageindex",
+        "opt_out": "page or picture says noai, noimageai, noindex or noimageindex, or TDMRep reserves the rights",
         "address": "the address is private, loopback, link-local or otherwise not a public host's",
         "scheme": "not http or https, or not an address at all",
         "crawl_delay": "the host asks for a longer pause than the settings allow",
         "limit": "the source gave more than the settings allow",
-        # failed, and may heal: asked for again by the next run
+        # withdrawn
+        "withdrawn": "taken out for good by `fittingroom withdraw`, which says why",
+        # failed, and may be retried: asked for again by the next run
         "timeout": "no answer, or silence in the middle of one",
         "too_slow": "the whole answer took longer than allowed",
         "unreachable": "the name does not resolve, or the connection was refused or broke",
@@ -53,7 +56,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
 )
 """Every ``reason`` a row of a crawl's manifest can have, and what it means."""
 
-HEALABLE = frozenset(
+RETRYABLE = frozenset(
     {
         "timeout",
         "too_slow",
@@ -90,6 +93,25 @@ class Candidate:
         """Whether ``url`` is a path on this machine's disk."""
         return not self.url.lower().startswith(("http://", "https://"))
 
+    @property
+    def host(self) -> str:
+        """Name and port of the host that is asked for it; empty for a file."""
+        return "" if self.is_file else urlsplit(self.url).netloc.lower()
+
     def to_json(self) -> dict[str, str | int]:
         """Plain values."""
         return asdict(self)
+
+
+def over_limit(candidate: Candidate, detail: str) -> Candidate:
+    """``candidate``, which is not taken because there are enough."""
+    return replace(candidate, status="skipped", reason="limit", detail=detail)
+
+
+def without_repeats(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Each address once, as the first source gave it that has room for it."""
+    found: dict[str, Candidate] = {}
+    for candidate in candidates:
+        if found.setdefault(candidate.url, candidate).reason == "limit":
+            found[candidate.url] = candidate
+    return list(found.values())

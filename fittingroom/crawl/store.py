@@ -7,10 +7,8 @@ picture is new, and the row that says so, happen under one lock on the folder, w
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import io
 import re
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,11 +16,14 @@ from pathlib import Path
 import numpy as np
 
 from fittingroom import images
-from fittingroom.crawl.check import Checked, look_of
-from fittingroom.crawl.clean import SUFFIXES
+from fittingroom.crawl.images.check import Checked, look_of
+from fittingroom.crawl.images.hashes import HashIndex
+from fittingroom.crawl.images.metadata import SUFFIXES
 from fittingroom.crawl.settings import CrawlSettings
-from fittingroom.crawl.synced import BATCH, LOCK, is_whole, proven_bytes, wait_for_disk
-from fittingroom.manifest import ImageRow, Manifest, append
+from fittingroom.crawl.synced import BATCH, LOCK, proven_bytes, wait_for_disk
+from fittingroom.crawl.withdrawn import Withdrawals, tombstone
+from fittingroom.locks import locked
+from fittingroom.manifest import ImageRow, Manifest, append, is_whole
 from fittingroom.workspace import digest_bytes, temporary_beside
 
 MANIFEST = "manifest.jsonl"
@@ -40,23 +41,26 @@ class Store:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.manifest_path = self.folder / MANIFEST
         self._settings = settings
-        self._threads = _lock_of(self.folder)
         self._proven = proven_bytes(self.folder, self.manifest_path)
         self._unsynced = 0
         self._read_to = 0
         self._rows = Manifest()
-        self._kept: dict[str, int] = {}
-        """Key of each kept row to its perceptual hash."""
+        self._hashes = HashIndex()
+        """Of kept rows."""
         self._by_digest: dict[str, str] = {}
         """Digest of the stored and of the fetched bytes to the key of the row that has them."""
         self._looks: dict[str, images.RGB] = {}
         """File name to thumbnail."""
+        self.withdrawals = Withdrawals.beside(self.folder)
+        self._before: dict[str, ImageRow] = {}
+        """Key of each row that got another picture in this run to the row that it was."""
+        self._doubted: set[str] = set()
+        """Of these, the keys whose new picture other addresses answered with, too."""
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[Manifest]:
         """Hold the folder against other threads and processes; gives its rows, the newest included."""
-        with self._threads, (self.folder / LOCK).open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with locked(self.folder / LOCK):
             self._catch_up()
             yield self._rows
 
@@ -77,8 +81,13 @@ class Store:
         append(self.manifest_path, row)
         return row
 
-    def keep(self, picture: Checked, row: ImageRow) -> ImageRow:
-        """Store ``picture`` under ``row.key``, or mark it as a duplicate; returns the row that was written."""
+    def keep(self, picture: Checked, row: ImageRow, careful: bool = True) -> ImageRow:
+        """Store ``picture`` under ``row.key``, or mark it as a duplicate, or as withdrawn; returns the row that was
+        written.
+
+        ``careful``: where the key has a whole picture already and ``picture`` is another one, but a duplicate, the old
+        one stays: a shop that is not well answers every address with one and the same.
+        """
         digest = digest_bytes(picture.data)
         row = replace(
             row,
@@ -89,10 +98,12 @@ class Store:
             format=picture.format,
             phash=picture.phash,
         )
+        if (gone := self.withdrawals.of_bytes(digest, picture.source_sha256)) is not None:
+            return self.note(tombstone(row, gone))
         final = self.folder / f"{digest}{SUFFIXES[picture.format]}"
         with temporary_beside(final) as written:
             written.write_bytes(picture.data)  # the slow part, while other threads hold the folder
-            row = self._keep(picture, row, written, final)
+            row = self._keep(picture, row, written, final, careful)
         self._unsynced += 1
         if self._unsynced >= BATCH:
             self.sync()
@@ -110,18 +121,30 @@ class Store:
                 size = self._read_to
             wait_for_disk(self.folder, size)
 
-    def _keep(self, picture: Checked, row: ImageRow, written: Path, final: Path) -> ImageRow:
+    def _keep(self, picture: Checked, row: ImageRow, written: Path, final: Path, careful: bool) -> ImageRow:
         with self.locked() as rows:
             twin, reason = self._twin(picture, row, rows)
+            old = rows.get(row.key) if careful else None
+            if old is not None and (old.source_sha256 == row.source_sha256 or not self.is_usable(old)):
+                old = None
+            if twin is not None and old is not None:
+                self._doubted |= {twin.key} & self._before.keys()
+                return self._append(as_before(old, f"duplicate: {reason}, of {twin.key}"), rows)
             if twin is not None:
                 return self._append(
                     replace(row, status="duplicate", reason=reason, duplicate_of=twin.key, path=""), rows
                 )
             written.replace(final)
+            if old is not None:
+                self._before[row.key] = old
             row = replace(row, status="kept", path=final.name)
             self._looks[row.path] = picture.look
             for smaller in self._near(picture, row, rows):
-                self._give_way(smaller, row, rows)
+                if old is not None and smaller.key in self._before:
+                    self._doubted.add(row.key)
+                    self._append(as_before(self._before[smaller.key], f"duplicate: near, of {row.key}"), rows)
+                else:
+                    self._give_way(smaller, row, rows)
             return self._append(row, rows)
 
     def _give_way(self, smaller: ImageRow, larger: ImageRow, rows: Manifest) -> None:
@@ -129,6 +152,15 @@ class Store:
         own: after a kill in between, the next run finds duplicates of nothing and fetches them again."""
         for row in [smaller, *(row for row in rows.rows if row.duplicate_of == smaller.key)]:
             self._append(replace(row, status="duplicate", reason="near", duplicate_of=larger.key, path=""), rows)
+
+    def give_back(self) -> None:
+        """At the end of a run: what first got a picture that other addresses answered with, too, is as it was."""
+        with self.locked() as rows:
+            for key in sorted(self._doubted):
+                new, old = rows.get(key), self._before[key]
+                if new is not None and new.status == "kept" and self.is_usable(old):
+                    self._append(as_before(old, "duplicate: what other addresses answered, too"), rows)
+            self._doubted.clear()
 
     def tidy(self) -> None:
         """Remove pictures that no row names any more, once nobody vouches for them: their places were taken."""
@@ -138,19 +170,15 @@ class Store:
                 if _PICTURE.fullmatch(file.name) and file.name not in named:
                     file.unlink(missing_ok=True)
 
-    def has_file(self, row: ImageRow) -> bool:
-        """Whether the picture of a row is on disk."""
-        return bool(row.path) and (self.folder / row.path).is_file()
-
-    def is_whole(self, row: ImageRow) -> bool:
-        """Whether the picture of a row is on disk with the bytes that were written."""
-        return bool(row.path) and is_whole(self.folder, row)
+    def is_usable(self, row: ImageRow) -> bool:
+        """Whether a row is of a kept picture, offered now or not, that is whole."""
+        return row.status in ("kept", "gone") and is_whole(self.folder, row)
 
     def _twin(self, picture: Checked, row: ImageRow, rows: Manifest) -> tuple[ImageRow | None, str]:
         """The kept row that ``picture`` is a duplicate of, and how: the same one, or nearly and no smaller."""
         for known in (row.sha256, picture.source_sha256):
             other = rows.get(self._by_digest.get(known, ""))
-            if other is None or other.status != "kept" or other.key == row.key or not self.is_whole(other):
+            if other is None or other.status != "kept" or other.key == row.key or not is_whole(self.folder, other):
                 continue
             if row.sha256 == other.sha256 or picture.source_sha256 == other.source_sha256:
                 return other, "exact"
@@ -160,17 +188,10 @@ class Store:
     def _near(self, picture: Checked, row: ImageRow, rows: Manifest) -> list[ImageRow]:
         """Kept rows of nearly the same picture."""
         found = []
-        bits = int(picture.phash, 16)
-        for key, theirs in self._kept.items():
-            if key == row.key or (bits ^ theirs).bit_count() > self._settings.near_duplicate_bits:
-                continue
-            other = rows.get(key)
+        for key in self._hashes.within(int(picture.phash, 16), self._settings.near_duplicate_bits):
+            other = rows.get(key) if key != row.key else None
             look = self._look_of(other) if other is not None else None
-            if (
-                other is not None
-                and look is not None
-                and np.abs(look.astype(np.int16) - picture.look.astype(np.int16)).mean() <= _SAME_LOOK
-            ):
+            if other and look is not None and np.abs(look.astype(np.int16) - picture.look).mean() <= _SAME_LOOK:
                 found.append(other)
         return found
 
@@ -202,10 +223,10 @@ class Store:
                 continue
             self._rows.put(row)
             if row.status == "kept":
-                self._kept[row.key] = int(row.phash or "0", 16)
+                self._hashes.put(row.key, int(row.phash or "0", 16))
                 self._by_digest[row.sha256] = self._by_digest[row.source_sha256] = row.key
             else:
-                self._kept.pop(row.key, None)
+                self._hashes.drop(row.key)
         self._rows.torn_lines += read.torn_lines
 
     def _lost_in(self, lines: bytes) -> set[str]:
@@ -214,20 +235,14 @@ class Store:
         return {row.key for row in rows if not is_whole(self.folder, row)}
 
     def _forget(self) -> None:
-        self._read_to, self._rows = 0, Manifest()
-        self._kept.clear()
+        self._read_to, self._rows, self._hashes = 0, Manifest(), HashIndex()
         self._by_digest.clear()
+
+
+def as_before(old: ImageRow, brought: str) -> ImageRow:
+    """The row of a picture that stays as it is, with a note of what asking for it anew has ``brought``."""
+    return replace(old, detail=f"as fetched before; asked again: {brought}"[:300])
 
 
 def _pixels(row: ImageRow) -> int:
     return row.width * row.height
-
-
-_locks: dict[Path, threading.RLock] = {}
-_locks_lock = threading.Lock()
-
-
-def _lock_of(folder: Path) -> threading.RLock:
-    """flock is per open file, and a process' threads would all hold it at once through one object: hence both."""
-    with _locks_lock:
-        return _locks.setdefault(folder.resolve(), threading.RLock())

@@ -11,8 +11,7 @@ import ctypes
 import os
 from pathlib import Path
 
-from fittingroom.manifest import ImageRow
-from fittingroom.workspace import digest_file, full_disk_named
+from fittingroom.workspace import full_disk_named
 
 BATCH = 256
 """Pictures between two waits."""
@@ -62,12 +61,6 @@ def _mark(folder: Path, size: int) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def is_whole(folder: Path, row: ImageRow) -> bool:
-    """Whether the picture of a kept row is there with the bytes that were written."""
-    path = folder / row.path
-    return path.is_file() and digest_file(path) == row.sha256
 
 
 def _sync_file_system(handle: int) -> None:

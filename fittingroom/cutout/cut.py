@@ -13,8 +13,9 @@ from fittingroom.cutout.judge import Refused, check_garment
 from fittingroom.cutout.people import covered_share, is_figure, is_worn
 from fittingroom.cutout.plain import PlainMask, edge_support, find_on_plain
 from fittingroom.cutout.settings import CutoutSettings
+from fittingroom.framing import on_white
 from fittingroom.garment import Garment, GarmentFinder
-from fittingroom.images import RGB, resize
+from fittingroom.images import RGB, at_most
 from fittingroom.masks import Mask, area, iou
 
 _SAME_GARMENT = 0.5
@@ -64,36 +65,12 @@ def cut_out(
     if accept is not None and (why := accept(image, mask)):
         raise Refused("not_the_style", why)
     source_box = Box(*(round(value * scale) for value in box)).clip(*image_rgb.shape[:2])
-    return Cutout(square_on_white(image, mask, settings.margin), source_box, method, sure, category)
-
-
-def square_on_white(image: RGB, mask: Mask, margin: float) -> RGB:
-    """The masked garment centred in a white square (S, S, 4), ``margin`` of its longer side free on every side.
-
-    Raises:
-        Refused: the mask is empty.
-    """
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if rows.size == 0:
-        raise Refused("no_garment", "the mask is empty")
-    top, bottom, left, right = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
-    height, width = bottom - top, right - left
-    side = max(height, width) + 2 * round(margin * max(height, width))
-    rgba = np.full((side, side, 4), 255, np.uint8)
-    rgba[..., 3] = 0
-    y, x = (side - height) // 2, (side - width) // 2
-    inside = mask[top:bottom, left:right]
-    rgba[y : y + height, x : x + width, :3][inside] = image[top:bottom, left:right][inside]
-    rgba[y : y + height, x : x + width, 3][inside] = 255
-    return rgba
+    return Cutout(on_white(image, mask, settings.margin), source_box, method, sure, category)
 
 
 def _limit(image: RGB, maximum_side: int) -> tuple[RGB, float]:
-    height, width = image.shape[:2]
-    scale = max(max(height, width) / maximum_side, 1.0)
-    if scale == 1.0:
-        return np.ascontiguousarray(image), 1.0
-    return resize(image, max(round(width / scale), 1), max(round(height / scale), 1)), scale
+    scale = max(max(image.shape[:2]) / maximum_side, 1.0)
+    return np.ascontiguousarray(at_most(image, maximum_side)), scale
 
 
 def _choose(image: RGB, settings: CutoutSettings, finder: GarmentFinder | None) -> tuple[Mask, str, float, str]:

@@ -8,7 +8,7 @@ import numpy as np
 from fittingroom.boxes import Box
 from fittingroom.cutout.settings import CutoutSettings
 from fittingroom.errors import FittingroomError
-from fittingroom.images import RGB
+from fittingroom.images import RGB, shorter_at_most
 from fittingroom.masks import Mask, area, bounding_box, solidity
 
 REFUSAL_REASONS = (
@@ -57,13 +57,9 @@ def sharpness(image: RGB, mask: Mask) -> float:
     for want of texture: for each strong pixel the gradient is divided by the lightness range of its 17 x 17
     surroundings; a step blurred over n pixels gives about 1 / n. The answer is the 90th percentile.
     """
-    scale = _SHARPNESS_SIDE / min(image.shape[:2])
-    size = (max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1))
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    if scale < 1:
-        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-        mask = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST).astype(bool)
-    grey = grey.astype(np.float32)
+    small = shorter_at_most(np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8), _SHARPNESS_SIDE)
+    mask = cv2.resize(mask.astype(np.uint8), small.shape[::-1], interpolation=cv2.INTER_NEAREST).astype(bool)
+    grey = small.astype(np.float32)
     kernel = np.ones((_SHARPNESS_WINDOW, _SHARPNESS_WINDOW), np.uint8)
     spread = cv2.dilate(grey, kernel) - cv2.erode(grey, kernel)
     gradient = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0) / 8, cv2.Sobel(grey, cv2.CV_32F, 0, 1) / 8)

@@ -25,9 +25,9 @@ _SKIN_COLOURED = 0.25
 _INSIDE = 0.7
 """Part of a found garment that must lie in an outline to belong to it."""
 _BESIDE = 0.08
-"""Least part of a person that is beside the garments."""
+"""Least part of a person that is next to the garments."""
 _BARE_BESIDE, _BARE_BESIDE_TWO = 0.3, 0.04
-"""Least part of that which is skin, beside one garment and beside garments of several parts of the body."""
+"""Least part of that which is skin, next to one garment and next to garments of several parts of the body."""
 
 
 def skin(image: RGB) -> Mask:
@@ -57,8 +57,8 @@ def is_figure(image: RGB, mask: Mask) -> bool:
 def is_worn(image: RGB, mask: Mask, garments: Sequence[Garment]) -> bool:
     """Whether ``mask``, what stands out in the picture, is a person, given the garments a finder saw in the picture.
 
-    A person is garments with something beside them in the same outline (head, arms, legs) that is partly skin. Garments
-    of two parts of the body need less of it: a head with a hat, gloves.
+    A person is garments with something next to them in the same outline (head, arms, legs) that is partly skin.
+    Garments of two parts of the body need less of it: a head with a hat, gloves.
     """
     inside = [garment for garment in garments if area(garment.mask & mask) > _INSIDE * garment.area]
     if not inside:

@@ -23,7 +23,7 @@ from fittingroom.cutout.colour_split import (
     split_by_colour,
 )
 from fittingroom.cutout.settings import CutoutSettings
-from fittingroom.images import RGB
+from fittingroom.images import RGB, shorter_at_most
 from fittingroom.masks import Mask, area, bounding_box, iou, solidity
 
 _Floats = NDArray[np.float32]
@@ -65,7 +65,7 @@ class PlainMask:
 
 def find_on_plain(image: RGB, settings: CutoutSettings) -> PlainMask:
     """Mask of the largest thing that is not background in ``image`` (H, W, 3); the mask may be empty."""
-    small = _shrink(image, settings.working_side)
+    small = shorter_at_most(image, settings.working_side)
     smooth = np.asarray(cv2.bilateralFilter(small, 5, 25, 5), np.uint8)
     lab = np.asarray(cv2.cvtColor(smooth.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
     strip = _strip(lab.shape[0], lab.shape[1], settings.border_share)
@@ -147,7 +147,7 @@ def edge_support(image: RGB, mask: Mask, working_side: int) -> float:
 
     Low where a mask ends in the middle of the garment.
     """
-    small = _shrink(image, working_side)
+    small = shorter_at_most(image, working_side)
     shrunk = cv2.resize(mask.astype(np.uint8), small.shape[1::-1], interpolation=cv2.INTER_AREA) > 0
     lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     return _edge_support(np.asarray(lab, np.float32), shrunk)
@@ -184,15 +184,6 @@ def _rings(mask: Mask) -> tuple[_Floats, _Floats]:
     inner = solid - cv2.erode(solid, kernel, borderValue=0)
     outer = cv2.dilate(solid, kernel) - solid
     return inner.astype(np.float32), outer.astype(np.float32)
-
-
-def _shrink(image: RGB, side: int) -> RGB:
-    height, width = image.shape[:2]
-    scale = side / min(height, width)
-    if scale >= 1:
-        return image
-    size = (max(round(width * scale), 1), max(round(height * scale), 1))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _strip(height: int, width: int, share: float) -> Mask:

@@ -15,9 +15,10 @@ from fittingroom.cutout.settings import CutoutSettings
 from fittingroom.domain import mark_of
 from fittingroom.errors import ImageRejected, InputError, MissingInputError
 from fittingroom.garment import GarmentFinder
-from fittingroom.images import encode_png, read_rgb, refuse_name
-from fittingroom.manifest import ImageRow, append, rows_about
+from fittingroom.images import encode_png, read_rgb
+from fittingroom.manifest import ImageRow, append, is_whole, rows_about
 from fittingroom.names import printable
+from fittingroom.opening import refuse_name
 from fittingroom.workspace import digest_bytes, digest_file, write_bytes
 
 MANIFEST = "manifest.jsonl"
@@ -158,8 +159,4 @@ def _done(row: ImageRow | None, key: str, out_dir: Path, stamp: str) -> ImageRow
     """The earlier row if it still holds, under its present key."""
     if row is None or row.status not in ("kept", "refused") or not row.detail.endswith(stamp):
         return None
-    if row.status == "kept":
-        picture = out_dir / row.path
-        if not picture.is_file() or digest_file(picture) != row.sha256:
-            return None
-    return replace(row, key=key)
+    return replace(row, key=key) if row.status == "refused" or is_whole(out_dir, row) else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.random import Generator
@@ -11,9 +10,7 @@ from numpy.typing import NDArray
 
 from fittingroom.sample.canvas import Colour
 from fittingroom.sample.shapes import Field
-
-Pattern = Literal["solid", "striped", "checked", "dotted", "floral"]
-PATTERNS: tuple[Pattern, ...] = ("solid", "striped", "checked", "dotted", "floral")
+from fittingroom.style_card import PATTERNS, Pattern
 
 
 def _hex(code: str) -> Colour:

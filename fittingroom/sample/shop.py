@@ -84,7 +84,7 @@ class ShopFiles:
 
 def render_packshot(style: ShopStyle, rng: Generator, height: int = 480, width: int = 400) -> RGB:
     """One garment of a style on a light background, (height, width, 3)."""
-    canvas = Canvas(_table(height, width, rng), random_light(rng))
+    canvas = Canvas(table(height, width, rng), random_light(rng))
     category = _CUTS[int(rng.integers(len(_CUTS)))]
     fabric = Fabric(**{**style.fabric.__dict__, "base": tint(style.fabric.base, rng, 0.015)})
     patterned = style.pattern != "solid"
@@ -96,7 +96,7 @@ def render_packshot(style: ShopStyle, rng: Generator, height: int = 480, width: 
     return canvas.pixels()
 
 
-def _table(height: int, width: int, rng: Generator) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def table(height: int, width: int, rng: Generator) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     """A light surface, plain or faintly textured."""
     shade = float(rng.uniform(0.86, 0.97))
     image = np.full((height, width, 3), tint((shade, shade, shade - 0.01), rng, 0.012), np.float32)

@@ -31,7 +31,7 @@ class Quirks:
     failures_before_healing: int = 2
     retry_after: int = 1
     broken: bool = True
-    """Also sell a 404, a 503 that heals, a corrupt JPEG, duplicates and a forbidden photo."""
+    """Also sell a 404, a 503 that passes, a corrupt JPEG, duplicates and a forbidden photo."""
 
 
 @dataclass(frozen=True)
@@ -141,16 +141,6 @@ class ShopServer:
         """All requests so far, oldest first (a copy)."""
         with self._lock:
             return list(self._requests)
-
-    def hits(self, prefix: str) -> int:
-        """How many requests were for paths that begin with ``prefix``."""
-        return sum(request.path.startswith(prefix) for request in self.requests)
-
-    def forget(self) -> None:
-        """Clear the record and let healed pages fail again."""
-        with self._lock:
-            self._requests.clear()
-            self._failures.clear()
 
     # Answers.
 

@@ -91,7 +91,7 @@ class Draw:
         return matrix, new
 
     def pixels(self, image: RGB, random: np.random.Generator) -> RGB:
-        """The photo with its colours and light changed, then degraded; (H, W, 3)."""
+        """The photo, (H, W, 3) uint8, with its colours and light changed, then degraded; as large as before."""
         if self.colour_matrix is not None:
             image = np.asarray(cv2.transform(image, self.colour_matrix), np.uint8)
         if self.light is not None:
@@ -112,7 +112,13 @@ class CloseUp:
     off: tuple[float, float]
 
     def view(self, garments: list[Box], height: int, width: int) -> Box:
-        """The part of a photo of that size to look at, inside of it."""
+        """The part of a photo to look at, inside of it, in its pixels.
+
+        Args:
+            garments: boxes of the photo's garments, in its pixels; at least one.
+            height: of the photo.
+            width: of the photo.
+        """
         box = garments[min(int(self.garment * len(garments)), len(garments) - 1)]
         wide = min(min(width, height) / self.zoom, width)
         high = min(wide / self.aspect, height)
@@ -131,7 +137,7 @@ class Degraded:
     quality: int
 
     def of(self, image: RGB, random: np.random.Generator) -> RGB:
-        """A photo as a poor camera and a network would leave it."""
+        """A photo, (H, W, 3) uint8, as a poor camera and a network would leave it; as large as before."""
         if self.blur > 0.2:
             image = np.asarray(cv2.GaussianBlur(image, (0, 0), self.blur), np.uint8)
         if self.noise > 0.5:
@@ -144,7 +150,7 @@ class Degraded:
 
 
 def scaling(x: float, y: float) -> NDArray[np.float64]:
-    """Scaling about the picture's corner, for coordinates that have pixel centres at whole numbers."""
+    """The 3 x 3 matrix that scales about the picture's corner, where pixel centres have whole numbers."""
     return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
 
 

@@ -1,4 +1,4 @@
-"""Whether what the parts head takes for skin or hair has the colour of the skin and hair that lie beside the garments.
+"""Whether what the parts head takes for skin or hair has the colour of the skin and hair that lie next to the garments.
 
 The head has seen few garments of skin-like colours and leaves holes in orange and coral cloth. A person's own face,
 neck and hair tell better: chromaticity hardly changes with light and shade, so a histogram of it, projected back (Swain

@@ -1,4 +1,4 @@
-"""Photos, or close-ups cut from them, through a segmenter: what was found beside what is there, as figures."""
+"""Photos, or close-ups cut from them, through a segmenter: what was found next to what is there, as figures."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """What was found on a picture (D garments, best first) beside what is labelled there (G): figures, no masks.
+    """What was found on a picture (D garments, best first) next to what is labelled there (G): figures, no masks.
 
     ``scores``, ``found_categories`` and ``found_areas`` are (D,), ``categories``, ``areas`` and ``body_in_box`` (G,),
     ``mask_ious`` and ``box_ious`` (D, G). ``fields`` are the labelled garments' own annotations. ``covered`` has, for
@@ -59,7 +59,12 @@ class Compared:
     body_in_box: NDArray[np.float64]
 
     def match(self, ious: str = "mask_ious", ignored: NDArray[np.bool_] | None = None) -> PhotoMatch:
-        """For average precision whatever the category."""
+        """For average precision whatever the category.
+
+        Args:
+            ious: whose IoUs count: ``mask_ious`` or ``box_ious``.
+            ignored: which labelled garments (G,) are not asked for.
+        """
         return PhotoMatch(self.scores, getattr(self, ious), ignored)
 
     def match_of(self, category: int, ious: str = "mask_ious") -> PhotoMatch:
@@ -68,7 +73,7 @@ class Compared:
         return PhotoMatch(self.scores[found], getattr(self, ious)[found][:, there])
 
     def largest_iou(self, threshold: float) -> float:
-        """IoU of the largest labelled garment with the mask that covers it best of those that would be served."""
+        """IoU, 0 to 1, of the largest labelled garment with the mask of at least that score that covers it best."""
         served = self.mask_ious[self.scores >= threshold, int(self.areas.argmax())]
         return float(served.max(initial=0.0))
 
@@ -86,12 +91,20 @@ class View:
 
     @classmethod
     def whole(cls, photo: LabelledPhoto) -> View:
-        """The photo as it is."""
+        """The photo as it is.
+
+        Raises:
+            MissingInputError, ImageRejected, AnnotationError: its picture or part map cannot be read.
+        """
         return cls._through(photo, read_rgb(photo.path), np.eye(3), photo.height, photo.width)
 
     @classmethod
     def close_up(cls, photo: LabelledPhoto) -> View | None:
-        """Cut to its upper garment (else to what covers the whole body) and enlarged; None where it has neither."""
+        """Cut to its upper garment (else to what covers the whole body) and enlarged; None where it has neither.
+
+        Raises:
+            MissingInputError, ImageRejected, AnnotationError: its picture or part map cannot be read.
+        """
         box = upper_garment(photo)
         if box is None:
             return None
@@ -116,7 +129,9 @@ class View:
 
 
 def upper_garment(photo: LabelledPhoto) -> Box | None:
-    """The box of the largest garment of the upper body, else of the largest that covers all of it."""
+    """The box of the largest garment of the upper body, else of the largest that covers all of it,
+    in annotated pixels.
+    """
     drawn = drawn_garments(photo, np.eye(3), photo.height, photo.width)
     wanted: tuple[Group, ...] = ("upper", "full")
     for group in wanted:
@@ -134,9 +149,14 @@ def compare_photos(
 ) -> Iterator[Compared]:
     """Run the segmenter over a view of each of ``photos``; those without one are left out.
 
-    On a GPU, reading the next photo, and pasting, refining and comparing the masks of the last one, go on beside the
+    On a GPU, reading the next photo, and pasting, refining and comparing the masks of the last one, go on next to the
     network. On a CPU the network has all cores already, and waits longer for those it shares than that work takes.
+
+    Raises:
+        MissingInputError, ImageRejected, AnnotationError: a picture or part map cannot be read.
     """
+    if not photos:
+        return
     with ThreadPoolExecutor(2) if segmenter.device.type != "cpu" else _InTurn() as beside:
         read = beside.submit(view, photos[0])
         comparison = None

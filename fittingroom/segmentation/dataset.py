@@ -7,7 +7,7 @@ on in the middle of an epoch sees exactly what it would have seen, with any numb
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -141,7 +141,11 @@ def _garment(annotation: dict[str, Any]) -> LabelledGarment | None:
 
 
 def dataset_digest(dataset: Path, photos: Sequence[LabelledPhoto]) -> str:
-    """One digest of the annotations and the pictures: by ``selection.json``'s own digests where it has them."""
+    """The SHA-256 (hex) of the annotations and the pictures, by ``selection.json``'s own digests where it has them.
+
+    Raises:
+        MissingInputError: a file of the dataset is not there. AnnotationError: ``selection.json`` is no JSON.
+    """
     selection = _read_json(dataset / "selection.json")
     files = {name: digest_file(dataset / name) for name in ("train.json", "validation.json")}
     pictures = selection.get("digests")
@@ -195,14 +199,10 @@ class GarmentDataset(Dataset[tuple[Tensor, Target]]):
             target["parts"] = torch.from_numpy(parts)
         return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float().div_(255), target
 
-    def plain(self, index: int) -> tuple[RGB, list[masks.Mask]]:
-        """Photo ``index`` as it is, at working size, and the masks of its garments; for validation."""
-        image, to_image = self._decoded(index)
-        return image, [mask for _, mask in drawn_garments(self.photos[index], to_image, *image.shape[:2])]
-
-    def plain_close_up(self, index: int, close_up: CloseUp) -> tuple[RGB, list[masks.Mask]]:
-        """A close-up of it, likewise."""
-        image, to_image = self._near(index, close_up)
+    def plain(self, index: int, close_up: CloseUp | None = None) -> tuple[RGB, list[masks.Mask]]:
+        """Photo ``index`` as it is, or a close-up of it, (H, W, 3) at working size, and its garments' masks (H, W); for
+        validation."""
+        image, to_image = self._near(index, close_up) if close_up else self._decoded(index)
         return image, [mask for _, mask in drawn_garments(self.photos[index], to_image, *image.shape[:2])]
 
     def _decoded(self, index: int) -> tuple[RGB, NDArray[np.float64]]:
@@ -242,7 +242,8 @@ class GarmentDataset(Dataset[tuple[Tensor, Target]]):
 
 
 def placed_parts(photo: LabelledPhoto, matrix: NDArray[np.float64], height: int, width: int) -> PartMap:
-    """The part map through a matrix from annotated pixels; `UNKNOWN` outside, and all over where there is none.
+    """The part map, (height, width), through a 3 x 3 matrix from annotated pixels; `UNKNOWN` outside, and all over
+    where there is none.
 
     Raises:
         AnnotationError, ImageRejected: not a part map.
@@ -263,7 +264,7 @@ def needs_parts(settings: SegmenterSettings) -> bool:
 def drawn_garments(
     photo: LabelledPhoto, matrix: NDArray[np.float64], height: int, width: int
 ) -> list[tuple[LabelledGarment, masks.Mask]]:
-    """Garments and their masks, through a matrix from annotated pixels; those too thin are left out."""
+    """Garments and their masks (height, width), through a 3 x 3 matrix from annotated pixels, but those too thin."""
     drawn = []
     for garment in photo.garments:
         mask = masks.from_polygons([transform_polygon(p, matrix) for p in garment.polygons], height, width)
@@ -299,28 +300,20 @@ def collate(examples: list[tuple[Tensor, Target]]) -> tuple[list[Tensor], list[T
     return [image for image, _ in examples], [target for _, target in examples]
 
 
-class EpochBatches:
+def epoch_batches(
+    photos: Sequence[LabelledPhoto], batch_size: int, seed: int, epoch: int, rank: int = 0, world: int = 1
+) -> list[list[tuple[int, int]]]:
     """The batches of one epoch, as lists of (epoch, index); photos of like shape go together, which spares padding.
 
     ``rank`` of ``world`` processes takes every ``world``-th batch; all take equally many.
     """
-
-    def __init__(
-        self, photos: Sequence[LabelledPhoto], batch_size: int, seed: int, epoch: int, rank: int = 0, world: int = 1
-    ) -> None:
-        random = np.random.default_rng((seed, epoch))
-        upright = np.array([photo.height >= photo.width for photo in photos])
-        batches = []
-        for group in (np.flatnonzero(upright), np.flatnonzero(~upright)):
-            order = random.permutation(group)
-            batches += [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
-        # Small last batches of both groups stay: every photo is seen once.
-        order = random.permutation(len(batches))
-        order = np.resize(order, -(-len(order) // world) * world)
-        self.batches = [[(epoch, int(index)) for index in batches[i]] for i in order[rank::world]]
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        return iter(self.batches)
+    random = np.random.default_rng((seed, epoch))
+    upright = np.array([photo.height >= photo.width for photo in photos])
+    batches = []
+    for group in (np.flatnonzero(upright), np.flatnonzero(~upright)):
+        order = random.permutation(group)
+        batches += [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+    # Small last batches of both groups stay: every photo is seen once.
+    order = random.permutation(len(batches))
+    order = np.resize(order, -(-len(order) // world) * world)
+    return [[(epoch, int(index)) for index in batches[i]] for i in order[rank::world]]

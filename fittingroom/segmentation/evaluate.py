@@ -20,10 +20,11 @@ from fittingroom.errors import NothingProduced
 from fittingroom.images import RGB, read_rgb
 from fittingroom.segmentation.compare import Compared, Progress, View, compare_photos
 from fittingroom.segmentation.dataset import read_split
-from fittingroom.segmentation.overlay import garment_overlay, sheet
+from fittingroom.segmentation.overlay import garment_overlay
 from fittingroom.segmentation.predict import Segmenter
 from fittingroom.segmentation.scores import PhotoMatch, average_precisions
 from fittingroom.segmentation.served import DIFFICULTIES, Group, ServedFigures, served_figures, worst_groups
+from fittingroom.sheets import tiled
 
 WORST = 20
 """Photos on the contact sheet."""
@@ -91,21 +92,14 @@ class SegmenterReport:
 
     def metrics(self) -> dict[str, float]:
         """The figures gates and registries take, flat."""
-        return {
-            "mask_ap": self.mask_any_category.ap,
-            "mask_ap50": self.mask_any_category.ap50,
-            "mask_ap75": self.mask_any_category.ap75,
-            "box_ap": self.box_any_category.ap,
-            "box_ap50": self.box_any_category.ap50,
-            "box_ap75": self.box_any_category.ap75,
-            "largest_iou": self.largest_garment_iou,
-            "category_mask_ap": self.mask.ap,
-            "category_mask_ap50": self.mask.ap50,
-            "category_mask_ap75": self.mask.ap75,
-            "category_box_ap": self.box.ap,
-            "category_box_ap50": self.box.ap50,
-            "category_box_ap75": self.box.ap75,
+        tables = {
+            "mask": self.mask_any_category,
+            "box": self.box_any_category,
+            "category_mask": self.mask,
+            "category_box": self.box,
         }
+        found = {f"{name}_{part}": value for name, each in tables.items() for part, value in asdict(each).items()}
+        return found | {"largest_iou": self.largest_garment_iou}
 
 
 def evaluate_segmenter(
@@ -124,13 +118,14 @@ def evaluate_segmenter(
         weights: a segmenter's weights file.
         dataset: a dataset folder (selection.json, train.json, validation.json).
         split: ``train``, ``validation`` or ``all``: both.
-        device: where the model runs.
-        score_threshold: what counts as served; the weights' own setting when None.
+        device: auto, cpu, cuda or mps.
+        score_threshold: 0 to 1, from which a garment counts as served; the weights' own setting when None.
         close_ups: look at close-ups cut from the photos as well, which takes as long again.
         listener: called after each photo.
 
     Raises:
-        MissingInputError, AnnotationError, WeightsRejected: what is given cannot be used.
+        MissingInputError, AnnotationError, ImageRejected, WeightsRejected: what is given cannot be used.
+        SettingError: a device that is not there.
         NothingProduced: the split has no garment.
     """
     segmenter = Segmenter.load(weights, device)
@@ -170,11 +165,15 @@ def evaluate_segmenter(
 
 
 def worst_sheet(report: SegmenterReport, device: str = "auto") -> RGB:
-    """A contact sheet (H, W, 3) of the worst photos with what is found on them."""
+    """A contact sheet (H, W, 3) of the worst photos with what is found on them.
+
+    Raises:
+        MissingInputError, AnnotationError, ImageRejected, WeightsRejected: what the report names cannot be read again.
+    """
     segmenter = Segmenter.load(Path(report.weights), device)
     paths = {photo.path.name: photo.path for photo in read_split(Path(report.dataset), report.split)}
     images = [read_rgb(paths[name]) for name, _ in report.worst]
-    return sheet([garment_overlay(image, segmenter.find(image, report.score_threshold)) for image in images])
+    return tiled([garment_overlay(image, segmenter.find(image, report.score_threshold)) for image in images])
 
 
 def _figures(matches: Sequence[PhotoMatch]) -> PrecisionFigures:

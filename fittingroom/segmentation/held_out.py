@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fittingroom.errors import InputError
 from fittingroom.segmentation.compare import Compared, compare_photos
 from fittingroom.segmentation.dataset import read_split
 from fittingroom.segmentation.predict import Segmenter
@@ -32,7 +33,7 @@ class SegmenterMeasurement:
         return len(self.scores)
 
     def figures(self, picked: Sequence[int] | None = None) -> dict[str, float]:
-        """``mask_ap50`` and ``largest_iou``, as `evaluate_segmenter` gives them, over some photos or all."""
+        """``mask_ap50`` and ``largest_iou``, 0 to 1, as `evaluate_segmenter` gives them, over some photos or all."""
         chosen = range(self.pictures) if picked is None else picked
         ious = [iou for i in chosen if (iou := self.largest_ious[i]) is not None]
         scores = np.concatenate([self.scores[i] for i in chosen])
@@ -46,11 +47,18 @@ class SegmenterMeasurement:
 def measure_segmenter_on(
     dataset: Path, device: str, split: str = "validation"
 ) -> Callable[[Path], SegmenterMeasurement]:
-    """Measures a weights file on a split of a dataset folder."""
+    """Measures a weights file on a split of a dataset folder.
+
+    What it returns raises as `fittingroom.segmentation.evaluate.evaluate_segmenter` does, and `InputError` where the
+    split has no photo.
+    """
 
     def measure(weights: Path) -> SegmenterMeasurement:
+        photos = read_split(dataset, split)
+        if not photos:
+            raise InputError(f"{dataset}: expected photos to measure on in {split}, got none")
         segmenter = Segmenter.load(weights, device)
-        compared = list(compare_photos(segmenter, read_split(dataset, split)))
+        compared = list(compare_photos(segmenter, photos))
         return measurement_of(compared, segmenter.settings.score_threshold)
 
     return measure

@@ -5,33 +5,23 @@ He et al., "Mask R-CNN", ICCV 2017; Lin et al., "Feature Pyramid Networks for Ob
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torchvision.models import mobilenet_v2, mobilenet_v3_large
-from torchvision.models._utils import IntermediateLayerGetter
 from torchvision.models.detection import MaskRCNN, maskrcnn_resnet50_fpn_v2
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
-from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
-from torchvision.models.detection.roi_heads import RoIHeads
-from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
+from torchvision.models.detection.rpn import RPNHead
 from torchvision.models.resnet import BasicBlock
-from torchvision.ops import (
-    FeaturePyramidNetwork,
-    MultiScaleRoIAlign,
-    batched_nms,
-    clip_boxes_to_image,
-    remove_small_boxes,
-)
+from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
 from torchvision.ops.misc import Conv2dNormActivation
-from torchvision.ops.poolers import initLevelMapper
 
 from fittingroom.categories import CATEGORY_NAMES
+from fittingroom.segmentation.detector_parts import AsGiven, CoarseProposals, GarmentHeads, tell_strides
 from fittingroom.segmentation.parts_head import GarmentNetwork, PartsHead
 from fittingroom.segmentation.settings import SegmenterSettings
 
@@ -56,7 +46,8 @@ def build_segmenter(settings: SegmenterSettings, start: Mapping[str, Tensor] | N
     model.roi_heads.__class__ = GarmentHeads
     model.roi_heads.box_margin = settings.box_margin
     for pool in (model.roi_heads.box_roi_pool, model.roi_heads.mask_roi_pool):
-        _tell_strides(pool)
+        tell_strides(pool)
+    model.transform.__class__ = AsGiven
     if settings.parts_head:
         model.parts_head = PartsHead(settings.fpn_channels, settings.parts_channels)
         model.__class__ = GarmentNetwork
@@ -74,13 +65,35 @@ def build_segmenter(settings: SegmenterSettings, start: Mapping[str, Tensor] | N
     return model.train()
 
 
+class Levels(nn.ModuleDict):
+    """A backbone's children one after the other, up to the last that is in ``names``; gives their maps by those names.
+
+    Its children and ``return_layers`` are named as those of torchvision's own bodies.
+    """
+
+    def __init__(self, body: nn.Module, names: Mapping[str, str]) -> None:
+        children = dict(body.named_children())
+        last = max(list(children).index(layer) for layer in names)
+        super().__init__(dict(list(children.items())[: last + 1]))
+        self.return_layers = dict(names)
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """(N, 3, H, W) to maps (N, C, H / stride, W / stride) by name."""
+        maps, found = images, {}
+        for layer, module in self.items():
+            maps = module(maps)
+            if layer in self.return_layers:
+                found[self.return_layers[layer]] = maps
+        return found
+
+
 class Pyramid(nn.Module):
     """A backbone's feature maps at strides 4, 8, 16 and 32, brought to one width (levels "0" to "3")."""
 
     def __init__(self, body: nn.Module, layers: Mapping[str, int], out_channels: int) -> None:
         super().__init__()
         names = {layer: str(level) for level, layer in enumerate(layers)}
-        self.body = IntermediateLayerGetter(body, return_layers=names)
+        self.body = Levels(body, names)
         self.fpn = FeaturePyramidNetwork(list(layers.values()), out_channels)
         self.out_channels = out_channels
 
@@ -88,62 +101,6 @@ class Pyramid(nn.Module):
         """(N, 3, H, W) to maps (N, C, H / stride, W / stride) by level."""
         features: dict[str, Tensor] = self.fpn(self.body(images))
         return features
-
-
-class CoarseProposals(RegionProposalNetwork):  # type: ignore[misc]  # torchvision is untyped
-    """Proposals from ``finest_level`` of the pyramid on: garments are large, and the finest takes most of the time."""
-
-    finest_level = 0
-
-    def forward(
-        self, images: ImageList, features: dict[str, Tensor], targets: list[dict[str, Tensor]] | None = None
-    ) -> tuple[list[Tensor], dict[str, Tensor]]:
-        """As torchvision's, without the finer levels."""
-        coarse = OrderedDict(list(features.items())[self.finest_level :])
-        proposals, losses = super().forward(images, coarse, targets)
-        return proposals, losses
-
-
-class GarmentHeads(RoIHeads):  # type: ignore[misc]
-    """Heads whose detections are garments: one for a box, scored by how surely it is a garment of *any* category.
-
-    torchvision scores each category by itself. Where a blouse might be a dress both score low, and what is surely a
-    garment would be lost; here it scores high, and its category is the likeliest.
-    """
-
-    box_margin = 0.0
-
-    def postprocess_detections(
-        self,
-        class_logits: Tensor,
-        box_regression: Tensor,
-        proposals: list[Tensor],
-        image_shapes: list[tuple[int, int]],
-    ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-        """Boxes, scores (1 minus that of the background) and labels for each photo, best first."""
-        counts = [len(boxes) for boxes in proposals]
-        decoded = self.box_coder.decode(box_regression, proposals)
-        probabilities = class_logits.softmax(-1)
-        labels = 1 + probabilities[:, 1:].argmax(1)
-        own = decoded[torch.arange(len(labels), device=labels.device), labels]
-        boxes_out, scores_out, labels_out = [], [], []
-        each = zip(*(torch.split(x, counts) for x in (own, 1 - probabilities[:, 0], labels)), strict=True)
-        for (boxes, scores, names), shape in zip(each, image_shapes, strict=True):
-            boxes = clip_boxes_to_image(boxes, shape)
-            keep = torch.where(scores > self.score_thresh)[0]
-            keep = keep[remove_small_boxes(boxes[keep], min_size=1e-2)]
-            keep = keep[batched_nms(boxes[keep], scores[keep], names[keep], self.nms_thresh)]
-            keep = keep[: self.detections_per_img]
-            boxes_out.append(clip_boxes_to_image(grow_boxes(boxes[keep], self.box_margin), shape))
-            scores_out.append(scores[keep])
-            labels_out.append(names[keep])
-        return boxes_out, scores_out, labels_out
-
-
-def grow_boxes(boxes_xyxy: Tensor, share: float) -> Tensor:
-    """Boxes (N, 4) about their centres, ``1 + share`` times as wide and high."""
-    more = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]) * (share / 2)
-    return torch.cat([boxes_xyxy[:, :2] - more, boxes_xyxy[:, 2:] + more], dim=1)
 
 
 class AnyCategoryBox(nn.Module):
@@ -217,7 +174,6 @@ def _limits(settings: SegmenterSettings) -> dict[str, object]:
         "box_batch_size_per_image": settings.box_samples,
         "box_score_thresh": 0.05,
         "box_detections_per_img": 4 * settings.max_garments,
-        "_skip_resize": True,  # the dataset resizes, where boxes and masks can follow exactly
     }
 
 
@@ -250,16 +206,6 @@ class SmallBody(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
 
-def _tell_strides(pool: MultiScaleRoIAlign) -> None:
-    """Level "0" has stride 4, the next 8. torchvision guesses this from the first picture it sees, for good: a very
-    long and thin one, mostly padding, would have every later picture's masks read from the wrong places."""
-    levels = [int(name) for name in pool.featmap_names]
-    pool.scales = [2.0 ** -(2 + level) for level in levels]
-    pool.map_levels = initLevelMapper(
-        2 + levels[0], 2 + levels[-1], canonical_scale=pool.canonical_scale, canonical_level=pool.canonical_level
-    )
-
-
 def _start_masks_undecided(model: MaskRCNN) -> None:
     """Small weights for the last layer of masks (Detectron's 0.001): otherwise pretrained features, which are large,
     give a first mask loss near 30, and clipping gradients of that size leaves nothing of the other losses."""
@@ -281,7 +227,7 @@ def _extend_mask_head(model: MaskRCNN, settings: SegmenterSettings) -> None:
         head.append(block)
 
 
-def _freeze(body: IntermediateLayerGetter, levels: int) -> None:
+def _freeze(body: Levels, levels: int) -> None:
     """Train nothing up to the end of level number ``levels``: edges and textures are the same on any photo."""
     if levels == 0:
         return

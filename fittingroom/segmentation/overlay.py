@@ -1,4 +1,4 @@
-"""Pictures of what was found: masks tinted and outlined on the photo, several photos on one sheet."""
+"""Pictures of what was found: masks tinted and outlined on the photo."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from fittingroom.boxes import Box, iou_xyxy
 from fittingroom.garment import Garment
-from fittingroom.images import RGB, resize
+from fittingroom.images import RGB
 from fittingroom.masks import Mask
+from fittingroom.sheets import font
 
 TINTS = ((0, 158, 115), (213, 94, 0), (86, 180, 233), (204, 121, 167), (230, 159, 0), (0, 114, 178))
 """Okabe and Ito's colours: told apart by colour-blind people too."""
 
 
 def mask_overlay(image: RGB, masks: Sequence[Mask], strength: float = 0.45) -> RGB:
-    """The picture with each mask tinted and outlined, (H, W, 3)."""
+    """The picture, (H, W, 3) uint8, with each mask (H, W) tinted, by ``strength`` from 0 to 1, and outlined."""
     result = image.astype(np.float32)
     thickness = max(round(max(image.shape[:2]) / 300), 1)
     outlines = []
@@ -33,15 +34,16 @@ def mask_overlay(image: RGB, masks: Sequence[Mask], strength: float = 0.45) -> R
     return painted
 
 
-def garment_overlay(image: RGB, garments: Sequence[Garment]) -> RGB:
-    """`mask_overlay` with each garment's category and score written on it."""
+def garment_overlay(image: RGB, garments: Sequence[Garment], numbers: Sequence[int] = ()) -> RGB:
+    """`mask_overlay` with each garment's number (where there are ``numbers``), category and score written on it."""
     painted = Image.fromarray(mask_overlay(image, [garment.mask for garment in garments]))
     draw = ImageDraw.Draw(painted)
     lettering = font(max(round(max(image.shape[:2]) / 40), 11))
     taken: list[Box] = []
     for index, garment in enumerate(garments):
         box = garment.box_xyxy
-        text = f"{garment.category} {garment.score:.2f}"
+        text = f"{numbers[index]}: " if numbers else ""
+        text += f"{garment.category} {garment.score:.2f}"
         left, top, right, bottom = (round(edge) for edge in draw.textbbox((0, 0), text, font=lettering))
         width, height = right - left + 8, bottom - top + 8
         x = min(max(box.x1, 0), max(painted.width - width, 0))
@@ -52,22 +54,3 @@ def garment_overlay(image: RGB, garments: Sequence[Garment]) -> RGB:
         draw.rectangle(taken[-1], fill=TINTS[index % len(TINTS)])
         draw.text((x + 4 - left, y + 4 - top), text, font=lettering, fill=(255, 255, 255))
     return np.array(painted)
-
-
-def sheet(pictures: Sequence[RGB], columns: int = 6, height: int = 320) -> RGB:
-    """Pictures side by side on white, each ``height`` pixels high, ``columns`` a row; (H, W, 3)."""
-    sized = [resize(p, max(round(p.shape[1] * height / p.shape[0]), 1), height) for p in pictures]
-    rows = [sized[i : i + columns] for i in range(0, len(sized), columns)]
-    gap = 8
-    width = max((sum(p.shape[1] + gap for p in row) + gap for row in rows), default=gap)
-    canvas = np.full((len(rows) * (height + gap) + gap, width, 3), 255, np.uint8)
-    for number, row in enumerate(rows):
-        x, y = gap, gap + number * (height + gap)
-        for picture in row:
-            canvas[y : y + height, x : x + picture.shape[1]] = picture
-            x += picture.shape[1] + gap
-    return canvas
-
-
-def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from fittingroom.errors import AnnotationError
-from fittingroom.images import opened
+from fittingroom.opening import decoded
 
 PartMap = NDArray[np.uint8]
 
@@ -26,11 +27,15 @@ UNKNOWN = 255
 
 
 def parts_folder(dataset: Path, images_dir: Path) -> Path | None:
-    """The folder of part maps: in the dataset folder, beside the folder of pictures, or beside the data set itself."""
+    """The folder of part maps: in the dataset folder, next to that of pictures, or next to the data set itself."""
     for folder in (dataset, images_dir.parent, images_dir.parent.parent):
         if (folder / "parts").is_dir():
             return folder / "parts"
     return None
+
+
+def _stored(image: Image.Image) -> tuple[str | None, str, NDArray[np.uint8]]:
+    return image.format, image.mode, np.array(image, np.uint8)
 
 
 def read_parts(path: Path) -> PartMap:
@@ -40,10 +45,7 @@ def read_parts(path: Path) -> PartMap:
         AnnotationError: not a PNG of one channel, or another value.
         ImageRejected: a file that cannot be decoded. MissingInputError: no such file.
     """
-    with opened(path) as image:
-        kind, mode = image.format, image.mode
-        image.load()
-        values = np.array(image, np.uint8)
+    kind, mode, values = decoded(path, _stored)
     if kind != "PNG" or mode not in ("L", "P"):
         raise AnnotationError(f"{path}: expected a part map, a grey or palette PNG, got {kind} of mode {mode}")
     wrong = np.setdiff1d(values, [*range(len(PARTS)), UNKNOWN])

@@ -1,4 +1,4 @@
-"""A semantic head beside the mask head: what each pixel is, at the finest level of the pyramid.
+"""A semantic head next to the mask head: what each pixel is, at the finest level of the pyramid.
 
 Kirillov et al., "Panoptic Feature Pyramid Networks", CVPR 2019, cut down to one level: where a mask head sees a garment
 in 28 x 28 cells, this sees the whole photo at stride 4, so an arm across a pullover is many cells wide.

@@ -18,7 +18,7 @@ LEAST_PIECE = 0.002
 """Pieces of a smaller share of their photo are not pasted."""
 MOST_PIECES = 3
 SIZES = (0.25, 0.8)
-"""A piece's longer side beside the garment's, least and greatest."""
+"""A piece's longer side next to the garment's, least and greatest."""
 FEATHER = 0.8
 """Standard deviation of the blur of a pasted edge, in pixels."""
 
@@ -30,7 +30,15 @@ def paste_body(
     donor: tuple[RGB, PartMap],
     random: np.random.Generator,
 ) -> tuple[RGB, PartMap, list[masks.Mask]]:
-    """The photo with pieces of the donor's skin and hair over its garments; all three as they are afterwards."""
+    """The photo with pieces of the donor's skin and hair over its garments; all three as they are afterwards.
+
+    Args:
+        image: (H, W, 3) uint8.
+        parts: (H, W), of the photo.
+        garments: their masks, (H, W).
+        donor: another photo and its part map, of any size.
+        random: decides which pieces, where and how large.
+    """
     pieces = _pieces(*donor)
     boxes = [box for garment in garments if (box := masks.bounding_box(garment)) is not None]
     if not pieces or not boxes:
@@ -54,7 +62,9 @@ def paste_body(
 
 
 def wall_behind(image: RGB, parts: PartMap, random: np.random.Generator) -> RGB:
-    """The photo with what is no person and no garment painted as a plain wall: mostly light, with a fall of light."""
+    """The photo, (H, W, 3) uint8, with what its part map (H, W) calls `OTHER` painted as a plain wall: mostly light,
+    with a fall of light.
+    """
     background = parts == OTHER
     light = float(random.uniform(120, 255))
     tint = random.uniform(-12, 12, 3) if random.random() < 0.7 else random.uniform(-90, 20, 3)

@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.models.detection import MaskRCNN
-from torchvision.models.detection.image_list import ImageList
 
 from fittingroom import masks
 from fittingroom.errors import SettingError, WeightsRejected
@@ -30,6 +29,8 @@ from fittingroom.training.weights import load_into, read_weights
 KIND = "segmenter"
 REFINED_FROM = 0.2
 """Masks of lower score are not refined: nothing serves them, and an evaluation has many."""
+FLAT = 6
+"""Levels by which a picture's pixels differ at least, of 255, for anything to be seen on it."""
 BODY_WINS = 0.6
 """From this probability on a pixel is skin or hair and on no garment."""
 
@@ -86,7 +87,7 @@ class Segmenter:
         return self.find_batch([image], score_threshold)[0]
 
     def find_batch(self, images: Sequence[RGB], score_threshold: float | None = None) -> list[list[Garment]]:
-        """`find` for several photos at once; photos of like shape together are quickest."""
+        """`find` for several photos at once, (H, W, 3) uint8 of any size; those of like shape together are quickest."""
         return [
             self.garments(detection, image, score_threshold)
             for detection, image in zip(self.detect(images), images, strict=True)
@@ -94,21 +95,18 @@ class Segmenter:
 
     @torch.inference_mode()
     def detect(self, images: Sequence[RGB]) -> list[Detection]:
-        """What the network itself says of each photo; `garments` makes masks of it, in another thread if need be."""
+        """What the network itself says of each photo, (H, W, 3) uint8; `garments` makes masks of it, in any thread."""
         if not images:
             return []
         tensors = [self._tensor(image) for image in images]
-        # Not by calling the transform: outside training it would resize once more.
-        normal = [self.model.transform.normalize(tensor) for tensor in tensors]
-        sizes = [(tensor.shape[1], tensor.shape[2]) for tensor in tensors]
-        batch = ImageList(self.model.transform.batch_images(normal, size_divisible=32), sizes)
+        batch, _ = self.model.transform(tensors)
         features = self.model.backbone(batch.tensors)
         proposals, _ = self.model.rpn(batch, features)
         detections, _ = self.model.roi_heads(features, proposals, batch.image_sizes)
         body = body_probabilities(self.model, features)
         return [
             Detection(each, size, None if body is None else cut_to(body[number], size))
-            for number, (each, size) in enumerate(zip(detections, sizes, strict=True))
+            for number, (each, size) in enumerate(zip(detections, batch.image_sizes, strict=True))
         ]
 
     def _tensor(self, image: RGB) -> Tensor:
@@ -118,7 +116,12 @@ class Segmenter:
 
     @torch.inference_mode()
     def garments(self, detection: Detection, image: RGB, score_threshold: float | None = None) -> list[Garment]:
-        """The garments that `find` gives, of what the network said of ``image``."""
+        """The garments that `find` gives, of what the network said of ``image`` (H, W, 3); their masks are (H, W).
+
+        None on a picture of one colour, on which it sees one in the middle.
+        """
+        if np.ptp(image[::4, ::4], axis=(0, 1)).max() < FLAT:
+            return []
         threshold = self.settings.score_threshold if score_threshold is None else score_threshold
         height, width = image.shape[:2]
         tensors, looked_at = detection.tensors, detection.looked_at

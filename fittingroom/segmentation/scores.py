@@ -82,11 +82,6 @@ def average_precisions(photos: Sequence[PhotoMatch]) -> NDArray[np.float64]:
     return np.array([area_under(outcome[order], total) for outcome in outcomes])
 
 
-def average_precision(photos: Sequence[PhotoMatch], threshold: float) -> float:
-    """One of `average_precisions`: that of the nearest of `IOU_THRESHOLDS`."""
-    return float(average_precisions(photos)[int(np.abs(IOU_THRESHOLDS - threshold).argmin())])
-
-
 RIGHT, WRONG, NEITHER = 1, 0, -1
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
+from urllib.request import urlopen
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
@@ -18,6 +19,7 @@ from fittingroom.errors import MissingInputError, WeightsRejected
 from fittingroom.segmentation.model import build_segmenter, is_folded
 from fittingroom.segmentation.predict import KIND
 from fittingroom.segmentation.settings import SegmenterSettings
+from fittingroom.workspace import digest_bytes, write_bytes
 
 DOWNLOAD_TIMEOUT_SECONDS = 20.0
 
@@ -53,10 +55,9 @@ def find_start(settings: SegmenterSettings, file: Path | None = None) -> StartWe
         return StartWeights(_read(file, settings), f"weights start from the segmenter {file}")
     wanted = MaskRCNN_ResNet50_FPN_V2_Weights.DEFAULT if settings.start == "coco" else _IMAGENET[settings.backbone]
     try:
-        with _socket_timeout(DOWNLOAD_TIMEOUT_SECONDS):
-            downloaded = wanted.get_state_dict(progress=False, check_hash=True)
-        return StartWeights(_named_as_ours(downloaded, settings), f"weights start from torchvision's {wanted}")
-    except (OSError, RuntimeError) as error:  # URLError and time-outs are OSErrors; a wrong hash is a RuntimeError
+        downloaded = _named_as_ours(_torchvisions(wanted), settings)
+        return StartWeights(downloaded, f"weights start from torchvision's {wanted}")
+    except (OSError, HTTPException, RuntimeError) as error:  # URLError is an OSError, as time-outs are
         reason = str(getattr(error, "reason", error)).splitlines()[0] if str(error) else type(error).__name__
         missing = f"torchvision's {wanted} cannot be downloaded ({reason})"
     if file is None:
@@ -73,14 +74,18 @@ def _is_ours(file: Path) -> bool:
         return False
 
 
-@contextlib.contextmanager
-def _socket_timeout(seconds: float) -> Iterator[None]:
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
+def _torchvisions(weights: WeightsEnum) -> dict[str, Tensor]:
+    """From torch.hub's folder, fetched into it where it is missing: torch.hub's own download knows no time-out."""
+    name = weights.url.rpartition("/")[2]
+    file = Path(torch.hub.get_dir()) / "checkpoints" / name
+    if not file.exists():
+        with urlopen(weights.url, timeout=DOWNLOAD_TIMEOUT_SECONDS) as answer:
+            data = answer.read()
+        if not digest_bytes(data).startswith(Path(name).stem.rpartition("-")[2]):
+            raise OSError(f"the file has another hash than {name} says")
+        write_bytes(file, data)
+    tensors: dict[str, Tensor] = torch.load(file, weights_only=True)
+    return tensors
 
 
 def _read(file: Path, settings: SegmenterSettings) -> dict[str, Tensor]:

@@ -1,1 +1,1 @@
-"""What both trainers share: weights files, atomic checkpoints, progress, and training as a job of its own process."""
+"""What both trainings share: the loop, weights files, atomic checkpoints, progress, and jobs of their own process."""

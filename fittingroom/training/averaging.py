@@ -6,44 +6,34 @@ Valpola, "Mean teachers are better role models", NeurIPS 2017, with the decay gr
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
-import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+_Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
-class WeightAverage:
-    """``average = d * average + (1 - d) * weights`` after each step, with d = min(``decay``, (1 + step) / (10 + step)).
+def moving_average(
+    network: nn.Module, decay: float, young: Callable[[int], float], use_buffers: bool = False
+) -> AveragedModel:
+    """``average = d * average + (1 - d) * weights`` at each `update_parameters`, with d = min(``decay``, young(n)).
 
-    Floating point buffers (statistics of batch norm) are averaged too, counters are copied. A decay of 0 follows the
-    weights themselves. Register it with ``Accelerator.register_for_checkpointing``.
+    What is averaged is its ``module``, in evaluation mode, whose weights bear the network's own names. A decay of 0
+    follows the weights themselves.
+
+    Args:
+        network: what is averaged, with the weights the average begins with.
+        decay: 0 to 1.
+        young: the decay after n steps, counted from 1: few steps are forgotten faster.
+        use_buffers: whether floating point buffers (statistics of batch norm) are averaged too; else they are copied,
+            as counters always are.
     """
 
-    def __init__(self, module: nn.Module, decay: float) -> None:
-        self.decay, self.steps = decay, 0
-        self.tensors: dict[str, Tensor] = {k: v.detach().clone() for k, v in module.state_dict().items()}
+    def blend(averages: _Tensors, weights: _Tensors, n: Tensor | int) -> None:
+        kept = min(decay, young(int(n))) if averages[0].is_floating_point() else 0  # whole, as counters are
+        get_ema_multi_avg_fn(kept)(averages, weights, n)  # type: ignore[no-untyped-call]
 
-    @torch.no_grad()
-    def update(self, module: nn.Module) -> None:
-        """Take in the weights of ``module`` after a step."""
-        self.steps += 1
-        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        averages: list[Tensor] = []
-        present: list[Tensor] = []
-        for name, value in module.state_dict().items():
-            if value.is_floating_point():
-                averages.append(self.tensors[name])
-                present.append(value.detach())
-            else:
-                self.tensors[name].copy_(value)
-        torch._foreach_lerp_(averages, present, 1 - decay)
-
-    def state_dict(self) -> dict[str, Any]:
-        """For checkpoints."""
-        return {"steps": self.steps, "tensors": self.tensors}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """From a checkpoint; tensors stay on their device."""
-        self.steps = int(state["steps"])
-        for name, value in state["tensors"].items():
-            self.tensors[name].copy_(value)
+    average = AveragedModel(network, multi_avg_fn=blend, use_buffers=use_buffers)
+    average.update_parameters(network)  # the first one is taken as it is
+    return average.requires_grad_(False).eval()

@@ -59,7 +59,7 @@ class CheckpointFolder:
         return found[-1] if found else None
 
     def save(self, accelerator: Accelerator, step: int) -> Path:
-        """Save the state after ``step`` steps; called by every process."""
+        """Save the state after ``step`` steps; called by every process. Returns the checkpoint's folder."""
         final = self.root / f"step-{step:09d}"
         temporary = self.root / f".step-{step:09d}.tmp"
         if accelerator.is_main_process:
@@ -81,7 +81,7 @@ class CheckpointFolder:
         return final
 
     def restore(self, accelerator: Accelerator) -> int:
-        """Load the newest complete checkpoint; returns its step, or 0 when there is none."""
+        """Load the newest complete checkpoint; returns its step, or 0 when there is none. Called by every process."""
         latest = self.latest()
         if latest is None:
             return 0

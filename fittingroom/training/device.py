@@ -55,7 +55,7 @@ def choose_precision(name: str, device: torch.device) -> str:
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported() else "no"
     if device.type == "cpu":
-        capability = torch.backends.cpu.get_cpu_capability()
-        fast = "AVX512" in capability and bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
+        capability = torch.backends.cpu.get_cpu_capability()  # what torch goes by, which a person may set lower
+        fast = "AVX512" in capability and torch.cpu.get_capabilities().get("avx512_bf16", False)
         return "bf16" if fast else "no"
     return "no"

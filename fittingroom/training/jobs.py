@@ -3,7 +3,7 @@
 A pipeline may train two models at once, and torch's random state, thread count and memory belong to a process: a job
 of its own keeps a training repeatable, lets it be killed without loss, and is what ``accelerate launch`` starts too.
 
-A training module is run as ``python -m <module> job.json``; it writes ``progress.jsonl`` and ``result.json`` beside
+A training module is run as ``python -m <module> job.json``; it writes ``progress.jsonl`` and ``result.json`` next to
 the job file. When the parent dies the job is killed too (Linux), so no orphan trains on.
 """
 
@@ -25,14 +25,16 @@ from typing import Any
 from fittingroom import errors
 from fittingroom.cores import thread_variables
 from fittingroom.errors import FittingroomError, StorageUnavailable
+from fittingroom.training.locks import own_folder, own_gpu
 from fittingroom.training.progress import Listener, Progress, ProgressFile
-from fittingroom.training.ranks import is_main
-from fittingroom.training.turns import own_folder, own_gpu
+from fittingroom.workers import quiet_decoders
 from fittingroom.workspace import is_full, no_space, write_json
 
 POLL_SECONDS = 0.25
 log = logging.getLogger(__name__)
 _PR_SET_PDEATHSIG = 1
+_RANKS = ("RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")
+"""Variables by which torchrun, Accelerate or MPI say which of a training's processes this is, in Accelerate's order."""
 
 
 def run_job(
@@ -40,7 +42,7 @@ def run_job(
 ) -> dict[str, Any]:
     """Run ``python -m module folder/job.json`` to its end and return its result.
 
-    Another training in the same folder, or on the only GPU, is waited for (`fittingroom.training.turns`).
+    Another training in the same folder, or on the only GPU, is waited for (`fittingroom.training.locks`).
 
     Args:
         module: a module that ends in ``main_of_job(run)`` (see below).
@@ -155,11 +157,17 @@ def _error_of(name: str, message: str, log_path: Path) -> FittingroomError:
 
 
 def main_of_job(run: Callable[[dict[str, Any], Listener], Mapping[str, Any]]) -> None:
-    """What a training module calls under ``if __name__ == "__main__"``: read the job, run it, write the outcome."""
+    """What a training module calls under ``if __name__ == "__main__"``: read the job, run it, write the outcome.
+
+    Raises:
+        SystemExit: ``run`` raised a `FittingroomError`, which stands in ``result.json``.
+    """
+    quiet_decoders()
     job_path = Path(sys.argv[1])
     folder = job_path.parent
     job = json.loads(job_path.read_text(encoding="utf-8"))
-    main = is_main()  # under `accelerate launch` every process runs this; one of them reports
+    # Under `accelerate launch` every process runs this; the first one, or the only one, reports.
+    main = next((os.environ[name] for name in _RANKS if name in os.environ), "0") == "0"
 
     def silent(_: Progress) -> None:
         return None

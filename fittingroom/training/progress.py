@@ -55,7 +55,7 @@ class ProgressFile:
 
 
 def history(path: Path) -> list[Progress]:
-    """The events of a progress file with each step once: what a resumed training did again replaces what it lost."""
+    """The events of a progress file, each step once: what a resumed training did again replaces what it lost."""
     by_step: dict[int, Progress] = {}
     for event in ProgressFile(path).read():
         for later in [step for step in by_step if step >= event.step]:

@@ -120,11 +120,18 @@ def hold_out(paths: Sequence[Path], count: int) -> tuple[list[Path], list[Path]]
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Pictures (N, 3, S, S) in -1..1, masks (N, 1, S, S) in 0..1, and where each crop began, (N, 2) as x, y."""
+    """Pictures (N, 3, S, S) in -1..1, masks (N, 1, S, S) in 0..1, and where each crop began, (N, 2) as x, y.
+
+    By setting the palette (P, 3), 0..1, that the style is painted in this time, and the phase of its repeat,
+    (N, `WAVES`, S, S); and ``redyed``, as ``image``: the same garments in other dyes, plain or with another's figures.
+    """
 
     image: Tensor
     mask: Tensor
     origin: Tensor
+    palette: Tensor | None = None
+    waves: Tensor | None = None
+    redyed: Tensor | None = None
 
 
 class Domain:

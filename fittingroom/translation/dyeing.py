@@ -15,9 +15,9 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from fittingroom.styles.choose import Lab
-from fittingroom.styles.cloth import Dye, between
-from fittingroom.styles.colours import lab_to_srgb, srgb_to_lab
+from fittingroom.appearance.cloth import Dye, between
+from fittingroom.appearance.colours import lab_to_srgb, srgb_to_lab
+from fittingroom.style_card import Lab
 
 _SHADOW = (0.5, 1.35)
 """Lightness of a slot over that of the dye whose shadow or light it is."""

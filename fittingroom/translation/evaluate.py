@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torchmetrics.functional.image import structural_similarity_index_measure
 
+from fittingroom.appearance.colours import ciede2000, srgb_to_lab
+from fittingroom.appearance.describe import describe_garment
 from fittingroom.errors import ImageRejected, InputError
 from fittingroom.images import RGB
 from fittingroom.masks import Mask, bounding_box
-from fittingroom.styles.colours import ciede2000, srgb_to_lab
-from fittingroom.styles.describe import describe_garment
 from fittingroom.translation.dataset import read_prepared
 from fittingroom.translation.kid import KernelDistance
 from fittingroom.translation.predict import Translator
@@ -53,18 +54,26 @@ class StyleTarget:
         Raises:
             InputError: none could be read.
         """
-        curves, patterns = [], Counter[str]()
+        pictures = []
         for path in paths:
-            try:
-                image, mask = read_prepared(path, size)
-            except ImageRejected:
-                continue
+            with contextlib.suppress(ImageRejected):
+                pictures.append(read_prepared(path, size))
+        target = StyleTarget.of_garments(pictures)
+        if target is None:
+            raise InputError(_none_usable("style target", paths))
+        return target
+
+    @staticmethod
+    def of_garments(pictures: Iterable[tuple[RGB, Mask]]) -> StyleTarget | None:
+        """From pictures (S, S, 3) with their masks; None where none can be used."""
+        curves, patterns = [], Counter[str]()
+        for image, mask in pictures:
             curve = colour_curve(image, mask)
             if curve is not None:
                 curves.append(curve)
                 patterns[describe_garment(image, mask).pattern] += 1
         if not curves:
-            raise InputError(_none_usable("style target", paths))
+            return None
         return StyleTarget(np.mean(curves, axis=0), patterns.most_common(1)[0][0])
 
     def to_json(self) -> dict[str, Any]:
@@ -82,13 +91,12 @@ class StyleReport:
     """Figures over all pictures (`metrics`), per picture (`rows`), and the before/after sheet when one was asked for.
 
     ``ciede2000_median`` is the median colour difference to the style, ``colour_moved`` the share of the untouched
-    garments' own that is gone (0 where nothing was changed; left out where they are of the
-    style's colour already), ``luminance_ssim`` the mean SSIM of relative
-    lightness on the garment, ``fold_ssim`` the same blurred beyond any pattern (for a patterned style, which has to
-    change fine lightness, both are the blurred one), ``leak`` the share (0..1) of the
-    network's own change that falls outside the mask, ``pattern_recognised`` the share of outputs whose described
-    pattern is the wanted one, ``cycle_error`` see `cycle_error`, and ``kid_...`` the distance of all outputs to the
-    style's pictures (`fittingroom.translation.kid`).
+    garments' own that is gone (0 where nothing was changed; left out where they are of the style's colour already),
+    ``luminance_ssim`` the mean SSIM of relative lightness on the garment, ``fold_ssim`` the same blurred beyond any
+    pattern (for a patterned style, which has to change fine lightness, both are the blurred one), ``leak`` the share
+    (0..1) of the network's own change that falls outside the mask, ``pattern_recognised`` the share of outputs whose
+    described pattern is the wanted one, ``cycle_error`` see `cycle_error`, and ``kid_...`` the distance of all outputs
+    to the style's pictures (`fittingroom.translation.kid`).
     """
 
     metrics: dict[str, float]
@@ -219,8 +227,8 @@ def measure(image: RGB, mask: Mask, output: RGB, style_target: StyleTarget | Non
 def cycle_error(image: RGB, mask: Mask, again: RGB) -> float:
     """How far a picture that went to the style and back is from what it was: mean difference inside ``mask``, 0 to 1.
 
-    A style has few colours, so what the way back cannot know (the old colour) is part of it: compare styles trained
-    alike, not with 0.
+    A style has few colours, so what the reverse generator cannot know (the old colour) is part of it: compare styles
+    trained alike, not with 0.
     """
     return float(np.abs(again[mask].astype(np.float64) - image[mask]).mean() / 255)
 
@@ -239,12 +247,14 @@ def score_of(metrics: Mapping[str, float]) -> float:
 
 def summary_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """The figures over pictures, of the figures of each (`measure`)."""
-    metrics = {
-        "pictures": float(len(rows)),
-        "luminance_ssim": float(np.mean([row["luminance_ssim"] for row in rows])),
-        "fold_ssim": float(np.mean([row["fold_ssim"] for row in rows])),
-        "leak": float(np.mean([row["leak"] for row in rows])),
-    }
+    metrics = {"pictures": float(len(rows))}
+
+    def put_means(*names: str) -> None:
+        for name in names:
+            if values := [row[name] for row in rows if name in row]:
+                metrics[name] = float(np.mean(values))
+
+    put_means("luminance_ssim", "fold_ssim", "leak")
     differences = [row["ciede2000"] for row in rows if "ciede2000" in row]
     if differences:
         metrics["ciede2000_median"] = float(np.median(differences))
@@ -252,12 +262,7 @@ def summary_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
         untouched = float(np.median([row["ciede2000_untouched"] for row in rows if "ciede2000_untouched" in row]))
         if untouched >= NEAR_COLOUR:
             metrics["colour_moved"] = 1.0 - metrics["ciede2000_median"] / untouched
-    cycles = [row["cycle_error"] for row in rows if "cycle_error" in row]
-    if cycles:
-        metrics["cycle_error"] = float(np.mean(cycles))
-    recognised = [row["pattern_recognised"] for row in rows if "pattern_recognised" in row]
-    if recognised:
-        metrics["pattern_recognised"] = float(np.mean(recognised))
+    put_means("cycle_error", "pattern_recognised")
     return metrics
 
 

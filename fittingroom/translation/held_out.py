@@ -10,8 +10,8 @@ from typing import Any
 from fittingroom.errors import MissingInputError
 from fittingroom.training.weights import read_weights
 from fittingroom.translation.evaluate import StyleTarget, evaluate_translator, summary_of
-from fittingroom.translation.outcome import read_pictures
 from fittingroom.translation.predict import KIND, Translator
+from fittingroom.translation.result import read_pictures
 
 
 @dataclass(frozen=True)

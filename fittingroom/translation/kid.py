@@ -8,7 +8,6 @@ networks are not comparable, so the figure's name says which one saw the picture
 from __future__ import annotations
 
 import pickle
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ import torch.nn.functional as F
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torchmetrics.image.kid import KernelInceptionDistance
+from torchmetrics.image.kid import poly_mmd
 from torchvision.models import mobilenet_v2
 
 from fittingroom.errors import MissingInputError, WeightsRejected
@@ -34,8 +33,6 @@ FEWEST = 4
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 IMAGENET_SIZE = 224
 CHUNK = 16
-# Of the memory that thousands of pictures would take. Once for all: filters are the process's, not a thread's.
-warnings.filterwarnings("ignore", "Metric `Kernel Inception Distance` will save", UserWarning)
 
 
 class MobileNetFeatures(nn.Module):
@@ -104,15 +101,19 @@ class KernelDistance:
         fewest = min(len(outputs), len(self.pictures))
         if fewest < FEWEST:
             return None
-        distance = KernelInceptionDistance(self.features.eval(), SUBSETS, min(SUBSET_SIZE, fewest))
-        for several, real in ((self.pictures, True), (outputs, False)):
-            for start in range(0, len(several), CHUNK):
-                chunk = torch.from_numpy(np.stack(several[start : start + CHUNK])).permute(0, 3, 1, 2)
-                distance.update(chunk, real=real)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            mean, _ = distance.compute()
-        return float(mean)
+        draw, size = torch.Generator().manual_seed(0), min(SUBSET_SIZE, fewest)
+        both = [self._features(pictures) for pictures in (self.pictures, outputs)]
+        estimates = []
+        for _ in range(SUBSETS):
+            real, output = (seen[torch.randperm(len(seen), generator=draw)[:size]] for seen in both)
+            estimates.append(poly_mmd(real, output))
+        return float(torch.stack(estimates).mean())
+
+    def _features(self, pictures: Sequence[RGB]) -> Tensor:
+        """(N, features) of N pictures."""
+        network = self.features.eval()
+        chunks = (np.stack(pictures[start : start + CHUNK]) for start in range(0, len(pictures), CHUNK))
+        return torch.cat([network(torch.from_numpy(chunk).permute(0, 3, 1, 2)) for chunk in chunks])
 
 
 def kernel_distance(

@@ -10,12 +10,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fittingroom.translation.networks import bent, coarse_part, luminance
+from fittingroom.translation.networks import BLACK, bent, coarse_part, luminance
 
 EMPTY = 1e-6
 """Below this much weight a mean is 0: a crop without garment teaches nothing."""
 PATTERN_FROM, PATTERN_TO = 0.04, 0.1
 """Between these differences of chromaticity (L1) from the cloth around it, a pixel passes from fold to pattern."""
+
+CONTRAST_FROM, CONTRAST_TO = 0.4, 0.8
+"""And between these differences of the logarithm of lightness."""
 
 
 def weighted_mean(values: Tensor, weight: Tensor | None) -> Tensor:
@@ -58,9 +61,7 @@ def structure_loss(fake: Tensor, real: Tensor, blur: int, mask: Tensor, patterns
     Both are divided by their mean over the garment, so that a dark garment may become light, and averaged over boxes
     of ``blur`` pixels, so that a pattern finer than that may change. Box averages count the garment only. Differences
     in the real picture beyond any fold's are asked for only as far as a fold goes: a large print is not structure.
-    Without ``patterns``, neither is what differs in chromaticity from the cloth around it: light moves all three
-    channels alike, dye does not (the colour Retinex of Grosse et al. 2009, "Ground truth dataset and baseline
-    evaluations for intrinsic image algorithms").
+    Without ``patterns``, neither is a pattern (`pattern_share`): there the lightness around it is asked for.
     """
     lightness = luminance(real)
     if not patterns:
@@ -70,11 +71,20 @@ def structure_loss(fake: Tensor, real: Tensor, blur: int, mask: Tensor, patterns
 
 
 def pattern_share(image: Tensor, mask: Tensor) -> Tensor:
-    """How surely each pixel of ``image`` (N, 3, H, W) belongs to a printed or woven pattern, (N, 1, H, W) in 0..1."""
+    """How surely each pixel of ``image`` (N, 3, H, W) belongs to a printed or woven pattern, (N, 1, H, W) in 0..1.
+
+    What differs in chromaticity from the cloth around it does: light moves all three channels alike, dye does not (the
+    colour Retinex of Grosse et al. 2009, "Ground truth dataset and baseline evaluations for intrinsic image
+    algorithms"). So does what is lighter or darker than any fold.
+    """
     light = 0.5 + 0.5 * image
     chromaticity = light / (light.sum(1, keepdim=True) + 0.05)  # black has none: its noise must not look like a print
     differs = (chromaticity - coarse_part(chromaticity, mask)).abs().sum(1, keepdim=True)
-    return ((differs - PATTERN_FROM) / (PATTERN_TO - PATTERN_FROM)).clamp(0.0, 1.0)
+    lightness = (luminance(image) + BLACK).log()
+    contrast = (lightness - coarse_part(lightness, mask)).abs()
+    dyed = (differs - PATTERN_FROM) / (PATTERN_TO - PATTERN_FROM)
+    printed = (contrast - CONTRAST_FROM) / (CONTRAST_TO - CONTRAST_FROM)
+    return torch.maximum(dyed, printed).clamp(0.0, 1.0)
 
 
 def _coverage(mask: Tensor, blur: int) -> Tensor:

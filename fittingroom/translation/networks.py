@@ -7,6 +7,7 @@ of 4. With the recipe's settings the networks are the paper's, and the mask is n
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any, Literal, cast
 
 import torch
@@ -23,6 +24,11 @@ KEPT_AT_FIRST = 2.0
 """First value of the kept share, before the sigmoid: nearly all."""
 DARKEST = 0.15
 """Lightness added to both sides of the shading ratio, so that the noise of a black garment is not blown up."""
+WAVES = 4
+"""Channels of a repeat's phase: cosine and sine along its two vectors, 0 for a second that it has not."""
+DECIDED = 2.0
+"""Factor of a pattern's choice before the softmax at first: an edge of stripes is steep, and few pixels are in between.
+A larger one is sure before it has learnt anything, and then learns slowly."""
 PALETTE = 8
 """Colours a domain is painted with under skip="palette"."""
 HIGHLIGHT_REACH, SHADOW_REACH = 0.35, 0.9
@@ -132,6 +138,7 @@ class Generator(nn.Module):
 
     domain_colour: Tensor
     palette: Tensor
+    repeat: Tensor
     turns: Tensor
 
     def __init__(
@@ -148,12 +155,14 @@ class Generator(nn.Module):
         composite: bool = False,
         border: Border = "reflect",
         surround: Surround = "white",
+        given_repeat: bool = False,
     ) -> None:
         super().__init__()
         self.mask_channel, self.masked_norm, self.periods = mask_channel, masked_norm, periods
         self.skip: Skip = skip
         self.composite = composite
         self.surround: Surround = surround
+        self.given_repeat = given_repeat
         channels = 3 + int(mask_channel)
         around = outer_kernel // 2
         self.enter = nn.Conv2d(channels, filters, outer_kernel, padding=around, padding_mode=border)
@@ -166,17 +175,32 @@ class Generator(nn.Module):
         self.up_1 = Upsample(4 * filters, 2 * filters, resize)
         self.up_2 = Upsample(2 * filters, filters, resize)
         painted = {"recolour": 3 + 1, "palette": PALETTE + 2}.get(skip, 3)
+        # The waves decide, at each pixel by itself: convolutions would sooner make up stripes of their own.
+        self.pattern = (
+            nn.Sequential(nn.Conv2d(filters + WAVES, 32, 1), nn.ReLU(), nn.Conv2d(32, PALETTE, 1))
+            if given_repeat
+            else None
+        )
         self.leave = nn.Conv2d(filters, painted, outer_kernel, padding=around, padding_mode=border)
         self.norm = GarmentNorm()
         if skip == "recolour":
             self.register_buffer("domain_colour", torch.full((3,), 0.5))
         if skip == "palette":
             self.register_buffer("palette", torch.full((PALETTE, 3), 0.5))
+        if given_repeat:
+            self.register_buffer("repeat", torch.zeros(2, 2))
         _initialise(self)
+        if self.pattern is not None:
+            for part in self.pattern.parameters():
+                nn.init.normal_(part, 0.0, 0.3)
         if skip != "none":  # start as the skip alone
             nn.init.zeros_(self.leave.weight)
         if skip in ("recolour", "palette") and self.leave.bias is not None:
             nn.init.constant_(self.leave.bias[PALETTE if skip == "palette" else 3 :], KEPT_AT_FIRST)
+
+    def deciding(self) -> Iterator[nn.Parameter]:
+        """What learns to choose slots by a given repeat; nothing without one."""
+        return iter(()) if self.pattern is None else self.pattern.parameters()
 
     def set_domain_colour(self, colour: Tensor) -> None:
         """Fill in the mean colour (3 values, 0..1) of the domain this generator paints."""
@@ -188,8 +212,18 @@ class Generator(nn.Module):
         if self.skip == "palette":
             self.palette.copy_(colours)
 
+    def set_repeat(self, vectors: Tensor) -> None:
+        """Fill in the style's own repeat (1 or 2, 2): see `fittingroom.appearance.repeat.Repeat`."""
+        if self.given_repeat:
+            self.repeat.zero_()[: len(vectors)] = vectors
+
     def forward(
-        self, image: Tensor, mask: Tensor, origin: Tensor | None = None, palette: Tensor | None = None
+        self,
+        image: Tensor,
+        mask: Tensor,
+        origin: Tensor | None = None,
+        palette: Tensor | None = None,
+        waves: Tensor | None = None,
     ) -> Tensor:
         """Translate ``image``.
 
@@ -198,7 +232,31 @@ class Generator(nn.Module):
             mask: (N, 1, H, W), 1 on the garment.
             origin: (N, 2), the x and y of a crop's first pixel in its picture; None: 0, 0.
             palette: (`PALETTE`, 3), 0..1, in place of its own for this call; only skip="palette" looks at it.
+            waves: (N, `WAVES`, H, W), the phase of the repeat to paint; only with ``given_repeat``, which needs them.
         """
+        painted = self._painted(image, mask, origin, waves)
+        if self.skip == "none":
+            out = torch.tanh(painted)
+        elif self.skip == "image":
+            out = _soft_clip(image + painted)
+        elif self.skip == "recolour":
+            cloth = self.domain_colour.view(1, 3, 1, 1) + 0.5 * painted[:, :3]
+            out = _soft_clip(2.0 * cloth * _shading(image, mask, torch.sigmoid(painted[:, 3:])) - 1.0)
+        else:
+            choice, shading = _chosen(image, mask, painted)
+            with torch.autocast(image.device.type, enabled=False):
+                colours = self.palette if palette is None else palette
+                cloth = torch.einsum("nphw,pc->nchw", choice.softmax(1), colours)
+            out = _soft_clip(2.0 * cloth * shading - 1.0)
+        return torch.lerp(image, out, mask) if self.composite else out
+
+    def choose(self, image: Tensor, mask: Tensor, waves: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """What `forward` mixes under skip="palette": how strongly each slot is chosen, (N, `PALETTE`, H, W) before the
+        softmax, and the light and shadow that the cloth is multiplied by, (N, 1, H, W)."""
+        return _chosen(image, mask, self._painted(image, mask, None, waves))
+
+    def _painted(self, image: Tensor, mask: Tensor, origin: Tensor | None, waves: Tensor | None) -> Tensor:
+        """The last layer's output."""
         full = mask if self.masked_norm else None
         half = F.avg_pool2d(mask, 2) if self.masked_norm else None
         quarter = F.avg_pool2d(mask, 4) if self.masked_norm else None
@@ -213,20 +271,17 @@ class Generator(nn.Module):
             features = block(features, quarter)
         features = F.relu(self.norm(self.up_1(features), half))
         features = F.relu(self.norm(self.up_2(features), full))
-        painted = self.leave(features).float()
-        if self.skip == "none":
-            out = torch.tanh(painted)
-        elif self.skip == "image":
-            out = _soft_clip(image + painted)
-        elif self.skip == "recolour":
-            cloth = self.domain_colour.view(1, 3, 1, 1) + 0.5 * painted[:, :3]
-            out = _soft_clip(2.0 * cloth * _shading(image, mask, torch.sigmoid(painted[:, 3:])) - 1.0)
-        else:
-            shares, kept = painted[:, :PALETTE].softmax(1), torch.sigmoid(painted[:, PALETTE:])
-            with torch.autocast(image.device.type, enabled=False):
-                cloth = torch.einsum("nphw,pc->nchw", shares, self.palette if palette is None else palette)
-            out = _soft_clip(2.0 * cloth * _bent_shading(image, mask, kept[:, :1], kept[:, 1:]) - 1.0)
-        return torch.lerp(image, out, mask) if self.composite else out
+        painted: Tensor = self.leave(features)
+        if self.pattern is not None:
+            assert waves is not None
+            choice = DECIDED * self.pattern(torch.cat([coarse_part(features, mask), waves], 1))
+            painted = torch.cat([choice, painted[:, PALETTE:]], 1)
+        return painted.float()
+
+
+def _chosen(image: Tensor, mask: Tensor, painted: Tensor) -> tuple[Tensor, Tensor]:
+    kept = torch.sigmoid(painted[:, PALETTE:])
+    return painted[:, :PALETTE], _bent_shading(image, mask, kept[:, :1], kept[:, 1:])
 
 
 def _shading(image: Tensor, mask: Tensor, kept: Tensor) -> Tensor:
@@ -308,9 +363,15 @@ def _waves(image: Tensor, origin: Tensor | None, turns: Tensor) -> Tensor:
 
 
 class Discriminator(nn.Module):
-    """PatchGAN (Isola et al. 2017, arXiv:1611.07004): one score per overlapping patch, (N, 1, h, w), no sigmoid."""
+    """PatchGAN (Isola et al. 2017, arXiv:1611.07004): one score per overlapping patch, (N, 1, h, w), no sigmoid.
 
-    def __init__(self, filters: int = 64, layers: int = 3, norm: DiscriminatorNorm = "instance") -> None:
+    With ``given_repeat`` it judges a picture with the phase of its repeat, (N, 3 + `WAVES`, H, W): a pattern elsewhere
+    than it was asked for is no real one (conditional, as in Isola et al.).
+    """
+
+    def __init__(
+        self, filters: int = 64, layers: int = 3, norm: DiscriminatorNorm = "instance", given_repeat: bool = False
+    ) -> None:
         super().__init__()
 
         def convolution(channels: int, out_channels: int, stride: int) -> nn.Module:
@@ -324,7 +385,8 @@ class Discriminator(nn.Module):
                 nn.init.kaiming_normal_(layer.weight, 0.2)
             return layer
 
-        parts: list[nn.Module] = [convolution(3, filters, 2), nn.LeakyReLU(0.2)]
+        entering = 3 + WAVES if given_repeat else 3
+        parts: list[nn.Module] = [convolution(entering, filters, 2), nn.LeakyReLU(0.2)]
         channels = filters
         for layer in range(1, layers + 1):
             out_channels = filters * min(2**layer, 8)
@@ -362,15 +424,21 @@ def build_generator(settings: StyleSettings, direction: Literal["a_to_b", "b_to_
         outer_kernel=settings.outer_kernel,
         mask_channel=settings.mask_channel,
         masked_norm=settings.masked_norm,
-        periods=settings.coordinate_periods if settings.coordinates else (),
+        periods=settings.coordinate_periods if settings.coordinates and not settings.given_repeat else (),
         resize=settings.resize_convolution,
         skip=settings.skip,
         composite=settings.composite,
         border=settings.border,
         surround=settings.surround,
+        given_repeat=settings.given_repeat and direction == "a_to_b",
     )
 
 
-def build_discriminator(settings: StyleSettings) -> Discriminator:
-    """The discriminator of these settings."""
-    return Discriminator(settings.discriminator_filters, settings.discriminator_layers, settings.discriminator_norm)
+def build_discriminator(settings: StyleSettings, domain: Literal["a", "b"] = "a") -> Discriminator:
+    """The discriminator of these settings for one domain."""
+    return Discriminator(
+        settings.discriminator_filters,
+        settings.discriminator_layers,
+        settings.discriminator_norm,
+        settings.given_repeat and domain == "b",
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fittingroom.styles.colours import lab_to_srgb, srgb_to_lab
+from fittingroom.appearance.colours import lab_to_srgb, srgb_to_lab
 
 ROUNDS = 20
 SMALLEST_SHARE = 0.01

@@ -11,15 +11,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fittingroom.appearance.cloth import cloth_of
+from fittingroom.appearance.repeat import Repeat, laid_waves
 from fittingroom.errors import InputError, WeightsRejected
+from fittingroom.garment import Painting
 from fittingroom.images import RGB
 from fittingroom.masks import Mask
-from fittingroom.styles.choose import Lab
-from fittingroom.styles.cloth import cloth_of
+from fittingroom.style_card import Lab
 from fittingroom.training.device import choose_device, choose_precision
 from fittingroom.training.weights import load_into, read_weights
 from fittingroom.translation.dyeing import Slots
-from fittingroom.translation.networks import Generator, build_generator
+from fittingroom.translation.networks import WAVES, Generator, build_generator
 from fittingroom.translation.settings import StyleSettings
 
 KIND = "style"
@@ -88,7 +90,12 @@ class Translator:
             self.generator.palette.cpu().numpy(), cloth_of(self.translate(image, mask), mask, pattern or "")
         )
 
-    def translate(self, image: RGB, mask: Mask, dyes: Sequence[Lab] | None = None) -> RGB:
+    @property
+    def takes_repeat(self) -> bool:
+        """Whether how fine its pattern is, and which way it runs, can be chosen."""
+        return bool(getattr(self.generator, "given_repeat", False))  # the reverse generator never does
+
+    def translate(self, image: RGB, mask: Mask, dyes: Sequence[Lab] | None = None, repeat: Repeat | None = None) -> RGB:
         """Translate one garment.
 
         Args:
@@ -96,6 +103,8 @@ class Translator:
             mask: bool (size, size), True on the garment.
             dyes: colours in CIELAB to paint the style's pattern in, its ground first, as `Slots.dyed` has it; None
                 for its own. They hold for this call only: a translator may be shared between threads.
+            repeat: how fine its pattern is to be and which way it runs; None for its own. Weights that do not take one
+                (`takes_repeat`) paint their own all the same.
 
         Returns:
             uint8 (size, size, 3); pixels outside the mask are the input's, byte for byte.
@@ -103,33 +112,70 @@ class Translator:
         Raises:
             InputError: another size, or dyes for a style that has no palette.
         """
-        return self.translate_batch([image], [mask], dyes=dyes)[0]
+        return self.translate_batch([image], [mask], dyes=dyes, repeat=repeat)[0]
 
     def translate_batch(
-        self, images: Sequence[RGB], masks: Sequence[Mask], chunk: int = 8, dyes: Sequence[Lab] | None = None
+        self,
+        images: Sequence[RGB],
+        masks: Sequence[Mask],
+        chunk: int = 8,
+        dyes: Sequence[Lab] | None = None,
+        repeat: Repeat | None = None,
     ) -> list[RGB]:
         """`translate` for many garments, ``chunk`` at a time."""
         results: list[RGB] = []
         for start in range(0, len(images), chunk):
             some, some_masks = images[start : start + chunk], masks[start : start + chunk]
-            raw = self.raw(some, some_masks, dyes)
+            raw = self.raw(some, some_masks, dyes, repeat)
             results += [
                 np.where(mask[..., None], new, old) for new, old, mask in zip(raw, some, some_masks, strict=True)
             ]
         return results
 
-    def raw(self, images: Sequence[RGB], masks: Sequence[Mask], dyes: Sequence[Lab] | None = None) -> list[RGB]:
+    def raw(
+        self,
+        images: Sequence[RGB],
+        masks: Sequence[Mask],
+        dyes: Sequence[Lab] | None = None,
+        repeat: Repeat | None = None,
+    ) -> list[RGB]:
         """What the network itself gives, surround included: for measuring how much it leaks."""
         image, mask = self._tensors(images, masks)
         palette = None if dyes is None else torch.from_numpy(self.slots.dyed(dyes)).to(self.device)
-        return _pictures(self.forward(image, mask, palette))
+        return _pictures(self.forward(image, mask, palette, self._waves(images, masks, repeat)))
 
     @torch.inference_mode()
-    def forward(self, image: Tensor, mask: Tensor, palette: Tensor | None = None) -> Tensor:
+    def paint(
+        self, image_rgb: RGB, mask: Mask, dyes: Sequence[Lab] | None = None, repeat: Repeat | None = None
+    ) -> Painting:
+        """What `translate` mixes, for a picture larger than the network's; only with a palette."""
+        tensors = self._tensors([image_rgb], [mask])
+        waves = self._waves([image_rgb], [mask], repeat)
+        choice, shading = self.generator.choose(*tensors, waves)
+        palette = self.generator.palette.cpu().numpy() if dyes is None else self.slots.dyed(dyes)
+        return Painting(choice[0].permute(1, 2, 0).cpu().numpy(), shading[0, 0].cpu().numpy(), palette)
+
+    def _waves(self, images: Sequence[RGB], masks: Sequence[Mask], repeat: Repeat | None) -> Tensor | None:
+        if not self.takes_repeat:
+            return None
+        if repeat is None:
+            vectors = [(x, y) for x, y in self.generator.repeat.tolist() if x or y]
+            repeat = Repeat(tuple(vectors)) if vectors else None
+        waves = np.zeros((len(masks), WAVES, self.size, self.size), np.float32)
+        for place, image, mask in zip(waves, images, masks, strict=True):
+            if repeat is not None and mask.any():
+                laid = laid_waves(image, mask, repeat)
+                place[: len(laid)] = laid
+        return torch.from_numpy(waves).to(self.device)
+
+    @torch.inference_mode()
+    def forward(
+        self, image: Tensor, mask: Tensor, palette: Tensor | None = None, waves: Tensor | None = None
+    ) -> Tensor:
         """The generator on tensors (N, 3, S, S) in -1..1 and (N, 1, S, S), in the device's best precision."""
         bf16 = choose_precision("auto", self.device) == "bf16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
-            out: Tensor = self.generator(image, mask, palette=palette)
+            out: Tensor = self.generator(image, mask, palette=palette, **({} if waves is None else {"waves": waves}))
         return out.float()
 
     def _tensors(self, images: Sequence[RGB], masks: Sequence[Mask]) -> tuple[Tensor, Tensor]:

@@ -5,33 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from fittingroom.images import RGB, write_picture
-
-GAP = 6
-
-
-def tile(rows: Sequence[Sequence[RGB]]) -> RGB:
-    """Pictures of one size as a grid on grey, (H, W, 3)."""
-    height, width = rows[0][0].shape[:2]
-    columns = max(len(row) for row in rows)
-    sheet = np.full((len(rows) * (height + GAP) + GAP, columns * (width + GAP) + GAP, 3), 128, np.uint8)
-    for r, row in enumerate(rows):
-        for c, picture in enumerate(row):
-            y, x = GAP + r * (height + GAP), GAP + c * (width + GAP)
-            sheet[y : y + height, x : x + width] = picture
-    return sheet
+from fittingroom.sheets import Cell, Row, contact_sheet
 
 
 def before_after(before: Sequence[RGB], after: Sequence[RGB], targets: Sequence[RGB] = (), columns: int = 6) -> RGB:
-    """Rows of inputs, each with its outputs below, and a last row of pictures of the wanted style."""
+    """Rows of inputs, each with its outputs below, and a last row of pictures of the wanted style; all of one size."""
     rows: list[Sequence[RGB]] = []
     for start in range(0, len(before), columns):
         rows += [before[start : start + columns], after[start : start + columns]]
     if targets:
         rows.append(targets[:columns])
-    return tile(rows)
+    cells = [Row([Cell(picture) for picture in row]) for row in rows]
+    return contact_sheet(cells, before[0].shape[0], gap=6, paper=(128, 128, 128))  # garments lie on white
 
 
 def write_sheet(

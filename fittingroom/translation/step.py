@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fittingroom.training.averaging import moving_average
 from fittingroom.translation.dataset import Batch
 from fittingroom.translation.image_pool import ImagePool
 from fittingroom.translation.losses import adversarial_loss, cycle_loss, smooth_l1, structure_loss
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 _Seen = tuple[Tensor, Tensor]
-"""A picture and its mask as a discriminator sees them."""
+"""A picture, with its waves where it has any, and its mask as a discriminator sees them."""
 LOSS_NAMES = ("generators", "adversarial", "cycle", "identity", "structure", "discriminator_a", "discriminator_b")
 
 
@@ -43,8 +43,7 @@ class CycleGan:
         self.generator_a_to_b = build_generator(settings).to(memory_format=layout)
         self.generator_b_to_a = build_generator(settings, "b_to_a").to(memory_format=layout)
         self.discriminator_a = build_discriminator(settings).to(memory_format=layout)
-        self.discriminator_b = build_discriminator(settings).to(memory_format=layout)
-        self.average = MovingAverage(self.generator_a_to_b, settings.ema_decay)
+        self.discriminator_b = build_discriminator(settings, "b").to(memory_format=layout)
         seed = settings.seed + 2 * accelerator.process_index
         self.pool_a = ImagePool(settings.pool_size, seed)
         self.pool_b = ImagePool(settings.pool_size, seed + 1)
@@ -57,19 +56,18 @@ class CycleGan:
         self.discriminators = nn.ModuleList([self.discriminator_a, self.discriminator_b])
         fused = accelerator.device.type in ("cpu", "cuda")
         adam: dict[str, Any] = {"betas": settings.adam_betas, "fused": fused}
-        generator_rate, discriminator_rate = first_rates(settings)
         # Networks are prepared before the optimizers see their parameters: moving them may replace these.
         self._generator_a_to_b = accelerator.prepare(self.generator_a_to_b)
         self._generator_b_to_a = accelerator.prepare(self.generator_b_to_a)
         self._discriminator_a = accelerator.prepare(self.discriminator_a)
         self._discriminator_b = accelerator.prepare(self.discriminator_b)
-        self.optimizer_g = accelerator.prepare(
-            torch.optim.Adam(self.generators.parameters(), lr=generator_rate, **adam)
-        )
-        self.optimizer_d = accelerator.prepare(
-            torch.optim.Adam(self.discriminators.parameters(), lr=discriminator_rate, **adam)
-        )
-        self.average.to(accelerator.device)
+        deciding = list(self.generator_a_to_b.deciding())
+        others = [each for each in self.generators.parameters() if not any(each is other for other in deciding)]
+        groups = [{"params": each} for each in (others, deciding) if each]
+        self.optimizer_g = accelerator.prepare(torch.optim.Adam(groups, **adam))
+        self.optimizer_d = accelerator.prepare(torch.optim.Adam(self.discriminators.parameters(), **adam))
+        self.set_rates(1.0)
+        self.average = moving_average(self.generator_a_to_b, settings.ema_decay, lambda n: n / (n + 10))
         accelerator.register_for_checkpointing(self.average)
 
     @property
@@ -79,8 +77,8 @@ class CycleGan:
 
     @property
     def served(self) -> Generator:
-        """The generator that is served: the moving average, or generator_a_to_b itself when there is none."""
-        return self.average.generator if self.average.decay else self.generator_a_to_b
+        """The generator that is served: the moving average of generator_a_to_b."""
+        return cast(Generator, self.average.module)
 
     def step(self, a: Batch, b: Batch, number: int, with_identity: bool) -> Tensor:
         """Update all networks once with unpaired batches of both domains.
@@ -100,15 +98,19 @@ class CycleGan:
         self.accelerator.backward(losses[0])
         self.optimizer_g.step()
 
-        real_a, real_b = self._augmented(a.image, a.mask, -number), self._augmented(b.image, b.mask, -number)
+        real_a = self._augmented(a.image, a.mask, -number)
+        real_b = self._augmented(_with_waves(b.image, b.waves), b.mask, -number)
         with self.accelerator.autocast():
-            loss_a = self._told_apart(self._discriminator_a, real_a, self.pool_a.query(torch.cat(seen_fake_a, 1)))
-            loss_b = self._told_apart(self._discriminator_b, real_b, self.pool_b.query(torch.cat(seen_fake_b, 1)))
+            loss_a = self._discriminator_loss(
+                self._discriminator_a, real_a, self.pool_a.query(torch.cat(seen_fake_a, 1))
+            )
+            loss_b = self._discriminator_loss(
+                self._discriminator_b, real_b, self.pool_b.query(torch.cat(seen_fake_b, 1))
+            )
         self.optimizer_d.zero_grad()
         self.accelerator.backward(loss_a + loss_b)
         self.optimizer_d.step()
-        if self.average.decay:
-            self.average.update(self.generator_a_to_b, number)
+        self.average.update_parameters(self.generator_a_to_b)
         return torch.stack([*losses, loss_a, loss_b]).detach()
 
     def _generators_losses(
@@ -117,11 +119,12 @@ class CycleGan:
         """What the generators are to be judged by, total first, and the fakes as the discriminators see them."""
         settings, beta = self.settings, self.settings.smooth_l1_beta
         mask_a, mask_b = (a.mask, b.mask) if settings.masked_losses else (None, None)
-        fake_b = self._generator_a_to_b(a.image, a.mask, a.origin)
+        fake_b = self._generator_a_to_b(a.image, a.mask, a.origin, b.palette, a.waves)
         fake_a = self._generator_b_to_a(b.image, b.mask, b.origin)
         reconstructed_a = self._generator_b_to_a(fake_b, a.mask, a.origin)
-        reconstructed_b = self._generator_a_to_b(fake_a, b.mask, b.origin)
-        seen_fake_a, seen_fake_b = self._augmented(fake_a, b.mask, number), self._augmented(fake_b, a.mask, number)
+        reconstructed_b = self._generator_a_to_b(fake_a, b.mask, b.origin, b.palette, b.waves)
+        seen_fake_a = self._augmented(fake_a, b.mask, number)
+        seen_fake_b = self._augmented(_with_waves(fake_b, a.waves), a.mask, number)
         with frozen(self.discriminators):  # the bare modules: no gradient exchange for a network that does not learn
             adversarial = self._judged(self.discriminator_b, seen_fake_b)
             adversarial = adversarial + self._judged(self.discriminator_a, seen_fake_a)
@@ -130,16 +133,19 @@ class CycleGan:
         total = adversarial + settings.cycle_weight * cycle
         identity = structure = torch.zeros_like(total)
         fine = settings.luminance_fine if self.plain else 0.0
-        patterns = settings.luminance_patterns or not self.plain
         for weight, blur in (
             (settings.luminance_weight, settings.luminance_blur),
             (fine, settings.luminance_fine_blur),
         ):
             if weight:
-                structure = structure + weight * structure_loss(fake_b, a.image, blur, a.mask, patterns)
+                structure = structure + weight * structure_loss(
+                    fake_b, a.image, blur, a.mask, settings.luminance_patterns
+                )
         total = total + structure
         if with_identity:
-            identity = smooth_l1(self._generator_a_to_b(b.image, b.mask, b.origin), b.image, beta, mask_b)
+            worn_b = b.image if b.redyed is None else b.redyed
+            same_b = self._generator_a_to_b(worn_b, b.mask, b.origin, b.palette, b.waves)
+            identity = smooth_l1(same_b, b.image, beta, mask_b)
             identity = identity + smooth_l1(self._generator_b_to_a(a.image, a.mask, a.origin), a.image, beta, mask_a)
             total = total + settings.identity_weight * identity
         return [total, adversarial, cycle, identity, structure], seen_fake_a, seen_fake_b
@@ -150,9 +156,9 @@ class CycleGan:
         weight = mask if self.settings.masked_losses else None
         return adversarial_loss(discriminator(image), True, self.settings.smooth_l1_beta, weight)
 
-    def _told_apart(self, discriminator: nn.Module, real: _Seen, pooled: Tensor) -> Tensor:
-        """The discriminator's loss over reals and fakes; ``pooled`` is (N, 4, H, W), pictures with their masks."""
-        fake, fake_mask = pooled[:, :3], pooled[:, 3:]
+    def _discriminator_loss(self, discriminator: nn.Module, real: _Seen, pooled: Tensor) -> Tensor:
+        """The discriminator's loss over reals and fakes; ``pooled`` are pictures with their masks, the last channel."""
+        fake, fake_mask = pooled[:, :-1], pooled[:, -1:]
         image, mask = real
         scores_real, scores_fake = discriminator(torch.cat([image, fake])).chunk(2)
         beta, masked = self.settings.smooth_l1_beta, self.settings.masked_losses
@@ -173,41 +179,17 @@ class CycleGan:
         return (image.flip(3), mask.flip(3)) if flip else (image, mask)
 
     def set_rates(self, scale: float) -> None:
-        """Set both optimizers to ``scale`` times their first rate."""
-        for optimizer, first in zip((self.optimizer_g, self.optimizer_d), first_rates(self.settings), strict=True):
-            for group in optimizer.param_groups:
-                group["lr"] = first * scale
+        """Set both optimizers to ``scale`` times their first rates."""
+        settings = self.settings
+        generators, pattern = settings.learning_rate, settings.pattern_learning_rate
+        first = (generators, 10 * generators if pattern is None else pattern)
+        for group, rate in zip(self.optimizer_g.param_groups, first, strict=False):  # no second without a repeat
+            group["lr"] = scale * rate
+        self.optimizer_d.param_groups[0]["lr"] = scale * (settings.discriminator_learning_rate or generators)
 
 
-def first_rates(settings: StyleSettings) -> tuple[float, float]:
-    """Adam's rates in epoch 0: generators, discriminators."""
-    return settings.learning_rate, settings.discriminator_learning_rate or settings.learning_rate
-
-
-class MovingAverage:
-    """An exponential moving average of a generator's weights; young averages forget faster, as few steps are seen."""
-
-    def __init__(self, generator: Generator, decay: float) -> None:
-        self.decay = decay
-        self.generator = copy.deepcopy(generator).requires_grad_(False).eval()
-
-    def to(self, device: torch.device) -> None:
-        """Move to where the generator lies."""
-        self.generator.to(device)
-
-    @torch.no_grad()
-    def update(self, generator: Generator, step: int) -> None:
-        """Move towards ``generator``; ``step`` counts from 1."""
-        decay = min(self.decay, step / (step + 10.0))
-        torch._foreach_lerp_(list(self.generator.parameters()), list(generator.parameters()), 1.0 - decay)
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """For checkpoints."""
-        return self.generator.state_dict()
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Go on from a checkpoint."""
-        self.generator.load_state_dict(state)
+def _with_waves(image: Tensor, waves: Tensor | None) -> Tensor:
+    return image if waves is None else torch.cat([image, waves], 1)
 
 
 @contextmanager
@@ -218,3 +200,16 @@ def frozen(module: nn.Module) -> Iterator[None]:
         yield
     finally:
         module.requires_grad_(True)
+
+
+def learning_rate(first_rate: float, decay: float, epoch: int) -> float:
+    """Inverse-time decay: ``first_rate / (1 + decay * epoch)``, epochs counted from 0."""
+    return first_rate / (1.0 + decay * epoch)
+
+
+def has_identity_loss(step: int, every: int) -> bool:
+    """Whether ``step`` (counted from 1) applies the identity loss: once in ``every`` steps, never when 0.
+
+    An identity loss in every step holds the input's colour and pattern, which is what a style has to change.
+    """
+    return every > 0 and step % every == 0

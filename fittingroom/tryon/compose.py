@@ -1,109 +1,24 @@
-"""Geometry and blending of a try-on: photo to square and exactly back, feathering, and the original's fine detail.
-
-A garment's *square* is a white picture with the garment's box in its middle. It may reach over the photo's borders.
-Going there and back moves no pixel: the box's place in the photo and in the square are whole numbers.
-"""
+"""Blending of a try-on: soft edges, garments one over the other, and the original's fine detail."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fittingroom.boxes import Box
 from fittingroom.errors import SettingError
+from fittingroom.garment import Painting
 from fittingroom.images import RGB
-from fittingroom.masks import Mask, bounding_box
+from fittingroom.masks import Mask
 
 Alpha = NDArray[np.float32]
 """How much of the new garment shows, 0 to 1, (H, W)."""
-WHITE = 255
 
 
-@dataclass(frozen=True)
-class SquareFit:
-    """Where a garment lies in its photo and in its square.
-
-    Attributes:
-        height, width: the photo's.
-        box_xyxy: the part of the photo that may change: the garment's box and ``reach`` pixels around it.
-        side: the square's side in pixels.
-        left, top: where the box's corner lies in the square.
-    """
-
-    height: int
-    width: int
-    box_xyxy: Box
-    side: int
-    left: int
-    top: int
-
-    @property
-    def box_in_square(self) -> Box:
-        """The box in the square's pixels."""
-        return Box(self.left, self.top, self.left + self.box_xyxy.width, self.top + self.box_xyxy.height)
-
-
-def fit_square(mask: Mask, margin: float = 0.0, reach: int = 0) -> SquareFit:
-    """The square of a mask: its bounding box, centred, with ``margin`` (a share of the longer side) on every side.
-
-    Args:
-        mask: bool (H, W).
-        margin: 0 to 1.
-        reach: pixels around the garment's box that may change too (a mask grown later must find colours there).
-
-    Raises:
-        SettingError: a margin outside 0 to 1, a negative reach. ValueError: the mask is empty.
-    """
-    if not 0 <= margin <= 1:
-        raise SettingError("margin", margin, "0 to 1")
-    if reach < 0:
-        raise SettingError("reach", reach, "0 or more")
-    tight = bounding_box(mask)
-    if tight is None:
-        raise ValueError("mask: expected a garment, got an empty mask")
-    height, width = mask.shape
-    longest = max(tight.width, tight.height)
-    side = longest + 2 * max(round(longest * margin), reach)
-    box = tight.expand(reach).clip(height, width)
-    left = (side - tight.width) // 2 - (tight.x1 - box.x1)
-    top = (side - tight.height) // 2 - (tight.y1 - box.y1)
-    return SquareFit(height, width, box, side, left, top)
-
-
-def to_square(image: RGB, mask: Mask, fit: SquareFit) -> tuple[RGB, Mask]:
-    """The garment alone on white, (side, side, 3), and its mask, (side, side)."""
-    rows_in, columns_in = _slices(fit.box_xyxy)
-    rows, columns = _slices(fit.box_in_square)
-    square = np.full((fit.side, fit.side, 3), WHITE, np.uint8)
-    square_mask = np.zeros((fit.side, fit.side), bool)
-    cut = mask[rows_in, columns_in]
-    square_mask[rows, columns] = cut
-    square[rows, columns] = np.where(cut[..., None], image[rows_in, columns_in], WHITE)
-    return square, square_mask
-
-
-def crop_square(square: RGB, fit: SquareFit) -> RGB:
-    """The box out of a picture of the square's size."""
-    rows, columns = _slices(fit.box_in_square)
-    return square[rows, columns]
-
-
-def pad_to_photo(crop: RGB, fit: SquareFit) -> RGB:
-    """The box's picture on a white sheet of the photo's size."""
-    sheet = np.full((fit.height, fit.width, crop.shape[2]), WHITE, np.uint8)
-    rows, columns = _slices(fit.box_xyxy)
-    sheet[rows, columns] = crop
-    return sheet
-
-
-def _slices(box: Box) -> tuple[slice, slice]:
-    return slice(box.y1, box.y2), slice(box.x1, box.x2)
-
-
-def spread_colours(image: RGB, mask: Mask, trust: int = 1) -> RGB:
+def spread_colours(image: NDArray[Any], mask: Mask, trust: int = 1) -> NDArray[Any]:
     """Fill everything outside the mask with the colour of the nearest garment pixel.
 
     Resizing a garment on white mixes white into its edge, which shows as a bright rim on the photo; mixing its own
@@ -122,9 +37,22 @@ def spread_colours(image: RGB, mask: Mask, trust: int = 1) -> RGB:
     _, labels = cv2.distanceTransformWithLabels(
         (~inner).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    colours = np.zeros((int(labels.max()) + 1, image.shape[2]), np.uint8)
+    colours = np.zeros((int(labels.max()) + 1, image.shape[2]), image.dtype)
     colours[labels[inner]] = image[inner]
-    return np.asarray(colours[labels], np.uint8)
+    return np.asarray(colours[labels])
+
+
+def mix_at(painting: Painting, mask: Mask, side: int) -> RGB:
+    """A painting of the garment at ``mask`` (S, S), mixed at ``side`` pixels and spread around it: (side, side, 3).
+
+    What is chosen is enlarged, not its colours, so that a pattern's edges are as sharp as the photo.
+    """
+    spread = spread_colours(np.dstack([painting.choice, painting.shading]), mask)
+    planes = [cv2.resize(plane, (side, side), interpolation=cv2.INTER_CUBIC) for plane in np.moveaxis(spread, 2, 0)]
+    weights, light = np.stack(planes[:-1]), planes[-1]
+    np.exp(weights - weights.max(0), out=weights)
+    cloth = np.tensordot(weights, painting.palette, (0, 0)) * (light / weights.sum(0))[..., None]
+    return np.asarray(np.rint(255 * np.clip(cloth, 0, 1)), np.uint8)
 
 
 def feather(mask: Mask, width: float, grow: int = 0) -> Alpha:
@@ -164,6 +92,18 @@ def blend(photo: RGB, garment: RGB, alpha: Alpha) -> RGB:
     mixed = weight * garment[touched].astype(np.float32) + (1 - weight) * photo[touched].astype(np.float32)
     result[touched] = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
     return result
+
+
+def stack(layers: Sequence[tuple[RGB, Alpha]]) -> tuple[RGB, Alpha]:
+    """Garments one over the other as one: blended once, it is what blending each in turn gives (Porter and Duff,
+    "Compositing Digital Images", SIGGRAPH 1984)."""
+    sheet, alpha = layers[0]
+    for above, its_alpha in layers[1:]:
+        rest = alpha * (1 - its_alpha)
+        total = rest + its_alpha
+        weight = np.divide(its_alpha, total, out=np.zeros_like(total), where=total > 0)
+        sheet, alpha = blend(sheet, above, weight), total
+    return sheet, alpha
 
 
 def add_detail(translated: RGB, original: RGB, mask: Mask, seen_size: int, strength: float, bold: float = 9.0) -> RGB:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from fittingroom.appearance.cloth import cloth_of, colour_code, distance
 from fittingroom.errors import NoGarmentFound
 from fittingroom.images import RGB
 from fittingroom.masks import Mask
-from fittingroom.styles.choose import Lab
-from fittingroom.styles.cloth import cloth_of, colour_code, distance
+from fittingroom.style_card import Lab
 
 _WORDS = ((1.0, "the same to the eye"), (2.5, "very near"), (5.0, "near"), (10.0, "another shade"))
 _FAR = "another colour"

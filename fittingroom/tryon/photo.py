@@ -1,23 +1,28 @@
 """A photo file in, a try-on file out: orientation, transparency and colour space are the photo's own.
 
 A photo in a wide colour space (an ICC profile) is worked on in sRGB, but only the new garment is converted back: the
-rest of the picture keeps its bytes, and the result carries the photo's profile. EXIF is applied and not copied.
+rest of the picture keeps its bytes, and the result carries the photo's profile. EXIF is applied and not copied; the
+only metadata of a result is its mark.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from fittingroom.domain import MARK, is_rendered
+from fittingroom.domain import MARK, is_rendered, warn_of_photo
 from fittingroom.garment import GarmentFinder
-from fittingroom.images import RGB, encode_jpeg, encode_png, flatten_on_white, probe, read_as_stored, resize, to_srgb
+from fittingroom.images import RGB, at_most, encode_jpeg, encode_png, flatten_on_white, read_as_stored, to_srgb
+from fittingroom.opening import probe
 from fittingroom.outputs import check_output_file, check_suffix
 from fittingroom.tryon import compose
-from fittingroom.tryon.pipeline import GarmentTranslator, TryOnResult, TryOnSettings, try_on
+from fittingroom.tryon.provenance import MadeBy, write_mark
+from fittingroom.tryon.signing import signed
+from fittingroom.tryon.steps import GarmentTranslator, TryOnResult, TryOnSettings, try_on
 from fittingroom.workspace import write_bytes
 
 LOSSLESS = (".png",)
@@ -65,21 +70,13 @@ def read_photo(
     """
     limits = {k: v for k, v in (("max_pixels", max_pixels), ("max_bytes", max_bytes)) if v is not None}
     rgba, profile = read_as_stored(source, **limits)
-    has_alpha = probe(source, **limits).mode in ("RGBA", "LA", "PA") or bool((rgba[..., 3] < 255).any())
+    has_alpha = probe(source).mode in ("RGBA", "LA", "PA") or bool((rgba[..., 3] < 255).any())
     photo = Photo(rgba if has_alpha else np.ascontiguousarray(rgba[..., :3]), profile, is_rendered(source))
-    if longest is not None:
-        photo = _at_most(photo, longest)
+    height, width = photo.pixels.shape[:2]
+    if longest is not None and longest < max(height, width):
+        photo = replace(photo, pixels=at_most(photo.pixels, longest), shrunk_from=(width, height))
     photo.srgb  # noqa: B018  now: a hostile profile takes its time where the picture does
     return photo
-
-
-def _at_most(photo: Photo, longest: int) -> Photo:
-    height, width = photo.pixels.shape[:2]
-    scale = longest / max(height, width)
-    if scale >= 1:
-        return photo
-    small = resize(photo.pixels, max(round(width * scale), 1), max(round(height * scale), 1))
-    return replace(photo, pixels=small, shrunk_from=(width, height))
 
 
 def try_on_photo(
@@ -89,7 +86,7 @@ def try_on_photo(
     settings: TryOnSettings | None = None,
     target_category: str | None = None,
 ) -> TryOnResult:
-    """`fittingroom.tryon.pipeline.try_on`, the result's image in the photo's own colour space.
+    """`fittingroom.tryon.steps.try_on`, the result's image in the photo's own colour space.
 
     Raises:
         NoGarmentFound: the photo shows none.
@@ -97,10 +94,19 @@ def try_on_photo(
     result = try_on(photo.srgb, finder, translator, settings, target_category)
     if photo.profile is None:
         return result
-    garment = to_srgb(result.new_garment, photo.profile, inverse=True)
+    garment = to_srgb(result.new_garments, photo.profile, inverse=True)
     merged = compose.blend(np.ascontiguousarray(photo.pixels[..., :3]), garment, result.alpha)
     image = merged if photo.pixels.shape[2] == 3 else np.dstack([merged, photo.pixels[..., 3]])
     return replace(result, image=image)
+
+
+def warning_of(photo: Photo, result: TryOnResult, domains: Mapping[str, str]) -> str:
+    """Why a result is not to be trusted, in words; empty where nothing speaks against it.
+
+    Args:
+        domains: what the models learnt from, by their names (`fittingroom.domain.warn_of_photo`).
+    """
+    return "; ".join(filter(None, (warn_of_photo(photo.rendered, domains), result.doubt)))
 
 
 def check_output(path: Path) -> None:
@@ -112,21 +118,36 @@ def check_output(path: Path) -> None:
     check_output_file(path, "output", LOSSLESS + LOSSY)
 
 
-def write_result(path: Path, result: TryOnResult, photo: Photo) -> str:
+def write_result(path: Path, result: TryOnResult, photo: Photo, made_by: MadeBy) -> str:
     """Write the picture atomically; PNG keeps every untouched pixel, JPEG cannot.
 
     Returns:
         a sentence on what the format loses; empty for PNG.
 
     Raises:
-        InputError: another suffix. StorageUnavailable: the disk is full.
+        InputError: another suffix, or as `encode_result`. StorageUnavailable: the disk is full.
     """
     check_suffix(path, "output", LOSSLESS + LOSSY)
-    mark = MARK if photo.rendered else ""
-    if path.suffix.lower() in LOSSLESS:
-        write_bytes(path, encode_png(result.image, profile=photo.profile, comment=mark))
+    lossless = path.suffix.lower() in LOSSLESS
+    write_bytes(path, encode_result(result, photo, made_by, lossless))
+    if lossless:
         return ""
-    opaque = flatten_on_white(result.image) if result.image.shape[2] == 4 else result.image
-    write_bytes(path, encode_jpeg(opaque, quality=95, profile=photo.profile, comment=mark))
     lost = " and has no transparency" if result.image.shape[2] == 4 else ""
     return f"JPEG is lossy{lost}: pixels outside the garment are only nearly the photo's; write a .png to keep them all"
+
+
+def encode_result(result: TryOnResult, photo: Photo, made_by: MadeBy, lossless: bool = True) -> bytes:
+    """The picture as the bytes of a PNG or JPEG file, marked as changed by AI (`fittingroom.tryon.provenance`), and
+    signed where a certificate is set (`fittingroom.tryon.signing`).
+
+    Raises:
+        InputError: a certificate or key that cannot be used.
+    """
+    comment = MARK if photo.rendered else ""
+    xmp = write_mark(made_by, result.alpha > 0, photo.shrunk_from, with_mask=lossless)
+    if lossless:
+        data = encode_png(result.image, profile=photo.profile, comment=comment, xmp=xmp)
+    else:
+        opaque = flatten_on_white(result.image) if result.image.shape[2] == 4 else result.image
+        data = encode_jpeg(opaque, quality=95, profile=photo.profile, comment=comment, xmp=xmp)
+    return signed(data, "image/png" if lossless else "image/jpeg", made_by)

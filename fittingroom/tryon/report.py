@@ -9,16 +9,17 @@ from __future__ import annotations
 import base64
 import io
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from fittingroom.errors import FittingroomError
-from fittingroom.images import read_rgb, resize
+from fittingroom.errors import FittingroomError, NothingProduced
+from fittingroom.images import RGB, at_most, read_rgb
+from fittingroom.sheets import Cell, Row, contact_sheet
 from fittingroom.training.progress import history
 from fittingroom.tryon.charts import Curve, figure, svg_chart
 from fittingroom.workspace import write_text
@@ -110,7 +111,7 @@ class RejectedRow:
 
 @dataclass(frozen=True)
 class ReportData:
-    """All that a report shows. A JSON value throughout: paths are text."""
+    """All that a report shows; paths are text."""
 
     title: str
     subtitle: str = ""
@@ -125,42 +126,13 @@ class ReportData:
     masks: list[PictureRow] = field(default_factory=list)
     rejected: list[RejectedRow] = field(default_factory=list)
 
-    def to_json(self) -> dict[str, Any]:
-        """As a JSON value."""
-        return asdict(self)
 
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> ReportData:
-        """From `to_json`'s value."""
-        rows: dict[str, Any] = {
-            "data": DataRow,
-            "stages": StageRow,
-            "tryons": TryOnRow,
-            "models": _model,
-            "masks": PictureRow,
-            "rejected": RejectedRow,
-        }
-        known = {f.name for f in fields(cls)}
-        own: dict[str, Any] = {
-            k: [rows[k](**row) for row in v] if k in rows else v for k, v in values.items() if k in known
-        }
-        return cls(**own)
-
-
-def _model(figures: Sequence[Mapping[str, Any]] = (), **values: Any) -> ModelRow:
-    return ModelRow(figures=[FigureRow(**row) for row in figures], **values)
-
-
-def curves_of(progress_file: Path, prefixes: Sequence[str] = ()) -> dict[str, Curve]:
-    """The values of a training's progress file as curves, thinned to a few hundred points each.
-
-    Args:
-        prefixes: keep only values whose name begins with one of these; all by default.
-    """
+def curves_of(progress_file: Path) -> dict[str, Curve]:
+    """The values of a training's progress file as curves, thinned to a few hundred points each."""
     curves: dict[str, Curve] = {}
     for event in history(progress_file):
         for name, value in event.values.items():
-            if math.isfinite(value) and (not prefixes or name.startswith(tuple(prefixes))):
+            if math.isfinite(value):
                 curves.setdefault(name, []).append((event.step, value))
     return {name: _thinned(curve) for name, curve in curves.items()}
 
@@ -186,11 +158,7 @@ def render_report(data: ReportData) -> str:
     environment = Environment(
         loader=PackageLoader("fittingroom.tryon", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters |= {
-        "picture": picture_uri,
-        "duration": duration,
-        "figure": figure,
-    }
+    environment.filters |= {"picture": picture_uri, "duration": duration, "figure": figure}
     longest = max((stage.seconds for stage in data.stages), default=0.0)
     styles = list(dict.fromkeys(style for row in data.tryons for style in row.results))
     total = sum(stage.seconds for stage in data.stages)
@@ -200,6 +168,25 @@ def render_report(data: ReportData) -> str:
 
 _COUNTS = ("pictures", "best_step", "best_epoch")
 """Values of a training that say how many or when: a curve of them tells nothing."""
+
+
+def persons_sheet(rows: Sequence[TryOnRow], side: int = 320) -> RGB:
+    """A contact sheet: rows are persons; columns the photo, its mask and every style; (H, W, 3).
+
+    A style a person lacks is an empty cell.
+
+    Raises:
+        NothingProduced: no rows.
+    """
+    if not rows:
+        raise NothingProduced("contact sheet: expected at least one person, got none")
+    styles = list(dict.fromkeys(style for row in rows for style in row.results))
+    columns = ["photo", *(["garment found"] if any(row.overlay for row in rows) else []), *styles]
+    drawn = []
+    for number, row in enumerate(rows):
+        known = {"photo": row.photo, "garment found": row.overlay, **row.results}
+        drawn.append(Row([Cell(known.get(name) or None, "" if number else name) for name in columns]))
+    return contact_sheet(drawn, side, square=True)
 
 
 def _charts_of(model: ModelRow) -> list[Any]:
@@ -213,12 +200,8 @@ def picture_uri(path: str | Path, side: int = 640) -> str:
         image = read_rgb(Path(path))
     except (FittingroomError, OSError):
         return ""
-    height, width = image.shape[:2]
-    if max(height, width) > side:
-        scale = side / max(height, width)
-        image = resize(image, max(round(width * scale), 1), max(round(height * scale), 1))
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "WEBP", quality=86, method=4)
+    Image.fromarray(at_most(image, side)).save(buffer, "WEBP", quality=86, method=4)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from fittingroom.appearance.choose import AvailableStyle, Choice, choose_by_name, choose_style, listing
+from fittingroom.appearance.cloth import Dye, cloth_of, parse_dye
+from fittingroom.appearance.repeat import Repeat, repeat_of
 from fittingroom.errors import InputError, MissingInputError, NothingNear
 from fittingroom.garment import GarmentFinder
 from fittingroom.images import RGB
-from fittingroom.styles.choose import AvailableStyle, Choice, choose_by_name, choose_style, listing
-from fittingroom.styles.cloth import Dye, cloth_of, parse_dye
 
 if TYPE_CHECKING:
-    from fittingroom.tryon.champions import Champions
+    from fittingroom.tryon.models import Champions
 
 _NAME = re.compile(r"[\w -]*")
 
@@ -32,14 +35,16 @@ class Wish:
         exact: refuse (as wrong input) a style that is only near the wanted one.
         nearest: take the nearest style even where none has the wanted pattern.
         house_colours: a picture chooses the style, which keeps its own colours.
-        colours: for a style by its name, the colours to paint it in (`fittingroom.styles.cloth.parse_dye`), its ground
-            first.
+        colours: for a style by its name, the colours to paint it in (`fittingroom.appearance.cloth.parse_dye`), its
+            ground first.
+        cloth: the whole of a picture is cloth, with no garment to be found on it.
     """
 
     exact: bool = False
     nearest: bool = False
     house_colours: bool = False
     colours: Sequence[str] = ()
+    cloth: bool = False
 
     def __post_init__(self) -> None:
         if self.exact and self.nearest:
@@ -56,12 +61,14 @@ class Wanted:
         choice: the style taken, and why.
         cloth: the dyes of the wanted cloth, its ground first; empty where a name alone was given.
         dyed: whether it is painted in them, not in the style's own colours.
+        repeat: of the picture's pattern; None where it was not seen, or a name alone was given.
         described: what the picture shows (``colour``, ``pattern``, ``confidence``); None for a name.
     """
 
     choice: Choice
     cloth: tuple[Dye, ...] = ()
     dyed: bool = False
+    repeat: Repeat | None = None
     described: dict[str, Any] | None = None
 
     @property
@@ -70,18 +77,20 @@ class Wanted:
         return self.choice.style
 
     def painting(self) -> dict[str, Any]:
-        """The fields of `fittingroom.tryon.pipeline.TryOnSettings` that say how to paint it, JSON values; none for a
+        """The fields of `fittingroom.tryon.steps.TryOnSettings` that say how to paint it, JSON values; none for a
         style in its own colours, by its name."""
         if not self.cloth:
             return {}
         cloth = [list(dye.lab) for dye in self.cloth]
-        return {"dyes": cloth if self.dyed else None, "cloth": cloth, "pattern": self.style.pattern}
+        painting = {"dyes": cloth if self.dyed else None, "cloth": cloth, "pattern": self.style.pattern}
+        return painting | ({"repeat": [list(vector) for vector in self.repeat.vectors]} if self.repeat else {})
 
     @property
     def label(self) -> str:
-        """A name for results: the style's, and the codes of other colours (``red-solid-in-2f6b3a``)."""
+        """A name for results: the style's, and the codes of other colours and a repeat (``plain-in-2f6b3a``)."""
         codes = [dye.code.removeprefix("#") for dye in self.cloth] if self.dyed else []
-        return "-".join([self.style.name, *(["in"] if codes else []), *codes])
+        repeat = [self.repeat.code] if self.repeat else []
+        return "-".join([self.style.name, *(["in"] if codes else []), *codes, *repeat])
 
     def words(self) -> str:
         """For a sentence: ``navy-striped (blue, striped)``, ``red-solid in #2f6b3a``."""
@@ -141,16 +150,21 @@ def wanted_by_picture(
 ) -> Wanted:
     """The style that has the pattern of the garment on ``image`` (H, W, 3), and the colours of its cloth.
 
+    Where the whole of it is wished to be cloth, ``finder`` is not asked.
+
     Raises:
         NoGarmentFound: it shows none.
         NothingNear: no style that serves has its pattern, and the nearest is not wished for.
         InputError: no style at all; or an exact one is wished for, and there is none.
     """
-    from fittingroom.styles.describe import describe_garment
-    from fittingroom.tryon.pipeline import style_garment
+    from fittingroom.appearance.describe import describe_garment
+    from fittingroom.tryon.steps import style_garment
 
     wish = wish or Wish()
-    image, mask, category = style_garment(image, finder)
+    if wish.cloth:
+        mask, category = np.ones(image.shape[:2], bool), None
+    else:
+        image, mask, category = style_garment(image, finder)
     seen = describe_garment(image, mask)
     choice = choose_style(seen, available, wish.exact, category, own_colours=not wish.house_colours)
     house_style = wish.house_colours and choice.style.pattern == seen.pattern
@@ -165,7 +179,8 @@ def wanted_by_picture(
         )
     cloth = cloth_of(image, mask, seen.pattern)
     described = {"colour": seen.colour, "pattern": seen.pattern, "confidence": seen.confidence}
-    return Wanted(choice, cloth, not wish.house_colours and choice.style.takes_dyes, described)
+    repeat = repeat_of(image, mask, cloth, seen.pattern) if choice.style.pattern == seen.pattern else None
+    return Wanted(choice, cloth, not wish.house_colours and choice.style.takes_dyes, repeat, described)
 
 
 SURE = 0.5

@@ -84,8 +84,8 @@ def new_picture() -> Callable[[int], dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def real_photos() -> Path:
-    """835 real photos with annotations, beside the checkout."""
+    """835 real photos with annotations, next to the checkout."""
     folder = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "ccp"
     if not folder.is_dir():
-        pytest.skip("the real photos are not beside the checkout")
+        pytest.skip("the real photos are not next to the checkout")
     return folder

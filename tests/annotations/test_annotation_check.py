@@ -5,22 +5,25 @@ from __future__ import annotations
 import io
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from rich.console import Console
 
-from fittingroom.annotations import KINDS, check, coco, convert, deepfashion2, geometry, jsonfile, via
-from fittingroom.annotations.check import inspect_garments
+from fittingroom.annotations import KINDS, check, convert, geometry, jsonfile
+from fittingroom.annotations.fields import Place
 from fittingroom.annotations.findings import Findings
+from fittingroom.annotations.formats import Source, coco, deepfashion2, via
 from fittingroom.annotations.geometry import clip_polygon, crosses_itself, crossing, mask_area
-from fittingroom.annotations.headers import image_size, jpeg_header
+from fittingroom.annotations.headers import jpeg_header, read_header
+from fittingroom.annotations.inspection import inspect_garments
+from fittingroom.annotations.writer import document
 from fittingroom.errors import AnnotationError, FittingroomError, MissingInputError
 
 Spoil = Callable[[dict[str, Any]], object]
@@ -193,7 +196,7 @@ def test_wrong_paths_are_refused(tmp_path: Path) -> None:
         check(tmp_path)
 
 
-VALUES = [
+VALUES: list[Any] = [
     None,
     True,
     -1,
@@ -246,18 +249,19 @@ def read_all(data: bytes) -> None:
         value = jsonfile.parse(data, "000001.json", findings)
         if not isinstance(value, dict):
             return
-        if coco.is_coco(value):
-            images = list(coco.read(value, "x", findings, verify_area=True))
-        elif via.is_via(value):
-            images = list(via.read(value, "x", findings))
+        source = Source(Path("x"), "", document=value)
+        if coco.sniff(value) is not None:
+            images = list(coco.read(source, findings, verify=True))
+        elif via.FORMAT.sniff(value, Path("x")) is not None:
+            images = list(via.read(source, findings))
         else:
-            place = deepfashion2.Place(findings, "000001.json")
+            place = Place(findings, "000001.json")
             images = [deepfashion2.from_json(value, "000001", place)]
     except FittingroomError:
         return
     inspect_garments(images, findings)
-    coco.document(images)
-    via.document([(image, -1) for image in images])
+    document("coco", images)
+    document("via", images)
     for image in images:
         json.dumps(deepfashion2.to_json(image))
 
@@ -273,8 +277,8 @@ def test_mutated_files_crash_nothing(seed: int, kind: str, times: int, torn: boo
     dice = random.Random(seed)
     value: Any = new_picture(1)
     if kind != "deepfashion2":
-        image = deepfashion2.from_json(value, "000001", deepfashion2.Place(Findings(), "x"))
-        value = json.loads(coco.document([image]) if kind == "coco" else via.document([(image, 5)]))
+        image = deepfashion2.from_json(value, "000001", Place(Findings(), "x"))
+        value = json.loads(document(kind, [image]))
     for _ in range(times):
         value = mutated(value, dice)
     data = json.dumps(value).encode("utf-8", "surrogatepass")
@@ -307,7 +311,7 @@ def test_mutated_real_files_crash_nothing(real_photos: Path, build_set: Any) -> 
     assert report.images > 100
 
 
-def slow_crossing(polygon: list[float]) -> bool:
+def slow_crossing(polygon: Sequence[float]) -> bool:
     """Exact integer arithmetic, one pair of edges at a time."""
     points = [(int(x), int(y)) for x, y in zip(polygon[0::2], polygon[1::2], strict=True)]
     edges = list(zip(points, points[1:] + points[:1], strict=True))
@@ -344,6 +348,7 @@ def test_an_outline_that_goes_to_and_fro_is_searched_in_bounded_memory() -> None
     assert crossing([zigzag, (0.0, 0.0, 9.0, 9.0, 9.0, 0.0, 0.0, 9.0)]) == {0, 1}
 
 
+@example([(0, 11), (-1, 15), (15, -1)])  # a sliver along a diagonal: rounding moves half of its 29 pixels
 @given(st.lists(st.tuples(st.integers(-20, 60), st.integers(-20, 60)), min_size=3, max_size=3))
 def test_a_clipped_triangle_covers_the_same_pixels(points: list[tuple[int, int]]) -> None:
     polygon = tuple(float(value) for point in points for value in point)
@@ -351,7 +356,7 @@ def test_a_clipped_triangle_covers_the_same_pixels(points: list[tuple[int, int]]
     assert all(0 <= value <= 40 for value in cut[0::2])
     assert all(0 <= value <= 30 for value in cut[1::2])
     whole, part = mask_area([polygon], 40, 30), mask_area([cut], 40, 30) if cut else 0
-    assert abs(whole - part) <= 0.05 * whole + 12
+    assert abs(whole - part) <= 0.05 * whole + 16
     assert np.isfinite(cut).all()
 
 
@@ -363,7 +368,7 @@ def test_sizes_come_from_headers(suffix: str, options: dict[str, Any], tmp_path:
     for comment in (b"", b"x" * 60_000):
         more = {**options, "comment": comment} if suffix == "JPEG" else options
         Image.new("RGB", (37, 91)).save(path, suffix, **more)
-        assert image_size(path) == (37, 91)
+        assert read_header(path).upright == (37, 91)
 
 
 @given(st.binary(max_size=60))

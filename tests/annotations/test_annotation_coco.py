@@ -15,10 +15,12 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from torchvision.datasets import CocoDetection, wrap_dataset_for_transforms_v2
 
-from fittingroom.annotations import coco, convert, garment_masks, identity, rle, sources
+from fittingroom.annotations import convert, garment_masks, identity, rle, sources
 from fittingroom.annotations.findings import Findings
+from fittingroom.annotations.formats import Source, coco
 from fittingroom.annotations.geometry import mask_area
 from fittingroom.annotations.model import AnnotatedImage
+from fittingroom.annotations.writer import document
 from fittingroom.categories import LANDMARK_COUNTS
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools on NumPy 2
@@ -26,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 def read(value: dict[str, Any]) -> tuple[list[AnnotatedImage], Findings]:
     findings = Findings()
-    return list(coco.read(value, "c.json", findings)), findings
+    return list(coco.read(Source(Path("c.json"), "coco", document=value), findings)), findings
 
 
 def foreign(annotations: list[dict[str, Any]], categories: list[dict[str, Any]] | None = None) -> dict[str, Any]:
@@ -130,7 +132,7 @@ def test_a_crowd_mask_comes_in_as_polygons_and_goes_out_as_it_was() -> None:
     assert findings.counts["rle_segmentation"] == 1
     (garment,) = garment_masks(images[0])
     assert garment.area > 0
-    ((out,),) = coco.annotation_records(images)
+    (out,) = json.loads(document("coco", images))["annotations"]
     assert (out["iscrowd"], out["segmentation"], out["area"]) == (1, crowd, 8)
 
 
@@ -189,7 +191,7 @@ def test_two_names_of_one_number_get_two_ids(small_set: Path, tmp_path: Path) ->
 @pytest.mark.parametrize("rows", [{}, {"annotations": None}, {"annotations": []}])
 def test_pictures_without_any_annotation_are_pictures_without_garments(rows: dict[str, Any]) -> None:
     value = {"images": [{"id": 1, "file_name": "a.jpg", "width": 4, "height": 3}], "categories": [], **rows}
-    assert coco.is_coco(value)
+    assert coco.sniff(value) is value
     found, findings = read(value)
     assert [(image.file_name, len(image.garments)) for image in found] == [("a.jpg", 0)]
     assert findings.counts["no_garments"] == 1
@@ -197,4 +199,4 @@ def test_pictures_without_any_annotation_are_pictures_without_garments(rows: dic
 
 @pytest.mark.parametrize("value", [[], {"images": []}, {"images": "a", "annotations": []}, {"categories": []}])
 def test_what_is_no_coco(value: object) -> None:
-    assert not coco.is_coco(value)
+    assert coco.sniff(value) is None

@@ -11,6 +11,7 @@ import pytest
 
 from fittingroom.annotations import check, convert, documents, sources
 from fittingroom.annotations.findings import Findings
+from fittingroom.annotations.formats import Source
 from fittingroom.annotations.jsonfile import UnreadableAnnotation
 
 
@@ -20,7 +21,7 @@ def test_a_document_opened_lazily_reads_as_the_whole_one(small_set: Path, tmp_pa
     source = sources.open_source(target, Findings(), small_set / "image")
     lists = [value for value in source.document.values() if isinstance(value, (documents.Rows, documents.Entries))]
     assert lists, "the long lists are not built"
-    whole = sources.Source(target, source.format, source.images_dir, document=orjson.loads(target.read_bytes()))
+    whole = Source(target, source.format, source.images_dir, document=orjson.loads(target.read_bytes()))
     assert list(sources.read(source, Findings())) == list(sources.read(whole, Findings()))
     assert sources.count(source) == sources.count(whole) == 3
 

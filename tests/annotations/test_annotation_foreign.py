@@ -157,7 +157,7 @@ LAYOUTS = {
     "fiftyone": ("labels.json", "data/000001.jpg"),
     "labelme": ("annotations.json", "JPEGImages/000001.jpg"),
     "capitals": ("Annotations/train.json", "Images/000001.JPG"),
-    "beside": ("x/c.json", "x/000001.jpg"),
+    "next to": ("x/c.json", "x/000001.jpg"),
     "one up": ("x/c.json", "images/000001.jpg"),
     "own folder": ("c.json", "winter/000001.jpg"),
     "supervisely": ("ds0/ann/c.json", "ds0/img/000001.jpg"),
@@ -353,7 +353,7 @@ def test_a_folder_whose_name_is_not_utf8(tmp_path: Path) -> None:
     picture(folder / "image" / "000001.jpg")
     deepfashion2(folder, "000001")
     for to in ("coco", "via", "deepfashion2"):
-        report = convert(folder, folder / f"out-{to}", to)  # type: ignore[arg-type]
+        report = convert(folder, folder / f"out-{to}", to)
         assert report.garments == 1
         json.dumps(report.to_json(), ensure_ascii=False).encode()
     json.dumps(check(folder).to_json(), ensure_ascii=False).encode()

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from fittingroom.annotations import SelectionSettings, check, convert, garment_masks, rle, select, write_dataset
 from fittingroom.annotations.findings import Findings
 from fittingroom.annotations.fit import Mapping
-from fittingroom.annotations.headers import Header, image_size, jpeg_header, read_header
+from fittingroom.annotations.headers import Header, jpeg_header, read_header
 from fittingroom.annotations.model import AnnotatedImage
 from fittingroom.annotations.sources import open_source, read
 from fittingroom.images import read_rgb
@@ -98,7 +98,7 @@ def test_a_stated_size_tells_which_pixels_are_meant(orientation: int, meant: str
     (tmp_path / "c.json").write_text(json.dumps(value))
     images, findings = read_all(tmp_path / "c.json")
     assert overlap(images, tmp_path) > 0.9
-    assert (images[0].width, images[0].height) == image_size(tmp_path / "000001.jpg")
+    assert (images[0].width, images[0].height) == read_header(tmp_path / "000001.jpg").upright
     assert findings.counts["turned"] == (meant == "stored" and orientation in TURNING)
     assert findings.total("error") == 0
     back = convert(tmp_path / "c.json", tmp_path / "out" / "again.json", "coco").target
@@ -269,7 +269,7 @@ def test_headers_know_the_orientation(orientation: int, suffix: str, long: bool,
     photo(path, orientation, **options)
     header = read_header(path)
     assert header == Header(WIDTH, HEIGHT, orientation)
-    assert header.upright == image_size(path) == read_rgb(path).shape[1::-1]
+    assert header.upright == read_header(path).upright == read_rgb(path).shape[1::-1]
     if suffix == ".jpg" and not long:
         assert jpeg_header(path.read_bytes()[:4096]) == header  # without a whole reader
 
@@ -283,7 +283,7 @@ def test_exif_behind_the_pixels_of_a_png(tmp_path: Path) -> None:
     moved = data[:at] + data[at + length : end] + data[at : at + length] + data[end:]
     (tmp_path / "a.png").write_bytes(moved)
     assert read_header(tmp_path / "a.png") == Header(WIDTH, HEIGHT, 6)
-    assert image_size(tmp_path / "a.png") == read_rgb(tmp_path / "a.png").shape[1::-1]
+    assert read_header(tmp_path / "a.png").upright == read_rgb(tmp_path / "a.png").shape[1::-1]
 
 
 def test_a_pipe_named_like_a_picture_holds_nothing_up(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fittingroom.annotations import ConvertSettings, coco, convert, deepfashion2, shards, via
+from fittingroom.annotations import ConvertSettings, convert, sources, writer
 from fittingroom.annotations.fields import Place
 from fittingroom.annotations.findings import Findings
+from fittingroom.annotations.formats import Source, deepfashion2
 from fittingroom.annotations.model import AnnotatedImage
+from fittingroom.annotations.writer import document
 from fittingroom.categories import CATEGORY_NAMES
 from fittingroom.errors import AnnotationError, InputError, MissingInputError, NothingProduced, SettingError
 
@@ -103,11 +106,9 @@ def test_every_path_through_the_formats_gives_back_the_same_json(
     image = AnnotatedImage(**{**vars(read(value, findings)), "width": size[0], "height": size[1]})
     original = image
     for step in path:
-        if step == "coco":
-            (image,) = coco.read(orjson.loads(coco.document([image])), "c.json", findings)
-        else:
-            plain = step == "plain via"
-            (image,) = via.read(orjson.loads(via.document([(image, 7)], plain=plain)), "v.json", findings)
+        to, settings = step.split()[-1], ConvertSettings(via_plain=step == "plain via")
+        written = orjson.loads(document(to, [image], settings=settings))
+        (image,) = sources.read(Source(Path("d.json"), to, document=written), findings)
         assert image == original, step
     assert deepfashion2.to_json(image) == value
     assert set(findings.counts) <= {"item_gap", "no_garments", "empty_segmentation"}
@@ -118,7 +119,7 @@ def test_folders_and_files_round_trip(small_set: Path, tmp_path: Path, first: st
     images = small_set / "image"
     source: Path = small_set
     for index, to in enumerate((first, second, "deepfashion2")):
-        report = convert(source, tmp_path / f"{index}-{to}", to, images_dir=images)  # type: ignore[arg-type]
+        report = convert(source, tmp_path / f"{index}-{to}", to, images_dir=images)
         assert (report.images, report.garments, report.polygons) == (3, 6, 9)
         assert set(report.findings.counts) <= {"item_gap"}
         source = report.target
@@ -169,13 +170,13 @@ def test_clipping_and_skipping_follow_the_settings_and_are_reported(
 
 def test_wrong_requests_are_refused_before_anything_is_written(small_set: Path, tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="setting to"):
-        convert(small_set, tmp_path / "x.json", "yolo")  # type: ignore[arg-type]
+        convert(small_set, tmp_path / "x.json", "yolo")
     with pytest.raises(MissingInputError):
         convert(tmp_path / "nothing", tmp_path / "x.json", "coco")
     with pytest.raises(InputError, match="the source itself"):
         convert(small_set, small_set, "deepfashion2")
     with pytest.raises(SettingError):
-        ConvertSettings(without_polygons="maybe")
+        ConvertSettings().with_overrides(without_polygons="maybe")
     other = tmp_path / "other.json"
     other.write_text('{"hello": 1}')
     with pytest.raises(AnnotationError, match="none of these"):
@@ -188,16 +189,17 @@ def test_wrong_requests_are_refused_before_anything_is_written(small_set: Path, 
 
 
 @pytest.mark.parametrize("to", ["coco", "via", "deepfashion2"])
-def test_shards_work_alone_and_travel_as_json(small_set: Path, tmp_path: Path, to: Any) -> None:
-    settings, images = ConvertSettings(), small_set / "image"
-    results = [
-        shards.convert_files(piece, to, tmp_path / "work", f"shard-{index}", settings=settings, images_dir=images)
-        for index, piece in enumerate(shards.split(deepfashion2.annotation_files(small_set), 2))
+def test_parts_are_written_alone_and_joined_again(small_set: Path, tmp_path: Path, to: Any) -> None:
+    settings, source = ConvertSettings(), sources.open_source(small_set, Findings())
+    parts = [
+        writer.write_part(index, part, to=to, work=tmp_path / "work", settings=settings)
+        for index, part in enumerate(source.parts(2))
     ]
-    results = [shards.ShardResult.from_json(json.loads(json.dumps(result.to_json()))) for result in results]
-    assert [result.images for result in results] == [2, 1]
+    parts = pickle.loads(pickle.dumps(parts))  # noqa: S301  as they come back from other processes
+    assert [len(part.names) for part in parts] == [2, 1]
+    place = tmp_path / "merged" / "annos" if to == "deepfashion2" else tmp_path / "merged"
     for _ in range(2):  # joining again does no harm
-        findings = shards.merge(results, to, tmp_path / "merged", settings, images)
+        findings = writer.join(parts, to, place, settings, source.images_dir, Findings(None), Findings(None))
     assert findings.counts["item_gap"] == 3
     whole = convert(small_set, tmp_path / "merged.json" if to != "deepfashion2" else tmp_path / "whole", to).target
     for path in sorted(whole.rglob("*.json")) if whole.is_dir() else [whole]:
@@ -207,11 +209,14 @@ def test_shards_work_alone_and_travel_as_json(small_set: Path, tmp_path: Path, t
 
 def test_names_that_would_share_a_file_are_parted(tmp_path: Path) -> None:
     names = ["a/1.jpg", "a__1.jpg", "a__1.png", "7.jpg"]
-    document = tmp_path / "c.json"
-    document.write_bytes(coco.document(AnnotatedImage(name, 3 * index + 1) for index, name in enumerate(names)))
-    report = convert(document, tmp_path / "out", "deepfashion2")
+    source = tmp_path / "c.json"
+    source.write_bytes(document("coco", [AnnotatedImage(name, 3 * index + 1) for index, name in enumerate(names)]))
+    report = convert(source, tmp_path / "out", "deepfashion2")
     assert report.findings.counts["image_name"] >= 2
-    back = {image.file_name: image.image_id for image in deepfashion2.read_folder(report.target)}
+    back = {
+        image.file_name: image.image_id
+        for image in sources.read(sources.open_source(report.target, Findings()), Findings())
+    }
     assert back == {name: 3 * index + 1 for index, name in enumerate(names)}
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 
 from fittingroom.annotations import SelectionSettings, garment_masks, select, write_dataset
-from fittingroom.annotations.selection import split_by_pair
+from fittingroom.annotations.select import split_by_pair
 from fittingroom.errors import AnnotationError, MissingInputError, SettingError
 
 

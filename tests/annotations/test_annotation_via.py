@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from fittingroom.annotations import ConvertSettings, convert, via
+from fittingroom.annotations import ConvertSettings, convert
 from fittingroom.annotations.findings import Findings
+from fittingroom.annotations.formats import Source, via
 from fittingroom.annotations.model import AnnotatedImage
 
 
@@ -20,7 +21,7 @@ def project(folder: Path, tmp_path: Path) -> dict[str, Any]:
 
 def read(value: dict[str, Any]) -> tuple[list[AnnotatedImage], Findings]:
     findings = Findings()
-    return list(via.read(value, "v.json", findings)), findings
+    return list(via.read(Source(Path("v.json"), "via", document=value), findings)), findings
 
 
 def test_the_project_has_what_the_tool_asks_for(small_set: Path, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_item_numbers_with_gaps_are_kept_through_every_format(
     assert [garment.item for garment in images[0].garments] == ["item3", "item17"]
     assert findings.counts["item_gap"] == 1
     for to in ("coco", "via"):
-        target = convert(folder, tmp_path / f"{to}.json", to).target  # type: ignore[arg-type]
+        target = convert(folder, tmp_path / f"{to}.json", to).target
         assert [garment.item for garment in read(target)[0][0].garments] == ["item3", "item17"], to
     annotations = json.loads((tmp_path / "coco.json").read_text())["annotations"]
     assert [row["id"] for row in annotations] == [1003, 1017]
@@ -105,7 +105,7 @@ def test_an_empty_segmentation_keeps_its_garment(
     assert (images[0].garments[0].item, images[0].garments[0].segmentation) == ("item1", ())
     assert findings.counts["empty_segmentation"] == 1
     for to in ("coco", "via"):
-        target = convert(folder, tmp_path / f"{to}.json", to).target  # type: ignore[arg-type]
+        target = convert(folder, tmp_path / f"{to}.json", to).target
         back = convert(target, tmp_path / to, "deepfashion2", images_dir=folder / "image").target
         assert json.loads((back / "annos" / "000001.json").read_text())["item1"] == value["item1"], to
 

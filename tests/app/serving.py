@@ -7,18 +7,21 @@ import io
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import uvicorn
 from PIL import Image
 
-from fittingroom.app import create_app
+from fittingroom.app import create_app, room
 from fittingroom.app.server import config_of, names_of
+from fittingroom.appearance.choose import AvailableStyle
 from fittingroom.categories import CATEGORY_IDS
 from fittingroom.garment import Garment
-from fittingroom.styles.choose import AvailableStyle
+from fittingroom.images import RGB
+from fittingroom.masks import Mask
+from fittingroom.style_card import Lab
 
 BOUNDARY = b"----here"
 
@@ -32,6 +35,9 @@ class Models:
     def styles(self) -> list[AvailableStyle]:
         return [AvailableStyle("red-solid", "red", "solid", "vest", (45.0, 60.0, 40.0))]
 
+    def versions(self) -> dict[str, int | None]:
+        return {style.name: 1 for style in self.styles()}
+
     def segmenter(self) -> Models:
         return self
 
@@ -42,6 +48,9 @@ class Models:
     def domains(self, style: str) -> dict[str, str]:
         return {"segmenter": "photo", style: "photo"}
 
+    def weights_of(self, style: str) -> dict[str, str]:
+        return {"segmenter": "version 1", f"style {style}": "version 2"}
+
     def find(self, image: np.ndarray, score_threshold: float | None = None) -> list[Garment]:
         assert score_threshold is None
         time.sleep(self.seconds)
@@ -49,12 +58,13 @@ class Models:
         mask[10:-10, 10:-10] = True
         return [Garment(CATEGORY_IDS["vest"], 0.9, mask)]
 
-    def translate(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        return np.where(mask[..., None], np.uint8([200, 30, 40]), image)
+    def translate(self, image_rgb: RGB, mask: Mask, dyes: Sequence[Lab] | None = None) -> RGB:
+        assert dyes is None
+        return np.where(mask[..., None], np.array([200, 30, 40], np.uint8), image_rgb)
 
 
 @contextlib.contextmanager
-def serving(tmp_path: Path, models: Models | None = None, host: str = "127.0.0.1") -> Iterator[tuple[str, int]]:
+def serving(tmp_path: Path, models: room.Models | None = None, host: str = "127.0.0.1") -> Iterator[tuple[str, int]]:
     """Serve for the block; the address and the port."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.bind((host, 0))
@@ -64,9 +74,11 @@ def serving(tmp_path: Path, models: Models | None = None, host: str = "127.0.0.1
     thread.start()
     while not server.started:
         time.sleep(0.02)
-    yield host, listener.getsockname()[1]
-    server.should_exit = True
-    thread.join(30)
+    try:
+        yield host, listener.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(30)
     assert not thread.is_alive()
 
 

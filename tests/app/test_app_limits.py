@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from starlette.exceptions import HTTPException
 from fittingroom.app import limits, server
 from fittingroom.app.limits import Line, Places, client_of
 from fittingroom.app.server import config_of
+from fittingroom.garment import Garment
+from fittingroom.images import RGB
 from tests.app.serving import Models, answer, ask, connect, form, head, photo, serving, status
 
 START = head("127.0.0.1", 1_000_000) + form(photo())[:200]
@@ -135,23 +138,21 @@ def test_aborted_uploads_are_one_quiet_line_each(tmp_path: Path, caplog: pytest.
 
 
 def test_who_left_while_waiting_is_not_served(tmp_path: Path) -> None:
-    models = Models()
-    models.seconds = 0.5
-    asked = 0
+    class Counting(Models):
+        seconds, asked = 0.5, 0
 
-    def styles_of() -> None:
-        nonlocal asked
-        asked += 1
+        def find(self, image: RGB, score_threshold: float | None = None) -> list[Garment]:
+            self.asked += 1
+            return super().find(image, score_threshold)
 
-    find = models.find
-    models.find = lambda *a, **k: (styles_of(), find(*a, **k))[1]  # type: ignore[method-assign]
+    models = Counting()
     body = form(photo())
     with serving(tmp_path, models) as where:
         for _ in range(12):
             with connect(where) as connection:
                 connection.sendall(head("127.0.0.1", len(body)) + body)
         assert ask(where, "127.0.0.9") == 200
-    assert asked <= 4
+    assert models.asked <= 4
 
 
 def test_a_poster_at_many_ends_does_not_keep_the_others_out(tmp_path: Path) -> None:
@@ -267,11 +268,11 @@ def test_ctrl_c_ends_the_server_within_seconds(during: str) -> None:
     program = (
         f"import sys, time; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "from serving import Models\n"
-        "from fittingroom.app import page, server\n"
+        "from fittingroom.app import page, room, server\n"
         f"Models.seconds = {1.0 if during == 'wait' else 0.0}\n"
         "page._champions = lambda _: Models()\n"
-        + ("page.read_photo = time.sleep\n_run = page.Workers.run\n"
-           "page.Workers.run = lambda self, work, *_: _run(self, work, 100)\n" if during == "decoding" else "")
+        + ("room.read_photo = time.sleep\n_run = room.Workers.run\n"
+           "room.Workers.run = lambda self, work, *_: _run(self, work, 100)\n" if during == "decoding" else "")
         + "server.serve_app('nowhere', port=None, say=lambda text: print(text, flush=True))\n"
     )  # fmt: skip
     process = subprocess.Popen(
@@ -302,9 +303,10 @@ def test_ctrl_c_ends_the_server_within_seconds(during: str) -> None:
 
 
 def test_the_greediest_gives_up_its_oldest() -> None:
-    places, gone = Places(4), []
+    places = Places(4)
+    gone: list[str] = []
     for who in ("a1", "a2", "b1", "a3", "c1", "c2"):
-        places.enter(who[0], who, lambda who=who: gone.append(who))
+        places.enter(who[0], who, partial(gone.append, who))
     assert gone == ["a1", "a2"]
     places.leave("b", "b1")
     places.enter("d", "d1", lambda: gone.append("d1"))
@@ -331,6 +333,38 @@ def test_clients_take_turns_and_the_line_is_shared() -> None:
     served, refused = asyncio.run(scene())
     assert served == ["a1", "a2", "b1", "c1", "a3"]
     assert sorted(refused) == ["a4", "a5", "a6", "b2"]
+
+
+def test_who_waits_hears_the_place_whenever_it_changes() -> None:
+    async def scene() -> dict[str, list[int]]:
+        line = Line(1, 9, 5)
+        heard: dict[str, list[int]] = {}
+
+        async def visit(who: str) -> None:
+            heard[who] = []
+            async with line.turn(who[0], heard[who].append):
+                await asyncio.sleep(0.01)
+
+        async with asyncio.TaskGroup() as group:
+            for who in ("a1", "a2", "a3", "b1"):
+                group.create_task(visit(who))
+                await asyncio.sleep(0)
+        return {
+            who: [place for n, place in enumerate(said) if said[n - 1 : n] != [place]] for who, said in heard.items()
+        }
+
+    # The third of a client makes room for the first of another.
+    assert asyncio.run(scene()) == {"a1": [], "a2": [1], "a3": [2, 3, 2, 1], "b1": [2, 1]}
+
+
+def test_an_upload_that_is_too_large_is_let_come_to_its_end(tmp_path: Path) -> None:
+    """Else what is still on its way resets the connection, and a browser shows no answer."""
+    size = 40_000_000
+    with serving(tmp_path) as where, connect(where) as connection:
+        connection.sendall(head("127.0.0.1", size, Connection="close") + bytes(size))
+        told = answer(connection)
+    assert status(told) == 413
+    assert told.endswith(b"</html>")
 
 
 def test_a_wait_ends_and_gives_its_turn_on() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fittingroom.annotations.selection import SelectionSettings, select, write_dataset
+from fittingroom.annotations.select import SelectionSettings, select, write_dataset
 from fittingroom.cli import run
 from fittingroom.datasets import images_dir_as_written, images_dir_of
 from fittingroom.errors import MissingInputError

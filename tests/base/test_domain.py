@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fittingroom.crawl.clean import strip
+from fittingroom.crawl.images.metadata import strip
 from fittingroom.cutout import cut_out_files
 from fittingroom.domain import MARK, domain_of, is_rendered, warn_of_photo
 from fittingroom.images import encode_jpeg, encode_png, list_images
-from fittingroom.prepare import prepare_files
+from fittingroom.preparing.square import prepare_files
 from fittingroom.sample.deepfashion2_set import render_deepfashion2_set
 from fittingroom.sample.person_photos import render_person_photos
 from fittingroom.sample.shop import near_duplicate, thumbnail

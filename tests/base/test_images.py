@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from fittingroom import images
+from fittingroom import images, opening
 from fittingroom.errors import ImageRejected, MissingInputError
 
 
@@ -83,23 +85,32 @@ def progressive(scans: int, size: tuple[int, int] = (64, 64)) -> bytes:
     noise = np.random.default_rng(0).integers(0, 255, (size[1], size[0], 3), np.uint8)
     data = encoded(Image.fromarray(noise), "JPEG", progressive=True)
     last = data[data.rindex(b"\xff\xda") : -2]
-    return data[:-2] + last * (scans - images.count_scans(data)) + b"\xff\xd9"
+    return data[:-2] + last * (scans - opening.count_scans(data)) + b"\xff\xd9"
 
 
 def test_a_jpeg_of_thousands_of_scans_is_refused_undecoded(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = progressive(4886)
-    assert images.count_scans(bomb) == 4886
+    assert opening.count_scans(bomb) == 4886
     monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("decoded"))
     for read in (images.read_rgb, images.read_rgba, images.read_as_stored):
         with pytest.raises(ImageRejected, match=r"at most 100 scans .* got 4,886 scans of 4,096; save") as refused:
             read(bomb)
         assert refused.value.reason == "too_many_scans"
-    assert images.probe(bomb).width == 64, "a header costs nothing"
+    assert opening.probe(bomb).width == 64, "a header costs nothing"
+
+
+def test_scans_are_counted_in_linear_time() -> None:
+    picture = encoded(Image.new("RGB", (32, 32)), "JPEG")
+    filled = picture[:-2] + b"\xff" * 5_000_000 + b"\x00" + picture[-2:]
+    code = "import resource, sys; resource.setrlimit(resource.RLIMIT_CPU, (10, 10)); from fittingroom import opening; "
+    code += "print(opening.count_scans(sys.stdin.buffer.read()))"  # going back over the run from each byte takes a day
+    done = subprocess.run([sys.executable, "-c", code], input=filled, capture_output=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, b"1"), done.stderr
 
 
 def test_fewer_scans_are_refused_where_each_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     assert images.read_rgb(progressive(90)).shape == (64, 64, 3)
-    monkeypatch.setattr(images, "MAX_SCANNED_PIXELS", 64 * 64 * 80)
+    monkeypatch.setattr(opening, "MAX_SCANNED_PIXELS", 64 * 64 * 80)
     with pytest.raises(ImageRejected, match="got 90 scans"):
         images.read_rgb(progressive(90))
 
@@ -108,18 +119,18 @@ def test_scans_elsewhere_in_a_jpeg_do_not_count() -> None:
     picture = Image.new("RGB", (32, 32), (10, 200, 30))
     thumbnail = b"Exif\0\0" + progressive(40)  # in EXIF, as cameras write it
     data = encoded(picture, "JPEG", exif=thumbnail, comment=b"\xff\xda" * 200)
-    assert images.count_scans(data) == 1
+    assert opening.count_scans(data) == 1
     motion = data + b"\xff\xda\0\0" * 5000  # a phone's video behind the picture
-    assert images.count_scans(motion) == 1
+    assert opening.count_scans(motion) == 1
     assert images.read_rgb(motion).shape == (32, 32, 3)
-    assert images.count_scans(b"") == images.count_scans(b"\xff\xd8\xff") == 0
-    assert images.count_scans(b"\xff\xd8" + b"\xff\xda" * 9) < 9, "each has a length of two bytes at least"
+    assert opening.count_scans(b"") == opening.count_scans(b"\xff\xd8\xff") == 0
+    assert opening.count_scans(b"\xff\xd8" + b"\xff\xda" * 9) < 9, "each has a length of two bytes at least"
 
 
 def test_the_format_comes_from_the_bytes_not_from_the_name(tmp_path: Path) -> None:
     file = tmp_path / "really-a-png.jpg"
     file.write_bytes(encoded(Image.new("RGB", (5, 4), (10, 20, 30))))
-    assert images.probe(file) == images.ImageHeader(5, 4, "PNG", "RGB")
+    assert opening.probe(file) == opening.ImageHeader(5, 4, "PNG", "RGB")
     assert images.read_rgb(file)[0, 0].tolist() == [10, 20, 30]
 
 
@@ -186,7 +197,7 @@ REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "bad_ima
 
 
 @pytest.mark.real_data
-@pytest.mark.skipif(not REAL.is_dir(), reason="needs the folder of real malformed pictures beside the checkout")
+@pytest.mark.skipif(not REAL.is_dir(), reason="needs the folder of real malformed pictures next to the checkout")
 def test_real_malformed_files_give_a_picture_or_a_reason() -> None:
     outcomes: dict[str, str] = {}
     for file in sorted(p for p in REAL.iterdir() if p.is_file()):

@@ -7,6 +7,7 @@ import os
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from fittingroom.cutout import cut_out_files
 from fittingroom.errors import ImageRejected, MissingInputError, SettingError
 from fittingroom.images import list_images, read_rgb, write_png
 from fittingroom.names import is_utf8, name_key, not_known, printable
-from fittingroom.prepare import prepare_files
+from fittingroom.preparing.square import prepare_files
 from fittingroom.segmentation.settings import preset as segmenter
 from fittingroom.settings import Settings
 from fittingroom.translation.settings import preset as style
@@ -57,7 +58,7 @@ def test_spellings_of_one_name_have_one_key() -> None:
 
 
 @pytest.mark.parametrize("stage", [cut_out_files, prepare_files])
-def test_only_the_file_of_such_a_name_fails_and_its_row_is_text(stage, zipped: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_only_the_file_of_such_a_name_fails_and_its_row_is_text(stage: Any, zipped: Path, tmp_path: Path) -> None:
     rows = stage(list_images(zipped), tmp_path / "out")
     failed = [row for row in rows if row.status == "failed"]
     assert [(row.reason, row.key) for row in failed] == [("name_not_utf8", f"{zipped.as_posix()}/\\xbf\\xca1.png")]

@@ -27,6 +27,11 @@ from fittingroom.redaction import redacted
         ),
         ("http://ann:ge@heim@registry", "http://***@registry"),
         ("https://geheim@registry", "https://***@registry"),
+        *(
+            (f"registry http://ann:ge{sign}heim@registry:5000/a is away", "registry http://***@registry:5000/a is away")
+            for sign in "/#?'\":[]()&=,"
+        ),
+        ("postgresql://h/db?sslpassword=geheim&x=1", "postgresql://h/db?sslpassword=***&x=1"),
         ("/v1?key=geheim&q=a&access_token=geheim", "/v1?key=***&q=a&access_token=***"),
         ("'https://h/?api_key=geheim'", "'https://h/?api_key=***'"),
         ("mail ann@shop.example about http://h/a@b?q=key", "mail ann@shop.example about http://h/a@b?q=key"),

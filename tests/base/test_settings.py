@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from fittingroom.doctor import examine
+from deployments.serve import serve
+from fittingroom import doctor
+from fittingroom.doctor import Finding, examine
 from fittingroom.errors import InputError
-from fittingroom.served import check_trainings, known_settings
+from fittingroom.served import check_served, known_settings
 from fittingroom.settings import Schedules, Settings, get_settings
 
 Write = Callable[[str], Path]
@@ -148,17 +150,33 @@ def test_settings_of_trainings_are_checked_and_name_where_they_were_given(
 ) -> None:
     path = write('preset = "cpu"\n[style_settings]\nepoch = 3')
     with pytest.raises(InputError) as caught:
-        check_trainings(get_settings())
+        check_served(get_settings())
     assert (
         str(caught.value) == f"{path}: style_settings: setting epoch: there is none of this name; did you mean epochs?"
     )
     write('preset = "cpu"\n[style_settings]\nepochs = 3')
     monkeypatch.setenv("FITTINGROOM_SEGMENTER_SETTINGS", '{"epochs": -1}')
     with pytest.raises(InputError, match=r"^FITTINGROOM_SEGMENTER_SETTINGS: setting epochs: expected"):
-        check_trainings(get_settings())
+        check_served(get_settings())
     monkeypatch.setenv("FITTINGROOM_SEGMENTER_SETTINGS", '{"epochs": 2}')
     get_settings.cache_clear()
-    check_trainings(get_settings())
+    check_served(get_settings())
+
+
+def test_a_catalog_that_is_not_there_is_named_by_the_doctor_and_stops_serve(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write('catalog = "nowhere"')
+    said = f"{path}: catalog: expected a file or a folder, there is nothing at {tmp_path / 'w' / 'nowhere'}"
+    found = [finding.detail for finding in doctor._settings(get_settings()) if finding.state == "broken"]
+    assert found == [said]
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr("deployments.serve._serve", lambda *_: pytest.fail("it serves"))
+    with pytest.raises(InputError) as caught:
+        serve()
+    assert str(caught.value) == said
+    (tmp_path / "w" / "nowhere").mkdir()
+    check_served(get_settings())
 
 
 def test_doctor_says_which_file_which_values_and_where_each_comes_from(
@@ -187,7 +205,7 @@ def test_doctor_says_which_file_which_values_and_where_each_comes_from(
     assert "did you mean epochs?" in broken[0]
 
 
-def _settings_of_doctor(settings: Settings) -> list:  # type: ignore[type-arg]
+def _settings_of_doctor(settings: Settings) -> list[Finding]:
     from fittingroom import doctor
 
     return list(doctor._settings(settings))

@@ -165,3 +165,19 @@ def test_errors_pass_between_processes_whole(error: Exception) -> None:
 
 def test_arrays_keep_their_kind(workers: Workers) -> None:
     assert workers.run(np.zeros, (2, 3), "uint8").dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    ("program", "is_said"),
+    [
+        ("import fittingroom.images, fittingroom.translation.kid", True),
+        ("from fittingroom.workers import quiet_decoders; quiet_decoders()", False),
+        ("from fittingroom.cli import run; run(['--version'])", False),
+        ("from fittingroom.entrypoints import try_on", False),
+    ],
+)
+def test_the_library_leaves_warnings_to_the_program_and_ours_say_none_of_pillow(program: str, is_said: bool) -> None:
+    warning = "warnings.warn_explicit('damaged EXIF', UserWarning, 'a.py', 1, module='PIL.TiffImagePlugin')"
+    code = f"import warnings\n{program}\n{warning}"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stderr
+    assert ("damaged EXIF" in said) is is_said

@@ -42,6 +42,23 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
     assert list(target.parent.iterdir()) == [target]
 
 
+def test_ctrl_c_while_the_temporary_file_is_being_made_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, really = [], os.open
+
+    def interrupted(path: Path, *arguments: int) -> int:
+        os.close(really(path, *arguments))
+        made.append(path)
+        raise KeyboardInterrupt  # as Python raises it once the system is done
+
+    monkeypatch.setattr(os, "open", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        workspace.write_bytes(tmp_path / "f", b"x")
+    assert made
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_full_disk_is_a_transient_error(tmp_path: Path) -> None:
     with pytest.raises(StorageUnavailable, match="no space"), workspace.atomic_path(tmp_path / "f"):
         raise OSError(errno.ENOSPC, "No space left on device")

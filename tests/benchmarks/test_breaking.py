@@ -8,8 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks import breaking
+from benchmarks.hostile import hostile_pictures
 from fittingroom.errors import ImageRejected
-from fittingroom.images import count_scans, read_rgb
+from fittingroom.images import read_rgb
+from fittingroom.opening import count_scans
 
 
 def table(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -41,7 +43,7 @@ def test_what_was_lost_is_named_and_ends_with_1(
 
 
 def test_hostile_pictures_are_fifty_small_files_and_mostly_refused() -> None:
-    pictures = list(breaking.hostile_pictures())
+    pictures = list(hostile_pictures())
     assert len(pictures) == 50
     assert max(len(data) for _, data in pictures) < 15_000_000
     scans = {name: count_scans(data) for name, data in pictures if "scans" in name}

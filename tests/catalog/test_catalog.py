@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from fittingroom.catalog import Catalog, FolderSource, PageSource, SearchSource, Style, UrlsSource, diff, load_catalog
+from fittingroom.catalog import Catalog, FolderSource, PageSource, SearchSource, Style, UrlsSource, load_catalog
 from fittingroom.errors import CatalogError, MissingInputError
+from fittingroom.style_card import StyleCard
 
 GOOD = """\
 # The shop's styles.
@@ -44,6 +45,13 @@ def refused(folder: Path, text: str) -> str:
     message = str(caught.value)
     assert "\n" not in message
     return message.removeprefix(f"{path}:")
+
+
+def test_a_style_without_a_colour_is_of_any(tmp_path: Path) -> None:
+    red, _ = load_catalog(write(tmp_path, GOOD.replace("    colour: Red\n", ""))).styles
+    assert red.card("5f").any_colour
+    assert not load_catalog(write(tmp_path, GOOD)).styles[0].card("5f").any_colour
+    assert not StyleCard("red-striped", pattern="striped").any_colour, "nobody's catalog says so"
 
 
 def test_a_good_catalog(tmp_path: Path) -> None:
@@ -85,8 +93,7 @@ def test_a_style_survives_json(tmp_path: Path) -> None:
         ("name: blue-solid", f"name: {'a' * 59}", "11: styles[1].name: expected a-z"),
         ("colour: blue", "colour: 7", "13: styles[1].colour: expected a valid string, got 7"),
         ("colour: blue", "colour: on", "13: styles[1].colour: expected a valid string, got True"),
-        ("    colour: blue\n", "", "11: styles[1].colour: expected a value, got none"),
-        ("colour: blue", "color: blue", "11: styles[1].colour: expected a value, got none (and 1 more)"),
+        ("colour: blue", "color: blue", "13: styles[1].color: expected no such field here"),
         (
             "kind: folder",
             "kind: dir",
@@ -208,12 +215,6 @@ def test_a_moved_catalog_has_the_same_digests(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
     here, there = load_catalog(write(tmp_path, GOOD)), load_catalog(write(tmp_path / "x", GOOD))
     assert [s.digest() for s in here.styles] == [s.digest() for s in there.styles]
-
-
-def test_diff() -> None:
-    catalog = Catalog(styles=[style(name="a"), style(name="b"), style(name="c")])
-    found = diff(catalog, {"a": style().digest(), "b": "old", "z": "x", "y": "x"})
-    assert (found.new, found.changed, found.unchanged, found.gone) == (("c",), ("b",), ("a",), ("y", "z"))
 
 
 def test_names_are_unique_without_a_file_too() -> None:

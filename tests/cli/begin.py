@@ -2,12 +2,14 @@
 
 import fcntl
 import os
+import signal
 import sys
 import termios
 
 
 def take_terminal(name: str, out: str) -> None:
     """Make the pty ``name`` this session's terminal, and stdin, stdout and stderr; ``out``: stdout is that file."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in a shell's background
     terminal = os.open(name, os.O_RDWR)
     fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
     for stream in (0, 1, 2):

@@ -100,7 +100,12 @@ def _started(
         assert process.pid is not None
         assert ready.wait(120), "the process did not start"
         os.close(theirs)
-        yield process.pid, lambda: process.join() or int(process.exitcode or 0)
+
+        def ended() -> int:
+            process.join()
+            return int(process.exitcode or 0)
+
+        yield process.pid, ended
         process.close()
         return
     command = [sys.executable, str(BEGIN), name, out, *arguments]

@@ -22,7 +22,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def spoilt(sound: Path, tmp_path: Path) -> Path:
     """One fault of each sort that readers, the look at garments, at pictures and at the whole set find."""
-    folder = shutil.copytree(sound, tmp_path / "spoilt")
+    folder = shutil.copytree(sound, tmp_path / "corrupt")
 
     def change(number: int, **fields: Any) -> None:
         path = folder / "annos" / f"{number:06d}.json"
@@ -117,6 +117,6 @@ def test_every_setting_of_a_conversion_has_an_option(
     assert NOTES_OF_A_CONVERSION.isdisjoint(document(capsys, *plain)[1]["findings"]["counts"])
     assert "_via_img_metadata" not in json.loads((tmp_path / "plain.json").read_text())
     assert run(["annotations", "convert", str(spoilt), str(tmp_path / "c.json"), "--to", "coco", "--via-plain"]) == 2
-    assert capsys.readouterr().err == "error: --via-plain: expected --to via beside it, got --to coco\n"
+    assert capsys.readouterr().err == "error: --via-plain: expected --to via next to it, got --to coco\n"
     assert run(["annotations", "convert", str(spoilt), str(tmp_path / "c.json"), "--to", "coco",
                 "--without-polygons", "drop"]) == 2  # fmt: skip

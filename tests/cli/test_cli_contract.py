@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,12 @@ import pytest
 
 from fittingroom import images
 from fittingroom.cli import run
+from fittingroom.registry.starters import StarterModels
 from fittingroom.settings import get_settings
 
 
 @pytest.fixture(autouse=True)
-def own_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("FITTINGROOM_WORKSPACE", str(tmp_path / "workspace"))
     monkeypatch.setenv("COLUMNS", "160")
     get_settings.cache_clear()
@@ -151,7 +153,8 @@ def test_prepare_writes_squares_with_their_mask(tmp_path: Path, capsys: pytest.C
 
 def test_json_is_one_document_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["styles", "list", "--json"]) == 0
-    assert set(json.loads(capsys.readouterr().out)) == {"segmenter", "style-navy-solid", "style-red-solid"}
+    starters = {path.stem for path in StarterModels().files()}
+    assert set(json.loads(capsys.readouterr().out)) == starters > {"segmenter", "style-red-solid"}
     run(["doctor", "--json"])
     findings = json.loads(capsys.readouterr().out)
     assert {"name", "state", "detail"} == set(findings[0])
@@ -181,7 +184,7 @@ def test_the_installed_command_ends_with_the_exit_code(tmp_path: Path) -> None:
 def test_what_its_gate_refused_is_promoted_by_force_alone_and_retire_is_undone(
     own_workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from fittingroom.styles.registry import Registry
+    from fittingroom.registry.registry import Registry
     from fittingroom.workspace import Workspace
 
     registry = Registry(Workspace(own_workspace))

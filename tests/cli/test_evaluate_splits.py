@@ -11,7 +11,7 @@ import torch
 
 from fittingroom.cli import run
 from fittingroom.sample.deepfashion2_set import render_deepfashion2_set
-from fittingroom.segmentation import evaluate as evaluate_module
+from fittingroom.segmentation.predict import Segmenter
 from fittingroom.segmentation.settings import preset
 from fittingroom.settings import get_settings
 
@@ -37,7 +37,7 @@ def blind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("COLUMNS", "120")
     get_settings.cache_clear()
     finder = Blind()
-    monkeypatch.setattr(evaluate_module.Segmenter, "load", lambda *_: finder)
+    monkeypatch.setattr(Segmenter, "load", lambda *_: finder)
     yield finder
     get_settings.cache_clear()
 

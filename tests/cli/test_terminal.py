@@ -47,6 +47,9 @@ COMMANDS: dict[str, tuple[list[str], int, str]] = {
     "styles rollback": (["red"], 2, "error:"),
     "styles retire": (["nosuch"], 2, "error:"),
     "try-on": (["{t}/nobody.jpg", "--style", "red-solid", "-o", "{t}/x.png"], 2, "not found"),
+    "verify": (["{t}/0.png", "--original", "{t}/0.png"], 1, "0.png"),
+    "trace": (["red-solid"], 0, "starter model, shipped with the package"),
+    "withdraw": (["nosuch"], 2, "picture not found: nosuch"),
     "run": (["try-on", "--help"], 0, "default: 0.8"),
     "serve": (["--port", "{taken}"], 2, "is taken by another program"),
     "app": (["--port", "{taken}"], 2, "is taken by another program"),
@@ -58,7 +61,7 @@ COMMANDS: dict[str, tuple[list[str], int, str]] = {
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, object]]:
     """Small inputs of every kind, the starter's weights, and a port that is taken."""
-    from fittingroom.starter import StarterModels
+    from fittingroom.registry.starters import StarterModels
 
     root = tmp_path_factory.mktemp("terminal")
     shirt = np.full((360, 300, 3), 255, np.uint8)
@@ -279,7 +282,7 @@ def test_json_is_one_document_in_a_terminal_too(everywhere: bool, inputs: dict[s
 
 @pytest.mark.parametrize("by", [None, signal.SIGTERM])
 def test_the_page_says_its_address_and_stops(by: int | None, tmp_path: Path) -> None:
-    seen = run_in_terminal(["app"], tmp_path, interrupt=lambda raw: b"Ctrl-C)" in raw, by=by)
+    seen = run_in_terminal(["app", "--no-open"], tmp_path, interrupt=lambda raw: b"Ctrl-C)" in raw, by=by)
     assert seen.code in (0, 130, -signal.SIGTERM)
     assert seen.lines[0].startswith("try-on page: http://127.0.0.1:")
     assert set(seen.lines[1:]) <= {"^C", "error: stopped"}, seen.text

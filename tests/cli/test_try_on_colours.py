@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,17 +13,17 @@ import torch
 
 import fittingroom.segmentation.predict
 import fittingroom.translation.predict
+from fittingroom.appearance.choose import AvailableStyle
 from fittingroom.cli import run
 from fittingroom.images import read_rgb, write_png
+from fittingroom.registry.registry import Registry
 from fittingroom.settings import get_settings
-from fittingroom.styles.choose import AvailableStyle
-from fittingroom.styles.registry import Registry
 from fittingroom.training.weights import save_weights
 from tests.tryon.stand_ins import Dyer, Finder
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A workspace in which a plain style that takes dyes serves, and three pictures."""
     monkeypatch.setenv("FITTINGROOM_WORKSPACE", str(tmp_path / "w"))
     get_settings.cache_clear()
@@ -35,7 +37,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         registry.promote(model, registry.register(model, weights, {}, {"data": model}, recipe, words).version)
     write_png(tmp_path / "me.png", np.full((80, 70, 3), 120, np.uint8))
     write_png(tmp_path / "green.png", np.full((200, 160, 3), (47, 107, 58), np.uint8))
-    rows = np.where((np.arange(200) % 10 < 5)[:, None, None], np.uint8([20, 30, 90]), np.uint8([235, 235, 230]))
+    rows = np.where(
+        (np.arange(200) % 10 < 5)[:, None, None], np.array([20, 30, 90], np.uint8), np.array([235, 235, 230], np.uint8)
+    )
     write_png(tmp_path / "striped.png", np.repeat(rows, 160, 1))
     yield tmp_path
     get_settings.cache_clear()
@@ -113,3 +117,25 @@ def test_wrong_usage_is_one_line_and_2(
     assert words in said.err
     assert len(said.err.strip().splitlines()) == 1
     assert said.out == ""
+
+
+def test_a_picture_of_nothing_but_cloth(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OnlyOnPeople(Finder):
+        """Finds no garment on a swatch."""
+
+        def find(self, image: np.ndarray, score_threshold: float | None = None) -> list[Any]:
+            return super().find(image, score_threshold) if image.shape[:2] == (80, 70) else []
+
+    load = staticmethod(lambda *_, **__: OnlyOnPeople())
+    monkeypatch.setattr(fittingroom.segmentation.predict.Segmenter, "load", load)
+    assert try_on(place, str(place / "green.png")) == 1
+    assert "a picture of nothing but cloth is taken as such (--cloth" in capsys.readouterr().err
+    assert try_on(place, str(place / "green.png"), "--cloth", "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["colour"] == [{"part": "ground", "wanted": "#2f6b3a", "got": "#2f6b3a", "ciede2000": 0.0}]
+    assert try_on(place, str(place / "striped.png"), "--cloth") == 1, "no style is striped"
+    assert "striped" in capsys.readouterr().err
+    assert try_on(place, "plain", "--cloth") == 2
+    assert "--cloth: expected a picture of cloth as the style, got a style's name: plain" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,8 @@ import fittingroom.translation.predict
 from fittingroom.cli import run
 from fittingroom.domain import MARK, is_rendered
 from fittingroom.images import encode_png
+from fittingroom.registry.registry import Registry
 from fittingroom.settings import get_settings
-from fittingroom.styles.registry import Registry
 from fittingroom.training.weights import save_weights
 from tests.tryon.stand_ins import Finder, Painter
 
@@ -23,7 +24,7 @@ WARNING = "warning: the segmenter and the style red have seen drawings of the sa
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A workspace in which a segmenter and a style of the rendered world serve."""
     monkeypatch.setenv("FITTINGROOM_WORKSPACE", str(tmp_path / "w"))
     get_settings.cache_clear()
@@ -40,7 +41,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def photo(path: Path, comment: str = "") -> Path:
-    path.write_bytes(encode_png(np.full((80, 70, 3), 120, np.uint8), comment=comment))
+    picture = np.full((80, 70, 3), 120, np.uint8)
+    picture[20:60, 20:50] = 40  # where the stand-in finds a garment
+    path.write_bytes(encode_png(picture, comment=comment))
     return path
 
 

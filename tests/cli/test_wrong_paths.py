@@ -22,6 +22,7 @@ from tests.translation.style_builders import GREYS, REDS, write_garments
 
 NO_FILE = ["{t}/nowhere", "{t}/empty", "{t}/text.jpg/below", "{t}/loop", "{t}/" + 300 * "n"]
 WRONG: dict[str, list[str]] = {
+    "keys": ["{t}/nowhere", "{t}/empty", "{t}/text.jpg", "{t}/nothing", "{t}/loop", "{t}/photo.png/x"],
     "picture": [*NO_FILE, "{t}/text.jpg", "{t}/json.yaml", "{t}/nothing", "/dev/null", "{t}/cut.png"],
     "pictures": [*NO_FILE, "{t}/text.jpg", "{t}/photo.png", "{t}/texts"],
     "weights": [*NO_FILE, "{t}/text.jpg", "{t}/json.yaml", "{t}/nothing", "/dev/null", "{t}/photo.png"],
@@ -60,13 +61,18 @@ ROWS: dict[str, tuple[list[str], dict[str, tuple[str, str]]]] = {
         {"source": ("pictures", "{t}/shirts"), "target": ("new folder", "{t}/out")},
     ),
     "try-on": (
-        ["{person}", "--style", "{style}", "-o", "{output}", "--segmenter", "{segmenter}"],
+        ["{person}", "--style", "{style}", "-o", "{output}", "--segmenter", "{segmenter}", "--explain", "{explain}"],
         {
             "person": ("picture", "{t}/photo.png"),
             "style": ("picture", "red-solid"),
             "output": ("new picture", "{t}/out.png"),
             "segmenter": ("weights", "{segmenter}"),
+            "explain": ("new picture", "{t}/steps.png"),
         },
+    ),
+    "verify": (
+        ["{result}", "--original", "{original}"],
+        {"result": ("picture", "{t}/photo.png"), "original": ("picture", "{t}/photo.png")},
     ),
     "train segmenter": (
         ["--dataset", "{dataset}", "--images", "{images}", "--weights", "{weights}", "--out", "{out}", *STYLE],
@@ -124,11 +130,12 @@ ROWS: dict[str, tuple[list[str], dict[str, tuple[str, str]]]] = {
         {"image": ("picture", "{t}/photo.png"), "segmenter": ("weights", "{segmenter}")},
     ),
     "demo": (["--workspace", "{workspace}"], {"workspace": ("new workspace", "")}),
+    "app": (["--no-open", "--api-keys", "{api_keys}"], {"api_keys": ("keys", "")}),
 }  # fmt: skip
 """Each command that is given paths: how it is called, and each path's kind with one that is right."""
 
-WITHOUT_PATHS = {"run", "serve", "app", "doctor", "styles list", "styles show", "styles promote", "styles rollback",
-                 "styles retire"}  # fmt: skip
+WITHOUT_PATHS = {"run", "serve", "doctor", "trace", "withdraw", "styles list", "styles show", "styles promote",
+                 "styles rollback", "styles retire"}  # fmt: skip
 FLOW_PATHS = {"catalog", "dataset", "source", "persons", "backbone_weights"}
 """A flow's paths that must be there; what is in them is looked at where the flow runs."""
 
@@ -149,7 +156,7 @@ def commands() -> Iterator[tuple[str, object]]:
 
 def test_every_path_of_every_command_has_a_row() -> None:
     asked = {
-        words: {name for name, hint in get_type_hints(function).items() if hint in (Path, Path | None)}
+        words: {name for name, hint in get_type_hints(function).items() if hint in (Path, Path | None, list[Path])}
         for words, function in commands()
     }
     rows = {words: set(paths) - {"style"} for words, (_, paths) in ROWS.items()}  # a style is a name as well
@@ -168,7 +175,7 @@ CASES = [
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """A folder ``t`` with something of every kind, and weights of both kinds of models."""
-    from fittingroom.starter import StarterModels
+    from fittingroom.registry.starters import StarterModels
 
     root = tmp_path_factory.mktemp("paths")
     shirt = np.full((120, 100, 3), 255, np.uint8)

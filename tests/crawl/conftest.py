@@ -12,7 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from fittingroom.crawl import CrawlSettings, addresses
+from fittingroom.crawl import CrawlSettings
+from fittingroom.crawl.http import addresses
 
 
 @dataclass

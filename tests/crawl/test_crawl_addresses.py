@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fittingroom.crawl import Candidate, CrawlSettings, addresses, fetch
+from fittingroom.crawl import Candidate, CrawlSettings, fetch
+from fittingroom.crawl.http import addresses
 
 PRIVATE = [
     "127.0.0.1",

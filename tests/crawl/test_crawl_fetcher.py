@@ -11,9 +11,10 @@ from dataclasses import replace
 import pytest
 
 from fittingroom.crawl import CrawlSettings
-from fittingroom.crawl.body import BadEncoding, TooManyBytes, read_body
-from fittingroom.crawl.fetcher import Fetcher, FetchFailed
-from fittingroom.crawl.pace import Pace
+from fittingroom.crawl.http.body import BadEncoding, TooManyBytes, read_body
+from fittingroom.crawl.http.failures import FetchFailed
+from fittingroom.crawl.http.fetcher import Fetcher
+from fittingroom.crawl.http.pace import Pace
 
 
 def failure(settings: CrawlSettings, url: str, max_bytes: int = 100_000) -> FetchFailed:
@@ -182,6 +183,8 @@ def test_nobody_there(quick) -> None:
     with Fetcher(replace(quick, attempts=2)) as fetcher, pytest.raises(FetchFailed) as caught:
         fetcher.get("http://nowhere.test/", max_bytes=10, ask_robots=False)
     assert caught.value.reason == "unreachable"
+    with Fetcher(replace(quick, attempts=2)) as fetcher, pytest.raises(FetchFailed, match=r"^unreachable: .*refused"):
+        fetcher.get("http://127.0.0.1:9/a", max_bytes=10, ask_robots=False)
 
 
 def test_redirect_loop_and_too_many_redirects(shop, quick) -> None:
@@ -244,7 +247,7 @@ def test_robots_is_asked_once_and_its_folder_never_hit(shop, quick) -> None:
                 fetcher.get(shop.url + "/private/a", max_bytes=100)
             assert (caught.value.status, caught.value.reason) == ("skipped", "robots")
             fetcher.get(shop.url + "/open", max_bytes=100)
-    assert shop.hits == {"/robots.txt": 1, "/open": 3}
+    assert shop.hits == {"/robots.txt": 1, "/.well-known/tdmrep.json": 1, "/open": 3}
 
 
 def test_rules_for_our_name_win_over_those_for_all(shop, quick) -> None:
@@ -307,19 +310,12 @@ def test_pace_spaces_starts_by_the_clock() -> None:
 
     pace = Pace(2, clock=lambda: now[0], sleep=sleep)
     for host in ("a", "a", "b", "a"):
-        with pace.turn(host, 1.5):
+        with pace.acquire(host, 1.5):
             starts.append(now[0])
     assert starts == [100.0, 101.5, 101.5, 103.0]
-    pace.hold_off("a", 30)
-    with pace.turn("a", 1.5):
+    pace.back_off("a", 30)
+    with pace.acquire("a", 1.5):
         assert now[0] == 133.0
-    pace.rest()
-    assert now[0] == 134.5, "whoever asks next, from wherever, need not wait"
-    pace.hold_off("b", 20)
-    pace.rest()
-    assert now[0] == 154.5
-    pace.rest()
-    assert now[0] == 154.5
 
 
 def test_pace_limits_connections() -> None:
@@ -327,7 +323,7 @@ def test_pace_limits_connections() -> None:
 
     def work() -> None:
         nonlocal most, running
-        with pace.turn("a", 0):
+        with pace.acquire("a", 0):
             with lock:
                 running += 1
                 most = max(most, running)
@@ -372,12 +368,13 @@ def interim(handler) -> None:
     "route",
     [
         (b"\xef\xbb\xbf" + FORBIDS, "text/plain"),
+        (2 * b"\xef\xbb\xbf" + FORBIDS, "text/plain"),
         (FORBIDS + b"# long\n" * 100_000, "text/plain"),
         interim,
         lambda handler: handler.answer(203, FORBIDS, "text/plain"),
         lambda handler: handler.answer(206, FORBIDS, "text/plain"),
     ],
-    ids=["byte-order mark", "long", "interim answers", "203", "206"],
+    ids=["byte-order mark", "two of them", "long", "interim answers", "203", "206"],
 )
 def test_robots_forbids_however_it_comes(shop, quick, route) -> None:
     shop.routes["/robots.txt"] = route
@@ -386,10 +383,16 @@ def test_robots_forbids_however_it_comes(shop, quick, route) -> None:
     assert shop.hits["/private/a.jpg"] == 0
 
 
-@pytest.mark.parametrize("broken", ["encoding", "redirects"])
+@pytest.mark.parametrize("broken", ["encoding", "utf-16", "utf-16-le", "NUL", "304", "redirects"])
 def test_robots_that_cannot_be_read_is_no_leave(shop, quick, broken: str) -> None:
     if broken == "encoding":
         shop.routes["/robots.txt"] = lambda h: h.answer(200, FORBIDS, "text/plain", Content_Encoding="br")
+    elif broken.startswith("utf-16"):
+        shop.routes["/robots.txt"] = (FORBIDS.decode().encode(broken), "text/plain")
+    elif broken == "NUL":
+        shop.routes["/robots.txt"] = (b"\0" + FORBIDS, "text/plain")
+    elif broken == "304":
+        shop.routes["/robots.txt"] = lambda h: h.answer(304, b"", "text/plain")
     else:
         shop.redirect("/robots.txt", "/robots.txt?again")
         for number in range(10):

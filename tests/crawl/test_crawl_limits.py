@@ -10,9 +10,9 @@ import pytest
 
 from fittingroom.catalog import FolderSource, PageSource, SearchSource, Style, UrlsSource
 from fittingroom.crawl import CrawlSettings, crawl_style, discover
-from fittingroom.crawl import sources as crawl_sources
+from fittingroom.crawl.sources.page import Pages
 from fittingroom.errors import SettingError
-from flows.parameters import CrawlParameters, LifecycleParameters, RetrainParameters
+from flows.parameters import CrawlParameters, LifecycleParameters, Parameters, RetrainParameters
 from tests.crawl.crawl_pictures import picture
 
 
@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 def test_folders_and_lists_are_taken_whole_and_pages_and_searches_up_to_a_limit(
     folder: Path, shop, quick, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crawl_sources, "MOST_OF_THE_WEB", 3)
+    monkeypatch.setattr(Pages, "most", 3)
     listed = folder.parent / "list.txt"
     listed.write_text("".join(f"{shop.url}/{number}.jpg\n" for number in range(6)))
     page = shop.html("/page", "".join(f'<img src="/p{number}.jpg">' for number in range(5)))
@@ -88,10 +88,10 @@ def test_what_one_source_has_no_room_for_another_may_bring(folder: Path) -> None
 
 
 @pytest.mark.parametrize("model", [CrawlParameters, LifecycleParameters, RetrainParameters])
-def test_the_limit_is_a_parameter_wherever_is_crawled(model: type) -> None:
+def test_the_limit_is_a_parameter_wherever_is_crawled(model: type[Parameters]) -> None:
     field = model.model_fields["max_images"]
     assert field.default is None
-    assert "left empty, all of a folder or a list and 5,000 of pages or a search" in field.description
+    assert "left empty, all of a folder or a list and 5,000 of pages or a search" in (field.description or "")
 
 
 def test_a_limit_of_nothing_is_refused() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fittingroom.crawl.memory import Budget
+from fittingroom.crawl.images.budget import Budget
 from tests.crawl.crawl_pictures import picture
 
 HOSTILE = r"""

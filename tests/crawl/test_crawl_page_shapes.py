@@ -8,9 +8,9 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from fittingroom.crawl.pages import PageContent, read_page
-from fittingroom.crawl.variants import largest_of_each, read_variant
-from fittingroom.crawl.written import address_of
+from fittingroom.crawl.html.pages import PageContent, read_page
+from fittingroom.crawl.html.urls import address_of
+from fittingroom.crawl.html.variants import largest_of_each, read_variant
 
 PAGE = "https://shop.example/products/tee"
 CDN = "https://cdn.example"
@@ -317,14 +317,14 @@ PAIRS = {
     "imgix": (f"/a.jpg?w=300&auto=format&s={'a' * 32}", f"/a.jpg?w=300&dpr=3&s={'b' * 32}"),
     "sizes in name and query": ("/a-2000x3000.jpg?w=300", "/a-2000x3000.jpg?w=1300&fit=max"),
     "another's service": ("/thumb/R120x0/?fname=https%3A%2F%2Fx.example%2Fa.jpg", "https://x.example/a.jpg"),
-    "a number beside a word": (
+    "a number next to a word": (
         "/thumb/C100x100/?fname=https%3A%2F%2Fx%2Fa.jpg",
         "/thumb/C800x800/?fname=https%3A%2F%2Fx%2Fa.jpg",
     ),
     "a number below a word": ("/small/300x400/a.jpg", "/small/900x1200/a.jpg"),
     "density": ("/a.jpg", "/a@2x.jpg"),
     "vtex": ("/arquivos/ids/15-300-400/n.jpg", "/arquivos/ids/15/n.jpg"),
-    "zoom beside the plain one": ("/tee.jpg", "/tee_zoom.jpg"),
+    "zoom next to the plain one": ("/tee.jpg", "/tee_zoom.jpg"),
     "folders": ("/img/thumbs/a.jpg", "/img/large/a.jpg"),
 }
 

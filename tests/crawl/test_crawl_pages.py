@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fittingroom.crawl.pages import PageContent, read_page
-from fittingroom.crawl.written import address_of, parse_srcset
+from fittingroom.crawl.html.pages import PageContent, read_page
+from fittingroom.crawl.html.urls import address_of, parse_srcset
 
 PAGE = "https://shop.example/t-shirts/red"
 

@@ -10,15 +10,17 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from fittingroom.catalog import FolderSource, PageSource, SearchSource, Style, UrlsSource
-from fittingroom.crawl import HEALABLE, REASONS, Candidate, CrawlSettings, crawl_style, discover, fetch
+from fittingroom.crawl import REASONS, RETRYABLE, Candidate, CrawlSettings, crawl_style, discover, fetch
 from fittingroom.errors import CatalogError, HostUnavailable, MissingInputError, SettingError
 from fittingroom.manifest import Manifest
 from fittingroom.settings import get_settings
-from tests.crawl.conftest import Shop
+from tests.crawl.conftest import Handler, Shop
 from tests.crawl.crawl_pictures import picture
 
 
@@ -102,7 +104,8 @@ def test_a_second_run_asks_only_for_what_may_have_healed(shop, quick, tmp_path: 
 
     manifest = crawl_style(style(PageSource(url=url)), tmp_path, quick)
 
-    assert dict(shop.hits) == {"/robots.txt": 2, "/page": 1, "/c.jpg": 1, "/e.jpg": 1}
+    asked = {"/robots.txt": 2, "/.well-known/tdmrep.json": 2, "/page": 1, "/c.jpg": 1, "/e.jpg": 1}
+    assert dict(shop.hits) == asked
     assert manifest.counts()["kept"] == 3
     before = (tmp_path / "manifest.jsonl").read_bytes()
     crawl_style(style(PageSource(url=url)), tmp_path, quick)
@@ -192,6 +195,41 @@ def test_a_refresh_makes_nothing_worse(shop, quick, tmp_path: Path, answer: tupl
     assert {row.key: row.sha256 for row in after.kept()} == before
     assert not shop.hits["/1.jpg"]
     assert all((tmp_path / row.path).read_bytes() for row in after.kept())
+
+
+@pytest.mark.parametrize(("workers", "step"), [(1, 0), (4, 0), (1, 8), (1, -8)])
+def test_a_placeholder_for_every_picture_takes_no_place(shop, quick, tmp_path: Path, workers: int, step: int) -> None:
+    """The same one, or one that grows or shrinks a little from address to address."""
+    quick, well = replace(quick, workers=workers), True
+    for number in range(1, 5):
+        shop.routes[f"/{number}.png"] = lambda h, number=number: h.answer(
+            200, picture(number if well else 77, "PNG", 160 if well else 160 + step * number)
+        )
+    source = PageSource(url=shop.html("/page", "".join(f'<img src="/{number}.png">' for number in range(1, 5))))
+    first = crawl_style(style(source), tmp_path, quick)
+    before = {row.key: (row.sha256, row.path) for row in first.kept()}
+    assert len(before) == 4
+    well = False
+    for settings in (replace(quick, refresh=True), quick):
+        now = crawl_style(style(source), tmp_path, settings)
+        assert {row.key: (row.sha256, row.path) for row in now.kept()} == before
+        assert all("asked again: duplicate" in row.detail for row in now.kept())
+        assert {file.name for file in tmp_path.glob("*.png")} == {path for _, path in before.values()}
+    well = True
+    healed = crawl_style(style(source), tmp_path, replace(quick, refresh=True))
+    assert {row.key: (row.sha256, row.path, row.detail) for row in healed.kept()} == {
+        key: (*values, "") for key, values in before.items()
+    }
+
+
+def test_a_refresh_takes_what_is_new(shop, quick, tmp_path: Path) -> None:
+    urls = [shop.image(f"/{number}.jpg", picture(number)) for number in (1, 2)]
+    old = fetch([Candidate(url) for url in urls], tmp_path, quick)
+    shop.image("/1.jpg", picture(3))
+    new = fetch([Candidate(url) for url in urls], tmp_path, replace(quick, refresh=True))
+    assert [row.status for row in new] == ["kept", "kept"]
+    assert new[0].sha256 != old[0].sha256
+    assert new[1].sha256 == old[1].sha256
 
 
 def test_a_refresh_gives_up_what_opts_out(shop, quick, tmp_path: Path) -> None:
@@ -367,7 +405,10 @@ def test_a_folder_goes_through_the_same_checks(quick, tmp_path: Path) -> None:
     (folder / "a.jpg").write_bytes(picture(9))
     changed = crawl_style(style(FolderSource(path=folder, recursive=True)), out, quick)
     assert sorted(Path(row.key).name for row in changed.kept()) == ["a.jpg", "b.png", "d.jpg"]
-    assert changed.get(str(folder / "a.jpg")).source_sha256 != manifest.get(str(folder / "a.jpg")).source_sha256
+    now, before = changed.get(str(folder / "a.jpg")), manifest.get(str(folder / "a.jpg"))
+    assert now is not None
+    assert before is not None
+    assert now.source_sha256 != before.source_sha256
 
 
 @pytest.mark.parametrize("source", [FolderSource(path=Path("no-such")), UrlsSource(path=Path("no-such.txt"))])
@@ -401,7 +442,7 @@ def test_lists_of_addresses(quick, tmp_path: Path) -> None:
 
 def test_parquet_lists(quick, tmp_path: Path) -> None:
     pyarrow = pytest.importorskip("pyarrow")
-    from pyarrow import parquet
+    from pyarrow import parquet  # type: ignore[import-untyped]
 
     table = pyarrow.table({"url": ["https://a.example/1.jpg", None], "licence": ["cc0", "by"], "n": [1, 2]})
     parquet.write_table(table, tmp_path / "a.parquet")
@@ -438,6 +479,26 @@ def test_openverse(shop, quick) -> None:
     assert len(found) == 23
     assert (found[22].url, found[22].page) == ("https://live.example/22.jpg", "https://photos.example/22")
     assert found[0].licence == "by 4.0, Ann"
+
+
+@pytest.mark.parametrize("limit", [5, 20, 30, 45])
+def test_openverse_pages_are_of_one_size_whatever_the_limit(shop, quick, limit: int) -> None:
+    """The service cuts its 60 results into pages of the size that each call asks for."""
+
+    def answer(handler) -> None:
+        asked = dict(parse_qsl(urlsplit(handler.path).query))
+        page, size = int(asked["page"]), int(asked["page_size"])
+        numbers = range(60)[(page - 1) * size : page * size]
+        results = [{"url": f"https://live.example/{number}.jpg"} for number in numbers]
+        handler.answer(200, json.dumps({"results": results}).encode(), "application/json")
+
+    class Pages(dict):
+        def get(self, path, default=None):
+            return answer if path.startswith("/v1?") else super().get(path, default)
+
+    shop.routes = Pages(shop.routes)
+    found = discover(style(SearchSource(query="red", endpoint=shop.url + "/v1", limit=limit)), quick)
+    assert [one.url for one in found] == [f"https://live.example/{number}.jpg" for number in range(limit)]
 
 
 @pytest.fixture
@@ -588,8 +649,13 @@ def test_hosts_do_not_wait_for_each_other(shop, network, quick, tmp_path: Path) 
     slow = shop.url.replace("127.0.0.1", "slow.test")
     shop.image("/a.jpg", picture(1))
     order: list[str] = []
+
+    def slowly(handler: Handler) -> None:
+        time.sleep(0.3)
+        handler.answer(200, picture(2))
+
     for number in range(3):
-        shop.routes[f"/s{number}.jpg"] = lambda h: (time.sleep(0.3), h.answer(200, picture(2)))
+        shop.routes[f"/s{number}.jpg"] = slowly
     candidates = [Candidate(f"{slow}/s{number}.jpg") for number in range(3)] + [Candidate(shop.url + "/a.jpg")]
     fetch(candidates, tmp_path, replace(quick, workers=4), lambda progress: order.append(progress.row.key))
     assert order[0] == shop.url + "/a.jpg"
@@ -613,8 +679,9 @@ def test_hosts_do_not_wait_for_each_other(shop, network, quick, tmp_path: Path) 
     ],
 )
 def test_settings_check_themselves(field: str, value: object) -> None:
+    wrong: dict[str, Any] = {field: value}
     with pytest.raises(SettingError, match=f"setting {field}: expected .*, got"):
-        CrawlSettings(**{field: value})
+        CrawlSettings(**wrong)
 
 
 def test_settings_of_the_installation(monkeypatch) -> None:
@@ -630,4 +697,4 @@ def test_settings_of_the_installation(monkeypatch) -> None:
 
 
 def test_healable_reasons_are_of_the_list() -> None:
-    assert set(REASONS) >= HEALABLE
+    assert set(REASONS) >= RETRYABLE

@@ -6,6 +6,7 @@ import io
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +14,8 @@ from PIL import Image, ImageCms
 
 from fittingroom import images
 from fittingroom.crawl import CrawlSettings
-from fittingroom.crawl.check import TooSmall, checked
-from fittingroom.crawl.clean import strip
+from fittingroom.crawl.images.check import TooSmall, checked
+from fittingroom.crawl.images.metadata import strip
 from fittingroom.crawl.store import Store
 from fittingroom.errors import ImageRejected
 from fittingroom.manifest import ImageRow, Manifest
@@ -242,7 +243,7 @@ def test_a_note_that_says_nothing_new_is_not_written(tmp_path: Path) -> None:
 
 
 def test_what_is_refused() -> None:
-    def check(data: bytes, **settings: int) -> None:
+    def check(data: bytes, **settings: Any) -> None:
         with checked(data, CrawlSettings(**settings)):
             pytest.fail("accepted")
 

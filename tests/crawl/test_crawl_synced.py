@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,11 +37,21 @@ def kept(folder: Path) -> dict[str, bytes]:
     return {row.key: (folder / row.path).read_bytes() for row in manifest.kept()}
 
 
+def noted(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, waits: list[str], word: str) -> None:
+    """Each call of ``name`` notes the word first."""
+    real = getattr(owner, name)
+
+    def noting(*arguments: Any) -> Any:
+        waits.append(word)
+        return real(*arguments)
+
+    monkeypatch.setattr(owner, name, noting)
+
+
 def test_the_disk_is_waited_for_once_a_batch(style: Style, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[str] = []
-    real, real_wait = os.fsync, store_module.wait_for_disk
-    monkeypatch.setattr(os, "fsync", lambda handle: (waits.append("file"), real(handle))[1])
-    monkeypatch.setattr(store_module, "wait_for_disk", lambda *a: (waits.append("all"), real_wait(*a))[1])
+    noted(monkeypatch, os, "fsync", waits, "file")
+    noted(monkeypatch, store_module, "wait_for_disk", waits, "all")
     monkeypatch.setattr(store_module, "BATCH", 8)
     crawl_style(style, tmp_path / "out", SETTINGS)
     assert len(kept(tmp_path / "out")) == COUNT

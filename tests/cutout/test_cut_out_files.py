@@ -8,7 +8,7 @@ import pytest
 from fittingroom.cutout import CutoutSettings, Overrides, cut_out_files, load_overrides
 from fittingroom.errors import InputError, MissingInputError
 from fittingroom.images import read_rgba, write_png
-from fittingroom.manifest import Manifest
+from fittingroom.manifest import ImageRow, Manifest
 from fittingroom.workspace import digest_file
 
 
@@ -33,7 +33,7 @@ NAMES = ("good.png", "other.png", "empty.png", "broken.jpg", "absent.png")
 
 
 def test_every_file_gets_its_row_and_nothing_crashes(folder):
-    heard = []
+    heard: list[ImageRow] = []
     rows = cut_out_files([folder / n for n in NAMES], folder / "out", listener=heard.append)
     assert [row.status for row in rows] == ["kept", "kept", "refused", "failed", "failed"]
     assert [row.reason for row in rows[2:]] == ["no_garment", "format_not_allowed", "missing"]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
 from fittingroom.cutout import CutoutSettings, Refused, cut_out
 from fittingroom.cutout.people import covered_share, is_figure, is_worn, skin
-from fittingroom.cutout.sheet import SheetCell, contact_sheet
+from fittingroom.cutout.sheet import cutout_sheet
 from fittingroom.garment import Garment
 from fittingroom.images import write_png
+from fittingroom.manifest import ImageRow
 
 SKIN = (224, 172, 140)
 
@@ -99,11 +102,15 @@ def test_a_garment_of_skins_colour_is_not_covered_by_itself() -> None:
     assert covered_share(image, mask) == 0
 
 
-def test_the_contact_sheet_shows_kept_and_refused(tmp_path) -> None:
+def test_the_contact_sheet_shows_kept_and_refused(tmp_path: Path) -> None:
     write_png(tmp_path / "a.png", dress()[0])
-    cells = [SheetCell(tmp_path / "a.png", "0" * 64), SheetCell(tmp_path / "gone.png", "1" * 64, "blurred")]
-    sheet = contact_sheet("red", cells)
+    rows = [
+        ImageRow("a.jpg", "kept", path="a.png", source_sha256="0" * 64),
+        ImageRow("gone.png", "refused", reason="blurred", source_sha256="1" * 64),
+    ]
+    sheet = cutout_sheet("red", tmp_path, rows)
     assert sheet.ndim == 3
-    assert contact_sheet("red", cells[:1]).shape[0] < sheet.shape[0]
+    assert cutout_sheet("red", tmp_path, rows[:1]).shape[0] < sheet.shape[0]
     assert (sheet == (30, 50, 140)).all(axis=2).sum() > 1000, "the garment is on it"
-    assert contact_sheet("none", []).size
+    assert (sheet == (170, 40, 40)).all(axis=2).sum() > 4 * 132, "the one that is gone has its frame and heading"
+    assert cutout_sheet("none", tmp_path, []).size

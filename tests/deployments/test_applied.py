@@ -62,6 +62,11 @@ class Served:
     def schedules(self, name: str) -> list[tuple[str, str, bool]]:
         return [(each.schedule.cron, each.schedule.timezone, each.active) for each in self.deployment(name).schedules]
 
+    def trigger(self, automation: UUID) -> str:
+        """The id of its trigger, which changes where the automation is made anew."""
+        found = self.client.request("GET", "/automations/{id}", path_params={"id": automation})
+        return str(found.json()["trigger"]["id"])
+
     def automation(self, name: str) -> Any:
         return next(each for each in self.client.read_automations() if each.name == name)
 
@@ -118,7 +123,7 @@ def test_what_a_person_changed_is_kept_until_the_file_says_something_new(served:
     client.pause_deployment(served.ids["crawl-garments"])
     arrived = served.automation(ARRIVED)
     client.pause_automation(arrived.id)
-    trigger = client.request("GET", f"/automations/{arrived.id}").json()["trigger"]["id"]
+    trigger = served.trigger(arrived.id)
     served.stop()
     assert served.deployment("clean-up").paused, "and so is all else"
 
@@ -137,7 +142,7 @@ def test_what_a_person_changed_is_kept_until_the_file_says_something_new(served:
         assert [name for name in served.ids if served.deployment(name).paused] == ["crawl-garments"]
         again = served.automation(ARRIVED)
         assert (again.enabled, again.id) == (False, arrived.id)
-        assert client.request("GET", f"/automations/{again.id}").json()["trigger"]["id"] == trigger
+        assert served.trigger(again.id) == trigger
 
     served.write(FILE.replace("cpu", "standard").replace("15 2", "45 4") + 'clean-up = "0 21 * * *"\n')
     said = served.start()
@@ -155,7 +160,7 @@ KEY = UUID(int=1)
 
 def settled(applied: Applied, present: dict[str, Any], wanted: dict[str, Any], **more: Any) -> dict[str, Any]:
     """One restart: what is set up, after which the server says the same."""
-    found = applied.settle(KEY, "it", present, wanted, **more)
+    found = applied.reconcile(KEY, "it", present, wanted, **more)
     applied.remember(KEY, wanted, found, found)
     applied.save()
     return found
@@ -179,9 +184,9 @@ def test_each_part_is_settled_by_itself_and_across_restarts(tmp_path: Path) -> N
 def test_what_the_server_fills_in_is_nobodys_change(tmp_path: Path) -> None:
     applied = Applied(Workspace(tmp_path), pytest.fail)
     wanted = {"schedule": {"cron": "0 1 * * *"}}
-    found = applied.settle(KEY, "it", {}, wanted)
+    found = applied.reconcile(KEY, "it", {}, wanted)
     applied.remember(KEY, wanted, found, filled := {"schedule": {"cron": "0 1 * * *", "slug": None}})
-    assert applied.settle(KEY, "it", filled, wanted) == filled, "and nothing has to be set up"
+    assert applied.reconcile(KEY, "it", filled, wanted) == filled, "and nothing has to be set up"
 
 
 @pytest.mark.parametrize("memory", [None, "{", "[]", '{"parts": 3, "paused": []}'])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from deployments.bucket import make_bucket
+from deployments.bucket import main, make_bucket
 
 moto = pytest.importorskip("moto.server", reason="not installed: moto (extra: dev)")
 
@@ -53,3 +54,26 @@ def test_mlflow_keeps_weights_in_it(store: str, tmp_path: Path) -> None:
     fetched = Path(kept.download_artifacts("weights.safetensors", str(tmp_path / "fetched")))
     assert fetched.read_bytes() == weights.read_bytes()
     assert buckets(store) == ["mlflow"]
+
+
+def test_without_the_extra_it_says_in_a_line_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = importlib.metadata.version
+
+    def version(package: str) -> str:
+        if package == "boto3":
+            raise importlib.metadata.PackageNotFoundError(package)
+        return there(package)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    assert main(["mlflow"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: making a bucket needs what is not installed: boto3")
+    assert line.endswith("pip install -c constraints.txt '.[production]'")
+
+
+@pytest.mark.parametrize("given", [[], [""], ["a", "b"]])
+def test_without_a_name_it_says_how_it_is_called(given: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(given) == 2
+    assert capsys.readouterr().err == "error: expected a bucket's name: python -m deployments.bucket NAME\n"

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from deployments.definitions import DEFINITIONS, Definition
+from deployments.prefect_yaml import FILE, prefect_yaml
 from fittingroom.settings import Schedules, Settings
 from fittingroom.workspace import Workspace
 from flows.catalogue import FLOWS
@@ -17,6 +18,10 @@ ROOT = Path(__file__).resolve().parents[2]
 WRITTEN: dict[str, Any] = {
     entry["name"]: entry for entry in yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text())["deployments"]
 }
+
+
+def test_prefect_yaml_is_as_its_command_writes_it() -> None:
+    assert FILE.read_text() == prefect_yaml(), "run python -m deployments.prefect_yaml"
 
 
 def test_every_flow_is_deployed_once_in_both_places() -> None:
@@ -40,6 +45,8 @@ def test_prefect_yaml_says_what_is_served(definition: Definition) -> None:
     assert entry["work_pool"].get("work_queue_name", "default") == definition.queue
     cron = Schedules().of(definition.flow)
     assert [schedule["cron"] for schedule in entry.get("schedules", [])] == ([cron] if cron else [])
+    required = {name for name, info in FLOWS[definition.flow].parameters.model_fields.items() if info.is_required()}
+    assert set(entry.get("parameters", {})) == (required if cron else set()), "nobody fills in a scheduled run"
     assert "triggers" not in entry, "events are the business of deployments.automations"
 
 

@@ -99,7 +99,12 @@ def test_the_demo_keeps_to_a_workspace_of_its_own(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("FITTINGROOM_TRACKING_URI", "http://127.0.0.1:9")
     get_settings.cache_clear()
     asked: list[Path] = []
-    monkeypatch.setattr(running, "command_above", lambda _: lambda workspace: asked.append(workspace) or 0)
+
+    def begin(workspace: Path) -> int:
+        asked.append(workspace)
+        return 0
+
+    monkeypatch.setattr(running, "command_above", lambda _: begin)
     assert running.demo() == 0
     assert running.demo(tmp_path / "here") == 0
     assert asked == [tmp_path / "it's mine" / "demo", tmp_path / "here"]

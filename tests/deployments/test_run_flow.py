@@ -78,11 +78,11 @@ def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_steps_are_explained_when_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from tasks.watching import tell_of_step
+    from tasks.callbacks import steps
 
     def flow(_: object) -> dict[str, int]:
-        tell_of_step("cut out navy, shard 1 of 2", "")
-        tell_of_step("cut out navy, shard 2 of 2", "1 new picture")
+        steps.tell("cut out navy, shard 1 of 2", "")
+        steps.tell("cut out navy, shard 2 of 2", "1 new picture")
         if (tmp_path / "fails").exists():
             raise InputError("no such thing")
         return {}

@@ -12,17 +12,18 @@ import numpy as np
 import pytest
 import torch
 
+from fittingroom import train_and_admit
+from fittingroom.datasets import PICTURES
 from fittingroom.errors import TrainingDiverged
 from fittingroom.garment import Garment
 from fittingroom.images import RGB, write_png
 from fittingroom.masks import Mask
 from fittingroom.sample.deepfashion2_set import render_deepfashion2_set
+from fittingroom.style_card import Lab
 from fittingroom.training.progress import Listener, Progress
 from fittingroom.training.weights import read_weights, save_weights
-from fittingroom.translation.outcome import PICTURES
 from fittingroom.workspace import write_json
 from flows.parameters import LifecycleParameters
-from tasks import training
 
 GOOD = {"ciede2000_median": 4.0, "luminance_ssim": 0.9, "leak": 0.0}
 JOBS: list[str] = []
@@ -65,8 +66,8 @@ class EverythingFinder:
 
     def find(self, image: RGB, score_threshold: float | None = None) -> list[Garment]:  # noqa: ARG002
         """One square garment."""
-        mask = np.zeros(image.shape[:2], bool)
-        height, width = mask.shape
+        height, width = image.shape[:2]
+        mask = np.zeros((height, width), bool)
         mask[height // 4 : height // 2, width // 4 : 3 * width // 4] = True
         return [Garment(1, 0.99, mask)]
 
@@ -76,8 +77,9 @@ class Painter:
 
     size = 256
 
-    def translate(self, image_rgb: RGB, mask: Mask) -> RGB:
+    def translate(self, image_rgb: RGB, mask: Mask, dyes: Sequence[Lab] | None = None) -> RGB:
         """Green."""
+        assert dyes is None
         return np.where(mask[..., None], np.array([20, 160, 40], np.uint8), image_rgb)
 
 
@@ -122,11 +124,11 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
     import fittingroom.translation.predict
 
     def load(thing: Any) -> Callable[..., Any]:
-        return staticmethod(lambda *_, **__: thing)  # type: ignore[return-value]
+        return staticmethod(lambda *_, **__: thing)
 
     JOBS.clear()
     METRICS.clear()
-    monkeypatch.setattr(training, "run_job", fake_job)
+    monkeypatch.setattr(train_and_admit, "run_job", fake_job)
     monkeypatch.setattr(fittingroom.segmentation.held_out, "measure_segmenter_on", lambda *_: measure_segmenter)
     monkeypatch.setattr(fittingroom.translation.held_out, "held_out_of", lambda *_: measure_style)
     monkeypatch.setattr(fittingroom.segmentation.evaluate, "evaluate_segmenter", lambda *_, **__: Judged())

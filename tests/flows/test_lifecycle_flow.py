@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from fittingroom import __version__
+from fittingroom.datasets import PICTURES
 from fittingroom.errors import FittingroomError, MissingInputError, SettingError
 from fittingroom.images import write_png
-from fittingroom.styles.registry import Registry
-from fittingroom.translation.outcome import PICTURES
+from fittingroom.registry.registry import Registry
 from fittingroom.workspace import Workspace
 from flows.lifecycle import lifecycle
 from flows.parameters import RetrainParameters
 from flows.retrain_styles import retrain_styles
+from tasks.callbacks import stages, trainings
 from tasks.photo_names import with_names
-from tasks.watching import watching, watching_stages
 from tests.flows.fakes import GOOD, JOBS, LISTED, METRICS, packshot, parameters_for, report_text, write_catalog
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -28,18 +28,18 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 def test_from_catalog_and_photos_to_pictures_and_a_report_then_all_of_it_cached(tmp_path: Path, dataset: Path) -> None:
     METRICS["dull"] = {**GOOD, "ciede2000_median": 60.0}
     parameters = parameters_for(tmp_path, dataset, ["navy", "dull", "diverges"])
-    stages: list[str] = []
+    told: list[str] = []
     heard: set[str] = set()
     with (
-        watching(lambda name, _: heard.add(name)),
-        watching_stages(lambda name, ended: stages.append(name) if ended else None),
+        trainings.watching(lambda name, _: heard.add(name)),
+        stages.watching(lambda name, ended: told.append(name) if ended else None),
     ):
         outcome = lifecycle(parameters)
     assert JOBS[0] == "segmenter"
-    assert JOBS[1:] == ["navy", "dull", "diverges"]
+    assert sorted(JOBS[1:]) == ["diverges", "dull", "navy"], "each once, in the order in which they get their turn"
     assert heard == {"segmenter", "navy", "dull"}
-    assert stages[0] == "crawl the shop"
-    assert stages[-1] == "write the report"
+    assert told[0] == "crawl the shop"
+    assert told[-1] == "write the report"
     assert sorted(problem.split(":")[0] for problem in outcome["problems"]) == ["style-diverges", "style-dull"]
     assert {name: model["champion"] for name, model in outcome["models"].items()} == {
         "segmenter": True,
@@ -61,7 +61,7 @@ def test_from_catalog_and_photos_to_pictures_and_a_report_then_all_of_it_cached(
     champion = registry.champion("style-navy")
     assert champion is not None
     assert champion.tags["category"] == "short sleeve top"
-    assert json.loads(registry.file_path(champion, PICTURES).read_text()) == LISTED
+    assert json.loads(registry.weights_path(champion).with_name(PICTURES).read_text()) == LISTED
     trained = [json.loads(path.read_text())["result"] for path in (tmp_path / "w" / "cache").glob("train-style-*")]
     facts = [json.loads(result)["value"]["pictures"]["target"] for result in trained]
     assert facts[0]["learnt_from"] == 1
@@ -151,9 +151,7 @@ def test_a_retraining_that_is_worse_does_not_serve_and_a_style_that_left_the_cat
 
     def retrain(left_catalog: str = "keep") -> None:
         place, catalog = tmp_path / "w", tmp_path / "catalog.yaml"
-        retrain_styles(
-            RetrainParameters(workspace=place, catalog=catalog, preset="demo", left_catalog=left_catalog)  # type: ignore[arg-type]
-        )
+        retrain_styles(RetrainParameters(workspace=place, catalog=catalog, preset="demo", left_catalog=left_catalog))
 
     METRICS["navy"] = {"ciede2000_median": 9.0, "luminance_ssim": 0.7, "leak": 0.0}  # above every floor
     write_png(tmp_path / "navy" / "new.png", packshot(99))

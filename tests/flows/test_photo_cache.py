@@ -11,7 +11,7 @@ import torch
 
 from fittingroom.images import encode_jpeg, write_png
 from fittingroom.manifest import Manifest
-from fittingroom.styles.registry import SEGMENTER, Registry, style_model
+from fittingroom.registry.registry import SEGMENTER, Registry, style_model
 from fittingroom.training.weights import save_weights
 from fittingroom.workspace import Workspace, digest_file
 from flows.try_on import try_on
@@ -148,3 +148,13 @@ def test_every_file_among_the_photos_has_a_row_whatever_its_name(place: Workspac
     (place.persons / "more.txt").write_text("call Ben\n")
     run(place, styles=["red"])
     assert "persons/more.txt#red" in {row.key for row in Manifest.read(place.tryon / "batch.jsonl").rows}
+
+
+def test_another_garment_has_results_of_its_own(place: Workspace) -> None:
+    assert counts(run(place)) == {"done": 20}
+    first = facts(place)
+    found = run(place, garment="upper", person="1", styles=["red"])
+    assert counts(found) == {"done": 10}
+    assert {path: fact for path, fact in facts(place).items() if path in first} == first
+    assert len([path for path in facts(place) if path.name == "red-upper-1.png"]) == 10
+    assert counts(run(place, garment="upper", person="1", styles=["red"])) == {"done before": 10}

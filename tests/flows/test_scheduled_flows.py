@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,16 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.states import Completed, Crashed
 
+from fittingroom.appearance.choose import AvailableStyle
 from fittingroom.domain import MARK
 from fittingroom.errors import Damaged, InputError, MissingInputError, NothingNear
 from fittingroom.images import encode_png, read_rgb, write_png
 from fittingroom.manifest import Manifest
-from fittingroom.starter import StarterModels
-from fittingroom.styles.choose import AvailableStyle
-from fittingroom.styles.registry import SEGMENTER, Registry, style_model
+from fittingroom.registry.registry import SEGMENTER, Registry, style_model
+from fittingroom.registry.starters import StarterModels
 from fittingroom.training.weights import save_weights
+from fittingroom.tryon.provenance import read_mark
+from fittingroom.tryon.verify import verify
 from fittingroom.workspace import Workspace, digest_file
 from flows.clean_up import clean_up
 from flows.parameters import (
@@ -64,7 +67,9 @@ def serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 
 
 def photo(path: Path, shade: int) -> Path:
-    write_png(path, np.full((80, 70, 3), shade, np.uint8))
+    picture = np.full((80, 70, 3), shade, np.uint8)
+    picture[20:60, 20:50] = shade // 2  # where the stand-in finds a garment
+    write_png(path, picture)
     return path
 
 
@@ -80,7 +85,14 @@ def test_every_photo_gets_every_style_and_the_manifest_says_so(serving: Workspac
     manifest = Manifest.read(serving.tryon / "batch.jsonl")
     assert manifest.counts() == {"kept": 8, "refused": 2, "refused: no_garment": 2}
     assert {row.key for row in manifest.rows} == {f"persons/{n}.png#{s}" for n in range(5) for s in ("navy", "red")}
-    assert all((serving.tryon / row.path).is_file() for row in manifest.kept())
+    for row in manifest.kept():
+        photo_file, style = row.key.split("#")
+        assert verify(serving.tryon / row.path, serving.root / photo_file).verified
+        mark = read_mark(serving.tryon / row.path)
+        assert mark is not None
+        assert mark.style == style
+        models = rf"segmenter: version 1, sha256 [0-9a-f]{{64}}; style {style}: version 1, sha256 [0-9a-f]{{64}}"
+        assert re.fullmatch(models, mark.models)
 
     pictures = {path: path.stat().st_mtime_ns for path in serving.tryon.rglob("*.png")}
     photo(serving.persons / "new.png", 200)
@@ -176,7 +188,7 @@ def test_in_an_empty_workspace_the_starters_serve_the_flows(serving: Workspace, 
     assert {row.key for row in Manifest.read(place.tryon / "batch.jsonl").rows} == {
         f"persons/a.png#{name}" for name in names
     }
-    with pytest.raises(MissingInputError, match=r"style not found: red \(there is navy-solid .*, red-solid "):
+    with pytest.raises(MissingInputError, match=r"style not found: red \(there is .*navy-solid .*, red-solid "):
         run_batch(place, styles=["red"])
     assert not place.registry.exists()
 
@@ -190,7 +202,9 @@ def test_models_that_know_drawings_alone_are_told_of_in_log_and_result(
     tags = {"domain": "rendered"}
     registry.promote("style-navy", registry.register("style-navy", weights, {}, {"d": "2"}, {}, tags).version)
     real, drawn = photo(tmp_path / "real.png", 90), tmp_path / "drawn.png"
-    drawn.write_bytes(encode_png(np.full((80, 70, 3), 120, np.uint8), comment=MARK))
+    picture = np.full((80, 70, 3), 120, np.uint8)
+    picture[20:60, 20:50] = 40  # where the stand-in finds a garment
+    drawn.write_bytes(encode_png(picture, comment=MARK))
     found = try_on(TryOnParameters(workspace=serving.root, persons=[real, drawn], styles=["navy", "red"]))
     words = "the style navy has seen drawings of the sample world only, and this is a photo"
     warnings = {

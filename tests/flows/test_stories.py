@@ -27,8 +27,8 @@ from flows.retrain_styles import retrain_styles
 from flows.stories import Story, named, story
 from flows.try_on import try_on
 from flows.try_on_batch import try_on_batch
-from tasks.caching import Record
-from tasks.endings import nothing_to_do
+from tasks.caching import CachedResult
+from tasks.telling import nothing_to_do
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -59,8 +59,8 @@ ENDS: dict[str, Callable[[], Any]] = {
 }
 
 
-def record(**value: Any) -> Record:
-    return Record(value=value, outputs={}, seconds=0.1)
+def record(**value: Any) -> CachedResult:
+    return CachedResult(value=value, outputs={}, seconds=0.1)
 
 
 @story(Order, name="order", run_name=lambda parameters: f"order {named(parameters.styles)}")

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from live_world import World, build_world
-from processes import environment_of, run_flow
-
 from deployments.server import LocalServer
 from fittingroom.workspace import Workspace
+from tests.live.live_world import World, build_world
+from tests.live.processes import environment_of, run_flow
 
 
 @pytest.fixture(scope="session")

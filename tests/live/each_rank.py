@@ -3,40 +3,38 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from safetensors.torch import save_file
 from torch import nn
 
 from fittingroom.segmentation import train as segmenter
+from fittingroom.segmentation.train import SegmenterTrainer
 from fittingroom.training.jobs import main_of_job
+from fittingroom.training.loop import TrainingLoop
 from fittingroom.training.progress import Listener
 from fittingroom.translation import train as style
+from fittingroom.translation.train import StyleTrainer
 
 
 def write_down(network: nn.Module, out: Path, rank: int) -> None:
     save_file({k: v.contiguous() for k, v in network.state_dict().items()}, str(out / f"rank-{rank}.safetensors"))
 
 
-class Style(style._Training):
-    """A style's training."""
+class Loop(TrainingLoop[Any]):
+    """Writes down what each process learnt."""
 
-    def run(self) -> None:
-        """To the end, and the generators are written down."""
-        super().run()
-        write_down(self.model.generators, self.out, self.accelerator.process_index)
-
-
-class Segmenter(segmenter._Training):
-    """A segmenter's training."""
-
-    def _finish(self) -> segmenter.SegmenterTraining:
-        write_down(self.network, self.out, self.accelerator.process_index)
-        return super()._finish()
+    def _finish(self) -> None:
+        trainer = self.trainer
+        learnt = (
+            trainer.network if isinstance(trainer, SegmenterTrainer) else cast(StyleTrainer, trainer).model.generators
+        )
+        write_down(learnt, self.out, self.accelerator.process_index)
+        super()._finish()
 
 
-style._Training = Style  # type: ignore[misc]
-segmenter._Training = Segmenter  # type: ignore[misc]
+style.TrainingLoop = Loop  # type: ignore[attr-defined]  # not for others, but for this
+segmenter.TrainingLoop = Loop  # type: ignore[attr-defined]
 
 
 def run_job(job: dict[str, Any], listener: Listener) -> Any:

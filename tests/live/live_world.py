@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from fittingroom.images import RGB, encode_jpeg, write_png
+from fittingroom.registry.registry import SEGMENTER, Registry, style_model
 from fittingroom.segmentation.settings import SegmenterSettings
-from fittingroom.styles.registry import SEGMENTER, Registry, style_model
 from fittingroom.workspace import Workspace, write_json
 
 STYLES = {"crimson": (185, 30, 40), "blue-solid": (40, 60, 170)}

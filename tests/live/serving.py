@@ -14,12 +14,12 @@ import urllib.request
 from typing import Any
 
 import psutil
-from live_world import World
-from processes import ON_ONE_CORE, environment_of
 
 from deployments.environment import STATE
 from deployments.server import free_port
-from fittingroom.styles.registry import style_model
+from fittingroom.registry.registry import style_model
+from tests.live.live_world import World
+from tests.live.processes import ON_ONE_CORE, environment_of
 
 
 class Serving:
@@ -98,10 +98,11 @@ class Serving:
         return state["name"], state["message"] or ""
 
     def step(self, style: str) -> int:
-        """The step that the style's training has come to."""
+        """The step that the style's training has come to; a new one begins at 0."""
         progress = self.world.workspace.training(style_model(style)) / "progress.jsonl"
         lines = progress.read_text().splitlines() if progress.exists() else []
-        return max((int(json.loads(line)["step"]) for line in lines if line.endswith("}")), default=0)
+        whole = [line for line in lines if line.endswith("}")]
+        return int(json.loads(whole[-1])["step"]) if whole else 0  # an earlier training's lines stand before
 
     def checkpoints(self, style: str) -> int:
         return len(list((self.world.workspace.training(style_model(style)) / "checkpoints").glob("step-*")))

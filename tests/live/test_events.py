@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live_world import STYLE, World
-from processes import ON_ONE_CORE, ROOT, environment_of, run_flow, wait_until
 
 from deployments.automations import ALERTS
 from deployments.definitions import DEBOUNCE, STYLE_ARRIVED
 from deployments.server import LocalServer
-from fittingroom.styles.registry import style_model
+from fittingroom.registry.registry import style_model
 from fittingroom.training.weights import read_weights, save_weights
 from fittingroom.workspace import Workspace
 from tasks.events import GATE_FAILED
+from tests.live.live_world import STYLE, World
+from tests.live.processes import ON_ONE_CORE, ROOT, environment_of, run_flow, wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]  # not faults, but as long as those
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 import torch
-from live_world import STYLE, World, build_world
-from processes import environment_of, kill_flow_when, records, run_flow
 from safetensors.torch import load_file
 
 from fittingroom.manifest import Manifest
-from fittingroom.styles.registry import Registry, style_model
+from fittingroom.registry.registry import Registry, style_model
+from tests.live.live_world import STYLE, World, build_world
+from tests.live.processes import environment_of, kill_flow_when, records, run_flow
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
@@ -83,7 +83,7 @@ def test_in_the_middle_of_an_epoch_and_the_weights_are_equal_bit_for_bit(
     )  # fmt: skip
     told = steps_told(world)
     assert told[-1] == 60
-    assert told.count(1) == 1, "it went on from a checkpoint"
+    assert told.count(1) == 1, "it resumed from a checkpoint"
     name = Path("training") / style_model(STYLE) / "weights.safetensors"
     one, other = load_file(world.workspace.root / name), load_file(trained.workspace.root / name)
     assert one.keys() == other.keys()

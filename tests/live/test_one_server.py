@@ -16,10 +16,10 @@ from tempfile import TemporaryDirectory
 
 import psutil
 import pytest
-from processes import ON_ONE_CORE, environment_of, start_flow, wait_until
 
 from deployments.environment import running_server, server_state
 from fittingroom.workspace import Workspace
+from tests.live.processes import ON_ONE_CORE, environment_of, start_flow, wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 

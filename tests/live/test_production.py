@@ -20,11 +20,11 @@ from typing import Any
 
 import pytest
 import yaml
-from live_world import STYLE, World, build_world
-from processes import ON_ONE_CORE, ROOT, environment_of, wait_until
 
 from deployments.environment import answers
 from deployments.server import free_port
+from tests.live.live_world import STYLE, World, build_world
+from tests.live.processes import ON_ONE_CORE, ROOT, environment_of, wait_until
 
 COMPOSE = yaml.safe_load((ROOT / "deployments" / "compose.yaml").read_text())
 POSTGRES = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), reverse=True)), None)
@@ -210,7 +210,7 @@ class Runs:
 
     def state(self, run: Any) -> str:
         state = self.client.read_flow_run(run).state
-        return state.name if state else ""
+        return state.name or "" if state else ""
 
     def until(self, run: Any, states: set[str], seconds: float = 400) -> str:
         wait_until(lambda: self.state(run) in states, f"the run is one of {states}", seconds, every=1)
@@ -243,9 +243,9 @@ def test_a_worker_dies_in_mid_training_and_the_other_one_finishes(plant: Plant) 
     wait_until(lambda: runs.second_try(training), "it is started once more", 200, every=1)
     assert runs.until(runs.second_try(training), ENDED) == "Completed"
 
-    from fittingroom.styles.registry import Registry
+    from fittingroom.registry.registry import Registry
 
-    registry = Registry(plant.environment["FITTINGROOM_TRACKING_URI"], downloads=plant.root / "downloads")
+    registry = Registry(plant.root, plant.environment["FITTINGROOM_TRACKING_URI"])
     assert [version.version for version in registry.versions(f"style-{STYLE}")] == [1]
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live_world import STYLE, World
-from processes import wait_until
-from serving import Serving, kill
 
-from fittingroom.styles.registry import Registry, style_model
+from fittingroom.registry.registry import Registry, style_model
+from tests.live.live_world import STYLE, World
+from tests.live.processes import wait_until
+from tests.live.serving import Serving, kill
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 

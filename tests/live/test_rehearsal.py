@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live_world import TINY_STYLE, World, person, shirt
-from processes import ROOT, environment_of, wait_until
-from serving import Serving, kill
 
 from fittingroom.images import encode_jpeg, write_png
-from fittingroom.styles.registry import Registry, style_model
+from fittingroom.registry.registry import Registry, style_model
+from tests.live.live_world import TINY_STYLE, World, person, shirt
+from tests.live.processes import ROOT, environment_of, wait_until
+from tests.live.serving import Serving, kill
 
 pytestmark = [pytest.mark.rehearsal, pytest.mark.timeout(3600)]
 

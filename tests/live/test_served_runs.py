@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import ON_ONE_CORE, ROOT, environment_of, wait_until
 
 from deployments.environment import running_server
-from fittingroom.starter import StarterModels
+from fittingroom.registry.starters import StarterModels
 from fittingroom.workspace import Workspace
+from tests.live.processes import ON_ONE_CORE, ROOT, environment_of, wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
@@ -67,7 +67,7 @@ def test_a_mistyped_style_and_a_missing_photo_end_in_one_line(served: tuple[Any,
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(b"not looked at")
     for parameters, said in (
-        ({"persons": [str(photo)], "styles": ["red-sollid"]}, "style not found: red-sollid (there is navy-solid"),
+        ({"persons": [str(photo)], "styles": ["red-sollid"]}, "style not found: red-sollid (there is checked"),
         ({"persons": [str(tmp_path / "gone.jpg")]}, f"file not found: {tmp_path / 'gone.jpg'}"),
         ({"persons": [str(photo)], "styles": ["gone.jpg"]}, "style picture not found: gone.jpg"),
     ):

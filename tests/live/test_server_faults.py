@@ -1,4 +1,4 @@
-"""The server goes away in mid-run and comes back; two trainings of one style start at once; two retrainings do."""
+"""The server goes away in mid-run and comes back, or stays away; trainings, and retrainings, start twice at once."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
-from live_world import STYLE, TINY_STYLE, World
-from processes import environment_of, start_flow, wait_until
 
 from deployments.server import LocalServer
-from fittingroom.styles.registry import Registry, style_model
+from fittingroom.registry.registry import Registry, style_model
 from fittingroom.workspace import Workspace
+from tests.live.live_world import STYLE, TINY_STYLE, World
+from tests.live.processes import environment_of, run_flow, start_flow, wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
@@ -38,6 +38,29 @@ def test_the_server_is_killed_and_started_again_in_mid_run(prepared: World, tmp_
         assert "style-crimson" in said
     finally:
         own.stop()
+    assert len(Registry(world.workspace).versions(style_model(STYLE))) == 1
+
+
+def test_the_server_is_killed_for_good_in_mid_run(server: str, prepared: World, tmp_path: Path) -> None:
+    world = prepared.copy(tmp_path / "copy")
+    own = LocalServer(Workspace(tmp_path / "server"), port=0).launch().wait()
+    try:
+        process = start_flow("train-style", world.training(), environment_of(world.workspace, own.api_url))
+        progress = world.workspace.training(style_model(STYLE)) / "progress.jsonl"
+        wait_until(lambda: progress.exists() or process.poll() is not None, "the training is on its way")
+        assert own.pid is not None
+        os.kill(own.pid, signal.SIGKILL)
+    finally:
+        own.stop()
+    said = process.communicate(timeout=300)[0]
+    assert process.returncode == 1, said
+    assert said.splitlines()[-1].startswith("error: the Prefect server of this run does not answer any more"), said
+    assert "Traceback" not in said
+    assert "failed to process" not in said
+    steps = progress.read_text().splitlines()
+    again = run_flow("train-style", world.training(), environment_of(world.workspace, server))
+    assert "gate" in again.stderr, "as tiny a model passes none"
+    assert progress.read_text().splitlines()[: len(steps)] == steps, "nothing is trained a second time"
     assert len(Registry(world.workspace).versions(style_model(STYLE))) == 1
 
 

@@ -17,12 +17,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from live_world import STYLE, STYLES, World, build_world
-from processes import SECONDS, environment_of, records, run_flow, start_flow, wait_until
 
 from deployments.server import LocalServer, free_port
-from fittingroom.styles.registry import Registry, style_model
+from fittingroom.registry.registry import Registry, style_model
 from fittingroom.workspace import Workspace
+from tests.live.live_world import STYLE, STYLES, World, build_world
+from tests.live.processes import SECONDS, environment_of, records, run_flow, start_flow, wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 

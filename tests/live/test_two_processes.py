@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from live_world import STYLE, TINY_SEGMENTER, TINY_STYLE, World, write_dataset
-from processes import ROOT
 from safetensors.torch import load_file
 
 from deployments.server import free_port
 from fittingroom.segmentation.settings import SegmenterSettings
 from fittingroom.training.weights import read_weights
 from fittingroom.workspace import write_json
+from tests.live.live_world import STYLE, TINY_SEGMENTER, TINY_STYLE, World, write_dataset
+from tests.live.processes import ROOT
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]  # not faults, but as long as those
 ENVIRONMENT = {

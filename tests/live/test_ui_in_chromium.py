@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live_world import STYLE, World, shirt
-from processes import ON_ONE_CORE, ROOT, SECONDS, environment_of, run_flow, start_flow, wait_until
 
 from deployments.environment import running_server
 from fittingroom.images import encode_jpeg
+from tests.live.live_world import STYLE, World, shirt
+from tests.live.processes import ON_ONE_CORE, ROOT, SECONDS, environment_of, run_flow, start_flow, wait_until
 
 CHROMIUM = Path("/usr/bin/chromium")
 pytestmark = [

@@ -98,7 +98,7 @@ def test_polygons_agree_with_the_rendered_masks() -> None:
 
 def test_masks_never_share_a_pixel() -> None:
     scene = render_numbered(1, 2, 3, 344, 256)
-    assert sum(garment.mask.astype(int) for garment in scene.garments).max() == 1
+    assert np.sum([garment.mask for garment in scene.garments], axis=0).max() == 1
 
 
 def test_a_mask_with_a_hole_becomes_polygons_without() -> None:

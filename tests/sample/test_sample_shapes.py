@@ -29,7 +29,7 @@ def test_spline_through_a_straight_line_is_straight() -> None:
 def test_frame_round_trip(x: float, y: float, unit: float, turn: float, squash: float) -> None:
     frame = Frame.make((12.0, 34.0), unit, turn, squash)
     pixels = frame.to_pixels(np.array([[x, y]]))[0]
-    back = frame.to_body(np.float64(pixels[0])[None], np.float64(pixels[1])[None])
+    back = frame.to_body(pixels[:1].astype(np.float64), pixels[1:].astype(np.float64))
     assert back[0][0] == pytest.approx(x, abs=2e-3)
     assert back[1][0] == pytest.approx(y, abs=2e-3)
     assert frame.unit == pytest.approx(unit)

@@ -14,9 +14,9 @@ from fittingroom import masks
 from fittingroom.errors import NothingProduced
 from fittingroom.garment import Garment
 from fittingroom.images import RGB, read_rgb
-from fittingroom.segmentation import evaluate as evaluate_module
 from fittingroom.segmentation.dataset import LabelledPhoto, read_split
 from fittingroom.segmentation.evaluate import SegmenterReport, evaluate_segmenter
+from fittingroom.segmentation.predict import Segmenter
 from fittingroom.segmentation.settings import SegmenterSettings
 
 
@@ -59,9 +59,9 @@ def knowing(
     tiny_settings: SegmenterSettings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Knowing:
-    """On either device: in turn, and beside the network (it only says that it is on a GPU)."""
+    """On either device: in turn, and next to the network (it only says that it is on a GPU)."""
     finder = Knowing(read_split(tiny_dataset, "validation"), tiny_settings, torch.device(request.param))
-    monkeypatch.setattr(evaluate_module.Segmenter, "load", lambda *_: finder)
+    monkeypatch.setattr(Segmenter, "load", lambda *_: finder)
     return finder
 
 

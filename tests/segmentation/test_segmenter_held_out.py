@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from fittingroom.errors import InputError
+from fittingroom.registry.trial import hold_trial
 from fittingroom.segmentation.evaluate import evaluate_segmenter
 from fittingroom.segmentation.held_out import measure_segmenter_on
 from fittingroom.segmentation.settings import SegmenterSettings
 from fittingroom.segmentation.train import train_segmenter
-from fittingroom.styles.trial import hold_trial
 from tests.segmentation.conftest import build_dataset
 
 
@@ -30,3 +31,9 @@ def test_a_segmenter_is_measured_as_an_evaluation_measures_it(tmp_path: Path, ti
     assert 0 <= one["mask_ap50"] <= 1
     trial = hold_trial(measure_segmenter_on(dataset, "cpu"), weights, weights, "itself")
     assert trial.noise == {"mask_ap50": 0.0, "largest_iou": 0.0}
+
+
+def test_a_split_without_a_photo_is_refused_before_anything_is_loaded(tmp_path: Path) -> None:
+    dataset = build_dataset(tmp_path / "dataset", validation=0)
+    with pytest.raises(InputError, match="expected photos to measure on in validation, got none"):
+        measure_segmenter_on(dataset, "cpu")(tmp_path / "no.safetensors")

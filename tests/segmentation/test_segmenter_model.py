@@ -65,8 +65,8 @@ def test_folding_batch_norm_keeps_the_function() -> None:
     body = mobilenet_v2().features[:4]
     for module in body.modules():
         if isinstance(module, nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.2)
-            module.running_var.uniform_(0.5, 2)
+            nn.init.normal_(module.get_buffer("running_mean"), 0, 0.2)
+            nn.init.uniform_(module.get_buffer("running_var"), 0.5, 2)
             nn.init.uniform_(module.weight, 0.5, 1.5)
             nn.init.normal_(module.bias, 0, 0.2)
     images = torch.rand(1, 3, 32, 32)

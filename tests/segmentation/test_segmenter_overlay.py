@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from fittingroom.garment import Garment
-from fittingroom.segmentation.overlay import garment_overlay, mask_overlay, sheet
+from fittingroom.segmentation.overlay import garment_overlay, mask_overlay
+from fittingroom.sheets import tiled
 
 
 def test_only_the_garment_and_its_outline_are_drawn() -> None:
@@ -22,7 +23,7 @@ def test_only_the_garment_and_its_outline_are_drawn() -> None:
 
 def test_a_sheet_holds_every_picture() -> None:
     pictures = [np.full((30, 20, 3), value, np.uint8) for value in (10, 20, 30)]
-    made = sheet(pictures, columns=2, height=30)
+    made = tiled(pictures, columns=2, height=30)
     assert made.shape == (2 * 38 + 8, 2 * 28 + 8, 3)
     assert [int((made[..., 0] == value).sum()) for value in (10, 20, 30)] == [600, 600, 600]
-    assert sheet([]).shape[2] == 3
+    assert tiled([]).shape[2] == 3

@@ -30,7 +30,7 @@ GARMENT = PARTS.index("garment")
 
 @pytest.fixture
 def mapped_dataset(tiny_dataset: Path) -> Path:
-    """The tiny data set with part maps beside its pictures: garments, a stripe of skin on top, hair below it."""
+    """The tiny data set with part maps next to its pictures: garments, a stripe of skin on top, hair below it."""
     for split in ("train", "validation"):
         for photo in read_split(tiny_dataset, split):
             values = np.full((photo.height, photo.width), OTHER, np.uint8)
@@ -96,7 +96,7 @@ def test_part_maps_and_outlines_follow_the_photo_together(
             image, target = data[(epoch, index)]
             parts = target["parts"].numpy()
             assert parts.shape == tuple(image.shape[1:]) == tuple(target["masks"].shape[1:])
-            garments = target["masks"].numpy().any(0)
+            garments = target["masks"].bool().any(0).numpy()
             assert masks.iou(parts == GARMENT, garments) > 0.85
 
 

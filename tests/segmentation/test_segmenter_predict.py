@@ -15,6 +15,7 @@ from torchvision.ops import roi_align
 
 from fittingroom import masks
 from fittingroom.errors import MissingInputError, SettingError, WeightsRejected
+from fittingroom.registry.starters import StarterModels
 from fittingroom.segmentation.dataset import HALF_PIXEL
 from fittingroom.segmentation.model import build_segmenter
 from fittingroom.segmentation.predict import KIND, Segmenter, _Cut, _without_doubles, paste_probabilities
@@ -124,7 +125,7 @@ def eager(settings: SegmenterSettings) -> MaskRCNN:
     torch.manual_seed(0)
     model = build_segmenter(settings)
     last = [module for module in model.roi_heads.mask_predictor.modules() if isinstance(module, torch.nn.Conv2d)][-1]
-    torch.nn.init.constant_(last.bias, 2.0)
+    torch.nn.init.constant_(last.get_parameter("bias"), 2.0)
     return model
 
 
@@ -166,6 +167,14 @@ def test_a_tiny_picture_is_no_crash(weights: Path) -> None:
     segmenter = Segmenter.load(weights, "cpu")
     for size in ((1, 1, 3), (1, 300, 3), (5, 2, 3)):
         assert isinstance(segmenter.find(np.zeros(size, np.uint8)), list)
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_a_picture_of_one_colour_shows_no_garment(level: int) -> None:
+    starter = StarterModels().segmenter()
+    assert starter is not None
+    segmenter = Segmenter.load(starter, "cpu")
+    assert segmenter.find(np.full((600, 400, 3), level, np.uint8)) == []
 
 
 def test_hostile_weights_are_refused(weights: Path, tmp_path: Path, tiny_settings: SegmenterSettings) -> None:

@@ -37,6 +37,15 @@ def test_a_coarse_mask_finds_the_true_edge() -> None:
     assert after > 0.95
 
 
+def test_a_print_in_the_colour_of_another_garment_stays_part_of_its_own() -> None:
+    image, top, trousers = person()
+    image[62:100, 65:100] = image[130:168, 65:100]  # cloth of the trousers on the chest
+    unsure = (0.78 * coarse(top)).astype(np.float32)
+    refined = refine_mask(image, unsure, [coarse(trousers)])
+    assert refined[62:100, 65:100].all()
+    assert masks.iou(refined, top) > 0.93
+
+
 def test_the_result_is_repeatable() -> None:
     image, top, _ = person()
     assert np.array_equal(refine_mask(image, coarse(top)), refine_mask(image, coarse(top)))

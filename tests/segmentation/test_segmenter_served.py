@@ -14,11 +14,11 @@ from PIL import Image
 from fittingroom import masks
 from fittingroom.garment import Garment
 from fittingroom.images import RGB
-from fittingroom.segmentation import evaluate as evaluate_module
 from fittingroom.segmentation.compare import ENLARGED, Compared, View, compare_photos, upper_garment
 from fittingroom.segmentation.dataset import LabelledPhoto, read_split
 from fittingroom.segmentation.evaluate import evaluate_segmenter
 from fittingroom.segmentation.parts import SKIN
+from fittingroom.segmentation.predict import Segmenter
 from fittingroom.segmentation.served import served_figures, worst_groups
 from fittingroom.segmentation.settings import SegmenterSettings
 
@@ -143,7 +143,7 @@ def test_a_report_has_close_ups_and_what_of_skin_is_changed(
     values = np.zeros((photos[0].height, photos[0].width), np.uint8)
     values[:20, :20] = SKIN
     Image.fromarray(values).save(tiny_dataset / "parts" / photos[0].path.name)
-    monkeypatch.setattr(evaluate_module.Segmenter, "load", lambda *_: Everything(tiny_settings))
+    monkeypatch.setattr(Segmenter, "load", lambda *_: Everything(tiny_settings))
     report = evaluate_segmenter(tiny_dataset / "weights", tiny_dataset, device="cpu", close_ups=True)
     assert report.whole.pictures == 2
     assert report.close_ups is not None

@@ -3,34 +3,42 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Event, Thread
+from typing import Any
 from urllib.error import URLError
 
 import pytest
 import torch
 from safetensors.torch import save_file
-from torchvision.models import mobilenet_v2
+from torchvision.models import Weights, WeightsEnum, mobilenet_v2
 
 from fittingroom.domain import MARK
 from fittingroom.errors import MissingInputError, NothingProduced, TrainingDiverged, WeightsRejected
 from fittingroom.images import encode_png, read_rgb
+from fittingroom.registry.weights_card import read_card
+from fittingroom.segmentation import start
 from fittingroom.segmentation import train as train_module
 from fittingroom.segmentation.model import build_segmenter
 from fittingroom.segmentation.predict import KIND, Segmenter
 from fittingroom.segmentation.settings import SegmenterSettings, preset
 from fittingroom.segmentation.start import find_start
-from fittingroom.segmentation.train import train_segmenter
-from fittingroom.styles.weights_card import read_card
+from fittingroom.segmentation.train import SegmenterTrainer, train_segmenter
 from fittingroom.training.jobs import run_job
+from fittingroom.training.loop import Moment
 from fittingroom.training.progress import Progress
 from fittingroom.training.weights import read_weights, save_weights
-from fittingroom.workspace import write_json
+from fittingroom.workspace import digest_bytes, write_json
 
 
 class Killed(Exception):
@@ -43,14 +51,14 @@ def same_weights(a: Path, b: Path) -> bool:
 
 
 def kill_after(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
-    untouched = train_module._Training.after_step
+    untouched = SegmenterTrainer.step
 
-    def after_step(self: train_module._Training, losses: dict[str, torch.Tensor], epoch: int) -> None:
-        untouched(self, losses, epoch)
-        if self.place.step == step:
+    def take(self: SegmenterTrainer, batch: train_module.Batch, at: Moment) -> dict[str, torch.Tensor]:
+        if at.step == step:
             raise Killed
+        return untouched(self, batch, at)
 
-    monkeypatch.setattr(train_module._Training, "after_step", after_step)
+    monkeypatch.setattr(SegmenterTrainer, "step", take)
 
 
 @pytest.mark.parametrize(("step", "every"), [(2, 0.0), (4, 1e6), (5, 1e6), (5, 0.0)])
@@ -69,7 +77,7 @@ def test_going_on_after_a_kill_gives_the_same_weights(
     torch.manual_seed(12345)  # whatever the process did in between
     heard: list[Progress] = []
     resumed = train_segmenter(tiny_dataset, tmp_path / "killed", settings, heard.append, device="cpu")
-    assert any("going on from step" in event.message for event in heard)
+    assert any("resuming from step" in event.message for event in heard)
     assert same_weights(whole.weights, resumed.weights)
     assert whole.metrics["mask_ap"] == resumed.metrics["mask_ap"]
 
@@ -96,7 +104,7 @@ def test_going_on_after_a_real_sigkill_gives_the_same_weights(
     assert not (out / "weights.safetensors").exists()
     heard: list[Progress] = []
     result = run_job(JOB, folder, job, heard.append, threads=1)
-    assert any("going on from step" in event.message for event in heard)
+    assert any("resuming from step" in event.message for event in heard)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -135,12 +143,14 @@ def test_a_finished_training_stands_until_settings_or_data_change(
     out = tmp_path / "out"
     first = train_segmenter(tiny_dataset, out, tiny_settings, device="cpu")
     assert sorted(path.name for path in out.iterdir()) == [
+        "pictures.json",
+        "progress.jsonl",
         "samples.png",
         "training.json",
         "weights.safetensors",
     ]
     with monkeypatch.context() as patch:
-        patch.setattr(train_module, "train_one_epoch", pytest.fail)
+        patch.setattr(SegmenterTrainer, "step", lambda *_: pytest.fail("a step"))
         assert train_segmenter(tiny_dataset, out, tiny_settings, device="cpu") == first
     heard: list[Progress] = []
     changed = dataclasses.replace(tiny_settings, seed=7)
@@ -159,7 +169,7 @@ def test_weights_say_what_they_are(tiny_dataset: Path, tmp_path: Path, tiny_sett
     assert SegmenterSettings.from_json(file.settings) == tiny_settings
     assert file.info["metrics"] == done.metrics
     assert "scratch" in file.info["start"]
-    validated = [event for event in heard if event.message == "validated"]
+    validated = [event for event in heard if "mask_ap" in event.values]
     assert len(validated) == tiny_settings.epochs
     assert {"mask_ap", "mask_ap50", "largest_iou", "loss_mask"} <= set(validated[0].values)
     assert max(event.values["mask_ap"] for event in validated) == done.metrics["mask_ap"]
@@ -169,23 +179,24 @@ def test_weights_say_what_they_are(tiny_dataset: Path, tmp_path: Path, tiny_sett
 def test_a_loss_that_is_no_number_goes_back_once_and_then_stops(
     tiny_dataset: Path, tmp_path: Path, tiny_settings: SegmenterSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    untouched = train_module._Training.after_step
-    poisoned = []
+    untouched = SegmenterTrainer.step
+    poisoned: list[int] = []
 
     def poison(times: int) -> None:
-        def after_step(self: train_module._Training, losses: dict[str, torch.Tensor], epoch: int) -> None:
-            if self.place.step == 4 and len(poisoned) < times:
-                poisoned.append(self.place.step)
+        def step(self: SegmenterTrainer, batch: train_module.Batch, at: Moment) -> dict[str, torch.Tensor]:
+            losses = untouched(self, batch, at)
+            if at.step == 4 and len(poisoned) < times:
+                poisoned.append(at.step)
                 losses = {**losses, "loss_mask": torch.tensor(float("nan"))}
-            untouched(self, losses, epoch)
+            return losses
 
-        monkeypatch.setattr(train_module._Training, "after_step", after_step)
+        monkeypatch.setattr(SegmenterTrainer, "step", step)
 
     poison(1)
     heard: list[Progress] = []
     done = train_segmenter(tiny_dataset, tmp_path / "once", tiny_settings, heard.append, device="cpu")
     assert done.metrics["steps"] == 6
-    assert sum("of the learning rate" in event.message for event in heard) == 1
+    assert sum("back to step 4 at 0.3 x rate" in event.message for event in heard) == 1
     assert all(torch.isfinite(value).all() for value in read_weights(done.weights, KIND).tensors.values())
     poisoned.clear()
     poison(2)
@@ -198,7 +209,7 @@ def test_the_rate_warms_up_and_falls(tiny_dataset: Path, tmp_path: Path, tiny_se
     heard: list[Progress] = []
     settings = dataclasses.replace(tiny_settings, epochs=4, warmup_steps=3)
     train_segmenter(tiny_dataset, tmp_path / "out", settings, heard.append, device="cpu")
-    rates = [event.values["learning_rate"] for event in heard if event.message == "validated"]
+    rates = [event.values["learning_rate"] for event in heard if "mask_ap" in event.values]
     assert rates == sorted(rates, reverse=True)
     assert rates[-1] == pytest.approx(0.01 * settings.learning_rate)
 
@@ -235,11 +246,18 @@ def test_nothing_to_train_on(tiny_dataset: Path, tmp_path: Path, tiny_settings: 
 
 
 @pytest.fixture
-def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where torch.hub keeps what it downloaded: nothing yet."""
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+    return tmp_path / "hub" / "checkpoints"
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch, hub: Path) -> None:  # noqa: ARG001
     def refuse(*_: object, **__: object) -> None:
         raise URLError("Temporary failure in name resolution")
 
-    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", refuse)
+    monkeypatch.setattr(start, "urlopen", refuse)
 
 
 @pytest.mark.usefixtures("offline")
@@ -274,7 +292,7 @@ def test_a_named_file_is_used_offline(tmp_path: Path) -> None:
 def test_a_trained_segmenter_is_gone_on_from_whatever_could_be_downloaded(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", lambda *_, **__: pytest.fail("no download"))
+    monkeypatch.setattr(start, "urlopen", lambda *_, **__: pytest.fail("no download"))
     settings = preset("cpu")
     torch.manual_seed(4)
     trained = build_segmenter(settings).state_dict()
@@ -290,12 +308,86 @@ def test_a_trained_segmenter_is_gone_on_from_whatever_could_be_downloaded(
         find_start(preset("standard"), path)
 
 
-def test_a_download_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    state = mobilenet_v2().state_dict()
-    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", lambda *_, **__: state)
-    found = find_start(preset("cpu"), tmp_path / "not needed")
-    assert found.tensors is not None
-    assert "MobileNet_V2" in found.message
+class Shop(ThreadingHTTPServer):
+    """torchvision's place on the loopback: offers ``file``, or says nothing where there is none."""
+
+    file = b""
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Shelf)
+        self.asked: list[float | None] = []
+        """The time-out of all other sockets of this process, at each request."""
+        self.closing = Event()
+
+
+class Shelf(BaseHTTPRequestHandler):
+    server: Shop
+
+    def do_GET(self) -> None:
+        self.server.asked.append(socket.getdefaulttimeout())
+        if not self.server.file:
+            self.server.closing.wait(30)
+            return
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.server.file)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    with Shop() as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.closing.set()
+        server.shutdown()
+
+
+def offered(shop: Shop, digest: str) -> Any:
+    """torchvision's entry for weights on the loopback."""
+    address = f"http://127.0.0.1:{shop.server_port}/mobilenet_v2-{digest[:8]}.pth"
+    return WeightsEnum("Offered", {"DEFAULT": Weights(address, lambda: None, {})}).DEFAULT
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_download_comes_first_and_once_and_leaves_other_sockets_their_time(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    torch.manual_seed(6)
+    body = mobilenet_v2()
+    buffer = io.BytesIO()
+    torch.save(body.state_dict(), buffer)
+    shop.file = buffer.getvalue()
+    monkeypatch.setitem(start._IMAGENET, "mobilenet_v2", offered(shop, digest_bytes(shop.file)))
+    for _ in range(2):
+        found = find_start(preset("cpu"), tmp_path / "not needed")
+        assert found.tensors is not None
+        assert torch.equal(found.tensors["backbone.body.0.0.weight"], body.features[0][0].weight)
+        assert "weights start from torchvision's" in found.message
+    assert shop.asked == [None]
+
+
+def test_a_download_that_is_not_what_was_promised_is_not_kept(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, hub: Path
+) -> None:
+    shop.file = b"something else"
+    monkeypatch.setitem(start._IMAGENET, "mobilenet_v2", offered(shop, "0" * 64))
+    found = find_start(preset("cpu"))
+    assert found.tensors is None
+    assert "another hash than mobilenet_v2-00000000.pth says" in found.message
+    assert not hub.exists()
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_silent_server_is_given_up(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(start, "DOWNLOAD_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setitem(start._IMAGENET, "mobilenet_v2", offered(shop, "0" * 64))
+    found = find_start(preset("cpu"))
+    assert found.tensors is None
+    assert "timed out" in found.message
 
 
 @pytest.mark.usefixtures("offline")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fittingroom.errors import MissingInputError
-from fittingroom.workspace import Workspace, digest_bytes
+from fittingroom.workspace import Workspace, digest_bytes, digest_file
 from tasks import digests
 from tasks.digests import MEMORY, Digests, forget_gone
 
@@ -20,8 +20,12 @@ ONE, OTHER = digest_bytes(b"one"), digest_bytes(b"other")
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the files whose bytes were read, in turn."""
     names: list[str] = []
-    digest_file = digests.digest_file
-    monkeypatch.setattr(digests, "digest_file", lambda path: names.append(path.name) or digest_file(path))
+
+    def reading(path: Path) -> str:
+        names.append(path.name)
+        return digest_file(path)
+
+    monkeypatch.setattr(digests, "digest_file", reading)
     return names
 
 

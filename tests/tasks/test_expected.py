@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+import httpx
 import pytest
 
 from fittingroom.errors import SettingError
@@ -35,6 +36,12 @@ def test_a_run_that_is_stopped_is_no_crash() -> None:
         assert not one_line(logging.LogRecord("x", logging.ERROR, "f", 1, message, (), None))
     assert one_line(logging.LogRecord("x", logging.INFO, "f", 1, f"Finished in state Crashed('{why}')", (), None))
     assert one_line(logging.LogRecord("x", logging.ERROR, "f", 1, "Crash detected! Out of memory", (), None))
+
+
+def test_a_server_that_does_not_answer_is_not_said_with_each_thing_meant_for_it() -> None:
+    assert not one_line(record("Encountered exception during execution: ...", httpx.ConnectError("refused")))
+    event = logging.LogRecord("x", logging.ERROR, "f", 1, "Service %r failed to process item %r", ("E", {}), None)
+    assert not one_line(event)
 
 
 def test_other_errors_keep_their_traceback() -> None:

@@ -13,9 +13,9 @@ from prefect import flow
 
 from fittingroom.shards import Shard, plan_shards
 from fittingroom.workspace import Workspace, digest_value
-from tasks.caching import Content, ContentKey, Made, records_in, step
+from tasks.caching import Content, ContentKey, StepResult, result_storage, step
+from tasks.callbacks import steps
 from tasks.explaining import MEMORY, Call, remember, what_differs, why_not_done
-from tasks.watching import watching_steps
 
 
 def call(step: str = "train-style", version: int = 1, **arguments: Any) -> Call:
@@ -29,7 +29,7 @@ def shard(*names: str) -> Shard:
 
 def why(place: Workspace, now: Call, *before: Call) -> str:
     for number, one in enumerate(before):
-        remember(place, f"key{number}", one)
+        remember(place, (f"key{number}", one))
     return why_not_done(place, "now", now)
 
 
@@ -66,10 +66,31 @@ def test_two_calls_are_compared_by_their_keys(tmp_path: Path) -> None:
     place, earlier = Workspace(tmp_path), {"entry": {"colour": "red", "sources": ["a"]}, "pictures": ["1", "2"]}
     now = {"entry": {"colour": "blue", "sources": ["a", "b"]}, "pictures": ["2", "3", "4"]}
     for key, content in (("old", earlier), ("new", now)):
-        remember(place, key, Call.of("style content", 1, {"name": "navy", **content}))
+        remember(place, (key, Call.of("style content", 1, {"name": "navy", **content})))
     words = "colour changed, 1 new source, 2 new pictures, 1 picture gone"
-    assert what_differs(place, "style content", "navy", "old", "new") == words
-    assert what_differs(place, "style content", "navy", "older", "new") == "", "one that nobody remembers"
+    assert what_differs(place, "style content", {"navy": ("old", "new")}) == {"navy": words}
+    assert what_differs(place, "style content", {"navy": ("older", "new")}) == {}, "one that nobody remembers"
+
+
+def test_many_are_remembered_and_compared_at_once(tmp_path: Path) -> None:
+    place = Workspace(tmp_path)
+    steps = {
+        (name, key): Call.of("style content", 1, {"name": name, "pictures": pictures})
+        for name, key, pictures in (
+            ("navy", "a", ["1"]),
+            ("navy", "b", ["1", "2"]),
+            ("red", "a", []),
+            ("red", "b", ["3", "4"]),
+        )
+    }
+    remember(place, *((key, one) for (_, key), one in steps.items()))
+    with sqlite3.connect(place.cache / MEMORY) as memory:
+        memory.execute("INSERT INTO steps VALUES ('style content', 'corrupt', 'a', 1, '{', 0)")
+    pairs = dict.fromkeys(("navy", "red", "corrupt", "green"), ("a", "b"))
+    said = what_differs(place, "style content", pairs)
+    assert said == {"navy": "1 new picture", "red": "2 new pictures"}, (
+        "one that is corrupt or unknown costs its own words"
+    )
 
 
 def test_the_nearest_earlier_one_is_compared_whichever_was_last(tmp_path: Path) -> None:
@@ -86,7 +107,13 @@ def test_many_differences_are_not_all_named(tmp_path: Path) -> None:
 def test_no_name_and_no_text_is_remembered(tmp_path: Path) -> None:
     place = Workspace(tmp_path)
     persons = [Content("/home/ann/wedding.jpg", "d" * 64)]
-    remember(place, "k", call(persons=persons, names=["wedding.jpg"], key="secret-word", shard=shard("ann.jpg")))
+    given: dict[str, Any] = {
+        "persons": persons,
+        "names": ["wedding.jpg"],
+        "key": "secret-word",
+        "shard": shard("ann.jpg"),
+    }
+    remember(place, ("k", call(**given)))
     kept = (place.cache / MEMORY).read_bytes()
     assert not [word for word in (b"wedding", b"ann", b"secret-word") if word in kept]
 
@@ -104,24 +131,24 @@ def test_only_so_many_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(explaining, "KEPT", 3)
     place = Workspace(tmp_path)
     for number in range(5):
-        remember(place, f"key{number}", call(seed=number))
+        remember(place, (f"key{number}", call(seed=number)))
     with sqlite3.connect(place.cache / MEMORY) as memory:
         assert sorted(row[0] for row in memory.execute("SELECT key FROM steps")) == ["key2", "key3", "key4"]
 
 
 @step("paint", version=1, run_name="paint {name}, shard {shard.label}", cache_expiration=None)
-def paint(workspace: str, name: str, shard: Shard, settings: dict[str, Any]) -> Made:  # noqa: ARG001
+def paint(workspace: str, name: str, shard: Shard, settings: dict[str, Any]) -> StepResult:  # noqa: ARG001
     """A step for these tests."""
     path = Path(workspace) / "out" / f"{shard.index}.txt"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(" ".join(shard.names))
-    return Made({"name": name}, [path])
+    return StepResult({"name": name}, [path])
 
 
 @flow
 def paint_all(root: str, digests: dict[str, str], coats: int) -> None:
     """All shards, one after another."""
-    with records_in(Workspace(Path(root))):
+    with result_storage(Workspace(Path(root))):
         for part in plan_shards(digests, 4):
             paint(root, "navy", part, {"coats": coats})
 
@@ -133,7 +160,7 @@ def test_each_step_says_why_it_ran_or_that_it_was_done(tmp_path: Path) -> None:
 
     def told(coats: int = 1) -> list[str]:
         said: list[str] = []
-        with watching_steps(lambda name, why: said.append(f"{name}: {why}" if why else name)):
+        with steps.watching(lambda name, why: said.append(f"{name}: {why}" if why else name)):
             paint_all(str(tmp_path), files, coats)
         return said
 

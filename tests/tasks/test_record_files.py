@@ -13,7 +13,7 @@ from prefect import flow
 from fittingroom.errors import StorageUnavailable
 from fittingroom.workspace import Workspace
 from tasks import record_files
-from tasks.caching import Made, Record, records_in, step
+from tasks.caching import CachedResult, StepResult, result_storage, step
 from tasks.retrying import RETRYING
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -24,16 +24,16 @@ QUICK: dict[str, Any] = {**RETRYING, "retry_delay_seconds": [0.0] * RETRYING["re
 
 
 @step("write down", version=1, run_name="write {name} down", **QUICK)
-def write_down(workspace: str, name: str) -> Made:  # noqa: ARG001  every step has one
+def write_down(workspace: str, name: str) -> StepResult:  # noqa: ARG001  every step has one
     """A step with a value that takes many bytes to quote."""
     RUNS.append(name)
-    return Made(AWKWARD)
+    return StepResult(AWKWARD)
 
 
-def run(place: Workspace) -> Record:
+def run(place: Workspace) -> CachedResult:
     @flow
-    def writes() -> Record:
-        with records_in(place):
+    def writes() -> CachedResult:
+        with result_storage(place):
             future = write_down.submit(workspace=str(place.root), name="it")
             return future.result()
 
@@ -53,15 +53,15 @@ def test_a_record_fits_into_the_room_set_aside_for_it(tmp_path: Path, monkeypatc
 
 def test_a_step_whose_record_does_not_fit_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     RUNS.clear()
-    room, full = record_files.RecordFolder.set_room_aside, [True, True]
+    room, full = record_files.RecordFolder.reserve_space, [True, True]
 
-    def set_room_aside(self: record_files.RecordFolder, key: str, record: dict[str, Any]) -> None:
+    def reserve_space(self: record_files.RecordFolder, key: str, record: dict[str, Any]) -> None:
         if full:
             full.pop()
             raise OSError(errno.ENOSPC, "No space left on device")
         room(self, key, record)
 
-    monkeypatch.setattr(record_files.RecordFolder, "set_room_aside", set_room_aside)
+    monkeypatch.setattr(record_files.RecordFolder, "reserve_space", reserve_space)
     assert run(Workspace(tmp_path))["value"] == AWKWARD
     assert RUNS == ["it"] * 3
 
@@ -70,7 +70,7 @@ def test_a_disk_that_stays_full_is_named(tmp_path: Path, monkeypatch: pytest.Mon
     def no_room(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(record_files.RecordFolder, "set_room_aside", no_room)
+    monkeypatch.setattr(record_files.RecordFolder, "reserve_space", no_room)
     with pytest.raises(StorageUnavailable, match=f"no space left on the disk of {tmp_path}"):
         run(Workspace(tmp_path))
     assert not list((tmp_path / "cache").glob("*write-down*"))
@@ -79,7 +79,7 @@ def test_a_disk_that_stays_full_is_named(tmp_path: Path, monkeypatch: pytest.Mon
 def test_what_a_flow_writes_itself_is_named_too(tmp_path: Path) -> None:
     @flow
     def writes() -> None:
-        with records_in(Workspace(tmp_path)):
+        with result_storage(Workspace(tmp_path)):
             raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "sheet.jpg"))
 
     with pytest.raises(StorageUnavailable, match=r"no space left on the disk of .*sheet\.jpg"):

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
-from fittingroom.styles.figures import explain
+from fittingroom.registry.figures import explain
 from fittingroom.workspace import Workspace
 from flows.parameters import RetrainParameters
-from tasks import clock as clocks
-from tasks.caching import Record, Summary
+from tasks.caching import CachedResult, Summary
 from tasks.clock import Clock
 from tasks.crawling import EXAMPLES, some_of_each
 from tasks.reporting import command_of, counts_in_words, rejected_rows, stages_of
 
 
-def record(seconds: float) -> Record:
-    return Record(value={}, outputs={}, seconds=seconds)
+def record(seconds: float) -> CachedResult:
+    return CachedResult(value={}, outputs={}, seconds=seconds)
 
 
 def test_times_add_up_to_the_wall_clock_and_overlapping_work_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr(clocks.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     clock = Clock()
     with clock.stage("crawl"):
         now[0] += 5

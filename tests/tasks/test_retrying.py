@@ -1,16 +1,16 @@
-"""Retries: only what can heal, honouring Retry-After, and at once a failure for all else."""
+"""Retries: only what can be retried, honouring Retry-After, and at once a failure for all else."""
 
 from __future__ import annotations
 
 import errno
+import time
 from pathlib import Path
 
 import pytest
 from prefect import flow, task
 
 from fittingroom.errors import HostUnavailable, MissingInputError, StorageUnavailable
-from tasks import retrying
-from tasks.retrying import RETRYING, can_heal
+from tasks.retrying import RETRYING, is_transient
 
 
 @pytest.mark.parametrize(
@@ -27,8 +27,8 @@ from tasks.retrying import RETRYING, can_heal
         (None, False),
     ],
 )
-def test_only_what_can_heal_is_retried(error: object, heals: bool) -> None:
-    assert can_heal(error) is heals
+def test_only_what_is_transient_is_retried(error: object, heals: bool) -> None:
+    assert is_transient(error) is heals
 
 
 def test_delays_grow_and_jitter() -> None:
@@ -42,7 +42,7 @@ def test_prefect_retries_what_heals_and_waits_as_long_as_the_host_asks(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     waits: list[float] = []
-    monkeypatch.setattr(retrying.time, "sleep", waits.append)
+    monkeypatch.setattr(time, "sleep", waits.append)
     quick = {**RETRYING, "retry_delay_seconds": [0.0] * RETRYING["retries"], "retry_jitter_factor": None}
     tries = {"busy": 0, "broken": 0}
 

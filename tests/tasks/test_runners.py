@@ -9,6 +9,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from fittingroom.errors import SettingError
 from fittingroom.settings import get_settings
+from flows.crawl_garments import crawl_garments
 from tasks.runners import ShardRunner
 
 
@@ -22,7 +23,12 @@ def dask(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
 
 def test_without_dask_shards_run_in_threads(dask: pytest.MonkeyPatch) -> None:
     dask.delenv("FITTINGROOM_DASK", raising=False)
-    runner = ShardRunner(threads=8).duplicate()
+    assert type(ShardRunner().duplicate()) is ThreadPoolTaskRunner
+
+
+def test_a_crawl_stays_in_its_process_which_keeps_each_hosts_pace(dask: pytest.MonkeyPatch) -> None:
+    dask.setenv("FITTINGROOM_DASK", "local:3")
+    runner = crawl_garments.task_runner.duplicate()
     assert type(runner) is ThreadPoolTaskRunner
     assert runner._max_workers == 8
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from fittingroom import train_and_admit
 from fittingroom.cli import run
+from fittingroom.datasets import PICTURES
 from fittingroom.errors import SettingError
 from fittingroom.images import write_png
 from fittingroom.settings import get_settings
 from fittingroom.training.device import choose_preset
-from fittingroom.training.progress import Progress
-from fittingroom.translation import train as train_module
-from fittingroom.translation.outcome import StyleTraining
+from fittingroom.training.progress import Listener, Progress
+from fittingroom.translation.settings import StyleSettings
 from fittingroom.translation.settings import preset as style_preset
+from fittingroom.workspace import write_json
 from flows import parameters as flow_parameters
 
 
@@ -57,14 +60,15 @@ def test_the_command_line_says_which_it_is(
             write_png(tmp_path / "none" / f"{number}.png", np.full((8, 8, 4), 255, np.uint8))
         presets = []
 
-        def begin(name: str, *rest: object, **_: object) -> StyleTraining:
-            settings, listener = rest[3], rest[4]
-            presets.append(settings)
+        def begin(_: str, out: Path, job: dict[str, Any], listener: Listener, __: int | None) -> dict[str, Any]:
+            presets.append(StyleSettings.from_json(job["settings"]))
             listener(Progress(1, 2, 1, 1, {}))
             listener(Progress(2, 2, 1, 1, {}))
-            return StyleTraining(name, tmp_path / "weights", {}, settings, "", 2, [])
+            nothing: dict[str, list[str]] = {"learnt_from": [], "held_out": [], "left_out": []}
+            write_json(out / PICTURES, {"source": nothing, "target": nothing})
+            return {"weights": str(out / "weights"), "metrics": {}}
 
-        monkeypatch.setattr(train_module, "train_style", begin)
+        monkeypatch.setattr(train_and_admit, "run_job", begin)
         assert run(train) == 0
         assert capsys.readouterr().err == "preset cpu: this machine has no GPU\n"
         assert run([*train, "--preset", "demo"]) == 0

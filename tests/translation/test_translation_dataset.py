@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from style_builders import GREYS, REDS, garment, write_garments
 
 from fittingroom.errors import InputError, MissingInputError
 from fittingroom.images import write_png
@@ -19,6 +18,7 @@ from fittingroom.translation.dataset import (
     list_pictures,
     read_prepared,
 )
+from tests.translation.style_builders import GREYS, REDS, garment, write_garments
 
 CPU = torch.device("cpu")
 

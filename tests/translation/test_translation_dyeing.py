@@ -10,17 +10,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import fittingroom.starter
+from fittingroom.appearance.cloth import Dye, cloth_of, distance, parse_dye
+from fittingroom.appearance.colours import lab_to_srgb
+from fittingroom.appearance.repeat import Repeat, repeat_of
 from fittingroom.errors import InputError
-from fittingroom.styles.cloth import Dye, cloth_of, distance, parse_dye
-from fittingroom.styles.colours import lab_to_srgb
+from fittingroom.registry.starters import FOLDER
+from fittingroom.style_card import Lab
 from fittingroom.translation.dyeing import Slots
 from fittingroom.translation.networks import build_generator
 from fittingroom.translation.predict import Translator
 from fittingroom.translation.settings import preset
 
 NAVY, WHITE, GREEN, YELLOW = (17.0, 9.0, -26.0), (90.0, -1.0, 2.0), (40.0, -30.0, 20.0), (80.0, 5.0, 70.0)
-STARTERS = sorted(Path(fittingroom.starter.__file__).parent.glob("style-*.safetensors"))
+STARTERS = sorted(FOLDER.glob("style-*.safetensors"))
 
 
 def shade(lab: tuple[float, ...], light: float) -> tuple[float, ...]:
@@ -43,7 +45,7 @@ class Stripes(nn.Module):
         self.first = first
 
     def forward(self, image: Tensor, mask: Tensor, palette: Tensor | None = None) -> Tensor:
-        colours = self.palette if palette is None else palette
+        colours = self.get_buffer("palette") if palette is None else palette
         rows = (torch.arange(image.shape[2]) % 20 < 20 * self.first).view(1, 1, -1, 1)
         cloth = torch.where(rows, colours[2].view(1, 3, 1, 1), colours[6].view(1, 3, 1, 1))
         return torch.lerp(image, 2 * cloth.expand_as(image) - 1, mask)
@@ -55,9 +57,7 @@ def striped(first: float) -> Translator:
 
 
 @pytest.mark.parametrize(("first", "ground", "figure"), [(0.75, NAVY, WHITE), (0.25, WHITE, NAVY)])
-def test_which_slots_are_ground_is_learnt_from_what_is_painted(
-    first: float, ground: tuple[float, ...], figure: tuple[float, ...]
-) -> None:
+def test_which_slots_are_ground_is_learnt_from_what_is_painted(first: float, ground: Lab, figure: Lab) -> None:
     slots = striped(first).slots
     assert [distance(dye.lab, own) < 2 for dye, own in zip(slots.dyes, (ground, figure), strict=True)] == [True, True]
     navy = slots.mixture[:, 0 if first > 0.5 else 1]
@@ -104,8 +104,34 @@ def garment() -> tuple[np.ndarray, np.ndarray]:
     return image, mask
 
 
-@pytest.mark.parametrize("path", STARTERS, ids=[path.stem for path in STARTERS])
-def test_the_starters_take_any_dye_keep_folds_and_remember_nothing(path: Path) -> None:
+PLAIN = [path for path in STARTERS if path.stem.endswith("-solid")]
+PATTERNED = [path for path in STARTERS if path not in PLAIN]
+
+
+@pytest.mark.parametrize("path", PATTERNED, ids=[path.stem for path in PATTERNED])
+@pytest.mark.parametrize("times", [7, 20])
+@pytest.mark.parametrize("upright", [False, True])
+def test_patterned_starters_take_any_dyes_and_any_repeat(path: Path, times: int, upright: bool) -> None:
+    translator, (image, mask) = Translator.load(path, "cpu"), garment()
+    pattern = str(translator.info["target"]["pattern"])
+    across, down = (float(times), 0.0), (0.0, float(times))
+    wanted = Repeat((across if upright else down,) if pattern == "striped" else (across, down))
+    dyes = [parse_dye("#2f6b3a"), parse_dye("gold")]
+    painted = translator.translate(image, mask, dyes, wanted)
+    cloth = cloth_of(painted, mask, pattern)
+    assert all(min(distance(one.lab, dye) for one in cloth) < 6 for dye in dyes)
+    found = repeat_of(painted, mask, cloth, pattern)
+    assert found is not None
+    # The same lattice: two of its shortest vectors, whichever.
+    combined = np.array(found.vectors) @ np.linalg.pinv(np.array(wanted.vectors))
+    assert combined == pytest.approx(np.rint(combined), abs=0.8 / times)
+    assert abs(np.linalg.det(np.rint(combined))) == pytest.approx(1)
+    assert np.array(found.vectors) == pytest.approx(np.rint(combined) @ np.array(wanted.vectors), abs=0.8)
+    assert (painted[~mask] == 255).all()
+
+
+@pytest.mark.parametrize("path", PLAIN, ids=[path.stem for path in PLAIN])
+def test_the_plain_starters_take_any_dye_keep_folds_and_remember_nothing(path: Path) -> None:
     translator, (image, mask) = Translator.load(path, "cpu"), garment()
     before = translator.translate(image, mask)
     for colour in ("#2f6b3a", "white", "#1c1c1e", "gold", "purple"):

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from style_builders import REDS, garment, write_garments
 
 from fittingroom.errors import InputError
 from fittingroom.images import read_rgb
@@ -23,6 +22,7 @@ from fittingroom.translation.evaluate import (
 from fittingroom.translation.predict import Translator
 from fittingroom.translation.settings import preset
 from fittingroom.translation.sheets import before_after
+from tests.translation.style_builders import REDS, garment, write_garments
 
 SIZE = 64
 

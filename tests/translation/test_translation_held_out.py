@@ -6,19 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from style_builders import GREYS, REDS, TINY, write_garments
 
 from fittingroom.errors import MissingInputError
 from fittingroom.images import RGB
 from fittingroom.masks import Mask
-from fittingroom.styles.gates import style_floors, style_gate
-from fittingroom.styles.trial import hold_trial
+from fittingroom.registry.gates import style_floors, style_gate
+from fittingroom.registry.trial import hold_trial
 from fittingroom.translation.evaluate import StyleTarget, evaluate_translator
 from fittingroom.translation.held_out import held_out_of
-from fittingroom.translation.outcome import read_pictures
 from fittingroom.translation.predict import Translator
+from fittingroom.translation.result import StyleTraining, read_pictures
 from fittingroom.translation.settings import preset
-from fittingroom.translation.train import StyleTraining, train_style
+from fittingroom.translation.train import train_style
+from tests.translation.style_builders import GREYS, REDS, TINY, write_garments
 
 SIZES = TINY.keys() - {"batch_size", "pool_size", "epochs", "steps_per_epoch", "checkpoint_steps", "sample_steps"}
 SMALL = {name: TINY[name] for name in SIZES - {"discriminator_layers", "report_steps", "identity_every"}}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from style_builders import GREYS, REDS, garment, write_garments
 from torchmetrics.image.kid import poly_mmd
 from torchvision.models import mobilenet_v2
 
@@ -17,6 +17,7 @@ from fittingroom.images import RGB
 from fittingroom.translation import kid
 from fittingroom.translation.dataset import original_pictures
 from fittingroom.translation.kid import FEWEST, SUBSET_SIZE, KernelDistance, kernel_distance
+from tests.translation.style_builders import GREYS, REDS, garment, write_garments
 
 
 class MeanColour(torch.nn.Module):
@@ -64,6 +65,14 @@ def test_it_repeats_and_leaves_the_random_state_of_a_training_alone() -> None:
     torch.manual_seed(5)
     assert torch.equal(torch.rand(1), drawn)
     assert distance(pictures(GREYS)) == first
+
+
+def test_it_warns_of_nothing_and_leaves_the_filters_of_warnings_alone() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        before = list(warnings.filters)
+        assert KernelDistance("kid", MeanColour(), pictures(REDS))(pictures(GREYS)) is not None
+        assert list(warnings.filters) == before
 
 
 def test_too_few_pictures_give_no_figure() -> None:

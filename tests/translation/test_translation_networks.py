@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -17,7 +19,7 @@ from fittingroom.translation.networks import (
 )
 from fittingroom.translation.settings import StyleSettings, preset
 
-SMALL = {"filters": 4, "blocks": 1, "discriminator_filters": 4}
+SMALL: dict[str, Any] = {"filters": 4, "blocks": 1, "discriminator_filters": 4}
 
 
 def parameters(module: nn.Module) -> int:

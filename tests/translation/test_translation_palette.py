@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from fittingroom.styles.colours import srgb_to_lab
+from fittingroom.appearance.colours import srgb_to_lab
 from fittingroom.translation.networks import HIGHLIGHT_REACH, PALETTE, SHADOW_REACH, Generator, bent
 from fittingroom.translation.palette import palette
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fittingroom.translation.image_pool import ImagePool
-from fittingroom.translation.schedule import has_identity_loss, learning_rate
+from fittingroom.translation.step import has_identity_loss, learning_rate
 
 
 def batch_of(*values: int) -> torch.Tensor:
@@ -40,7 +40,8 @@ def test_pool_returns_what_comes_in_until_it_is_full() -> None:
 
 
 def test_pool_against_a_plain_rewrite() -> None:
-    pool, held = ImagePool(5, seed=9), []
+    pool = ImagePool(5, seed=9)
+    held: list[int] = []
     for value in range(200):
         if len(held) < 5:
             held.append(value)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Any
 
 import pytest
 
 from fittingroom.errors import SettingError
-from fittingroom.translation.settings import _RULES, PRESETS, StyleSettings, preset
+from fittingroom.translation.settings import PRESETS, StyleSettings, preset
 
 
 def test_the_recipe_has_the_papers_numbers() -> None:
@@ -33,10 +32,6 @@ def test_standard_is_the_recipe_with_what_won_in_the_ablations() -> None:
     assert standard.skip == "palette"
     assert standard.luminance_weight > 0
     assert not standard.augment_discriminators, "no effect that was measured"
-
-
-def test_every_setting_has_a_rule() -> None:
-    assert set(_RULES) == {field.name for field in dataclasses.fields(StyleSettings)}
 
 
 @pytest.mark.parametrize("name", list(PRESETS))

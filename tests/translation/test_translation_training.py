@@ -15,21 +15,22 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from style_builders import GREYS, REDS, TINY, garment, write_garments
 from torchvision.models import mobilenet_v2
 
 from fittingroom.domain import MARK
 from fittingroom.errors import InputError, MissingInputError, TrainingDiverged, WeightsRejected
 from fittingroom.images import encode_png, read_rgb, read_rgba
-from fittingroom.styles.weights_card import read_card
+from fittingroom.registry.weights_card import read_card
 from fittingroom.training.progress import Progress, ProgressFile
 from fittingroom.translation import train as train_module
 from fittingroom.translation.evaluate import evaluate_style
 from fittingroom.translation.predict import Translator
+from fittingroom.translation.result import StyleTraining
 from fittingroom.translation.settings import StyleSettings, preset
 from fittingroom.translation.step import CycleGan
-from fittingroom.translation.train import StyleTraining, train_style
+from fittingroom.translation.train import train_style
 from fittingroom.workspace import write_bytes
+from tests.translation.style_builders import GREYS, REDS, TINY, garment, write_garments
 
 SETTINGS = preset("demo").with_overrides(**TINY)
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fittingroom.appearance.colours import lab_to_srgb
 from fittingroom.categories import CATEGORY_IDS
 from fittingroom.garment import Garment
 from fittingroom.images import RGB
 from fittingroom.masks import Mask
-from fittingroom.styles.choose import Lab
-from fittingroom.styles.colours import lab_to_srgb
+from fittingroom.style_card import Lab
 
 
 class Finder:
@@ -30,12 +30,13 @@ class Dyer:
     size = 32
 
     def translate(self, image_rgb: RGB, mask: Mask, dyes: Sequence[Lab] | None = None) -> RGB:
-        colour = np.uint8([200, 30, 40]) if dyes is None else np.rint(lab_to_srgb(np.array(dyes[0])) * 255)
+        colour = np.array([200, 30, 40]) if dyes is None else np.rint(lab_to_srgb(np.array(dyes[0])) * 255)
         return np.where(mask[..., None], colour.astype(np.uint8), image_rgb)
 
 
 class Painter:
     size = 32
 
-    def translate(self, image_rgb: RGB, mask: Mask) -> RGB:
-        return np.where(mask[..., None], np.uint8([200, 30, 40]), image_rgb)
+    def translate(self, image_rgb: RGB, mask: Mask, dyes: Sequence[Lab] | None = None) -> RGB:
+        assert dyes is None
+        return np.where(mask[..., None], np.array([200, 30, 40], np.uint8), image_rgb)

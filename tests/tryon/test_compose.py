@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fittingroom import framing
 from fittingroom.boxes import Box
 from fittingroom.errors import SettingError
+from fittingroom.garment import Painting
 from fittingroom.masks import bounding_box
 from fittingroom.tryon import compose
 
@@ -30,12 +32,12 @@ def photos(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 @given(photos(), st.floats(0, 0.5), st.integers(0, 9))
 def test_to_the_square_and_back_moves_no_pixel(photo: tuple, margin: float, reach: int) -> None:
     image, mask = photo
-    fit = compose.fit_square(mask, margin, reach)
-    square, square_mask = compose.to_square(image, mask, fit)
+    fit = framing.fit_square(mask, margin, reach)
+    square, square_mask = framing.to_square(image, mask, fit)
     assert square.shape == (fit.side, fit.side, 3)
     assert (square[~square_mask] == 255).all()
     assert np.count_nonzero(square_mask) == np.count_nonzero(mask)
-    sheet = compose.pad_to_photo(compose.crop_square(square, fit), fit)
+    sheet = framing.pad_to_photo(framing.crop_to_box(square, fit), fit)
     assert sheet.shape == image.shape
     assert (sheet[mask] == image[mask]).all()
     assert (sheet[~mask] == 255).all()
@@ -44,7 +46,7 @@ def test_to_the_square_and_back_moves_no_pixel(photo: tuple, margin: float, reac
 @given(photos(), st.floats(0, 0.5), st.integers(0, 9))
 def test_the_square_holds_its_box_and_margin(photo: tuple, margin: float, reach: int) -> None:
     mask = photo[1]
-    fit, tight = compose.fit_square(mask, margin, reach), bounding_box(mask)
+    fit, tight = framing.fit_square(mask, margin, reach), bounding_box(mask)
     assert tight is not None
     assert fit.box_xyxy == tight.expand(reach).clip(*mask.shape)
     inner = fit.box_in_square
@@ -62,7 +64,7 @@ def test_the_square_holds_its_box_and_margin(photo: tuple, margin: float, reach:
 def test_a_box_by_hand() -> None:
     mask = np.zeros((50, 40), bool)
     mask[10:31, 0:8] = True
-    fit = compose.fit_square(mask, margin=0.1, reach=3)
+    fit = framing.fit_square(mask, margin=0.1, reach=3)
     assert fit.box_xyxy == Box(0, 7, 11, 34)  # 21 x 8, 3 more around, cut at the left border
     assert fit.side == 21 + 2 * 3
     assert (fit.left, fit.top) == (9, 0)
@@ -70,11 +72,11 @@ def test_a_box_by_hand() -> None:
 
 def test_wrong_geometry_is_refused() -> None:
     with pytest.raises(ValueError, match="empty mask"):
-        compose.fit_square(np.zeros((4, 4), bool))
+        framing.fit_square(np.zeros((4, 4), bool))
     with pytest.raises(SettingError, match="margin"):
-        compose.fit_square(np.ones((4, 4), bool), margin=-0.1)
+        framing.fit_square(np.ones((4, 4), bool), margin=-0.1)
     with pytest.raises(SettingError, match="reach"):
-        compose.fit_square(np.ones((4, 4), bool), reach=-1)
+        framing.fit_square(np.ones((4, 4), bool), reach=-1)
 
 
 @given(photos(), st.floats(0, 12), st.integers(0, 5))
@@ -195,3 +197,33 @@ def test_detail_ends_cleanly_at_the_masks_edge() -> None:
     original[mask] = (40, 40, 40)
     new = np.full((600, 600, 3), (180, 30, 40), np.uint8)
     assert np.abs(compose.add_detail(new, original, mask, 256, 1.0).astype(int) - new).max() <= 1
+
+
+def test_a_painting_enlarged_has_edges_as_sharp_as_the_photo() -> None:
+    """Two slots, the second chosen right of the middle: at eight times the size the edge is narrow and in its place."""
+    columns = np.arange(32, dtype=np.float32)[None].repeat(32, 0) - 15.5
+    choice = np.dstack([np.zeros_like(columns), 8 * columns])
+    shading = np.full((32, 32), 0.8, np.float32)
+    palette = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]], np.float32)
+    mask = np.ones((32, 32), bool)
+    large = compose.mix_at(Painting(choice, shading, palette), mask, 256)
+    assert large.shape == (256, 256, 3)
+    row = large[128].astype(int)
+    assert (row[:118] == (204, 0, 0)).all()
+    assert (row[138:] == (0, 0, 204)).all()
+    between = (row[:, 0] > 23) & (row[:, 2] > 23)
+    assert between.sum() <= 10, "not a pixel of 32, which are eight here"
+    assert abs(np.flatnonzero(between).mean() - 127.5) < 1
+
+    small = compose.mix_at(Painting(choice, shading, palette), mask, 32)
+    assert (small[:, :15] == (204, 0, 0)).all()
+
+
+def test_a_painting_is_spread_around_the_garment() -> None:
+    """Outside its mask a network's choice means nothing, and must not get into the garment's rim."""
+    mask = np.zeros((32, 32), bool)
+    mask[8:24, 8:24] = True
+    choice = np.where(mask[..., None], np.array([9, 0], np.float32), np.array([0, 9], np.float32))
+    palette = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]], np.float32)
+    large = compose.mix_at(Painting(choice, np.ones((32, 32), np.float32), palette), mask, 128)
+    assert (large == (255, 0, 0)).all()

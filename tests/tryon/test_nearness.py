@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fittingroom.styles.cloth import parse_dye
+from fittingroom.appearance.cloth import parse_dye
 from fittingroom.tryon.nearness import Nearness, in_words, nearness
 
 MASK = np.zeros((256, 256), bool)
@@ -13,7 +13,9 @@ MASK[20:230, 30:220] = True
 
 
 def test_each_wanted_dye_and_what_came_of_it() -> None:
-    rows = np.where((np.arange(256) % 24 < 16)[:, None, None], np.uint8([47, 107, 58]), np.uint8([240, 190, 40]))
+    rows = np.where(
+        (np.arange(256) % 24 < 16)[:, None, None], np.array([47, 107, 58], np.uint8), np.array([240, 190, 40], np.uint8)
+    )
     painted = np.where(MASK[..., None], np.repeat(rows, 256, 1), np.uint8(255))
     found = nearness(painted, MASK, "striped", [parse_dye("#2f6b3a"), parse_dye("#f0be28"), parse_dye("#102040")])
     assert [one.part for one in found] == ["ground", "figure", "figure"]
@@ -31,7 +33,7 @@ def test_each_wanted_dye_and_what_came_of_it() -> None:
 
 
 def test_plain_cloth_is_compared_by_its_one_dye() -> None:
-    painted = np.where(MASK[..., None], np.uint8([170, 30, 40]), np.uint8(255))
+    painted = np.where(MASK[..., None], np.array([170, 30, 40], np.uint8), np.uint8(255))
     (one,) = nearness(painted, MASK, "solid", [parse_dye("#2f6b3a")])
     assert (one.got, one.ciede2000 > 40) == ("#aa1e28", True)
     assert "another colour" in one.words()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +15,14 @@ from PIL import Image, ImageCms
 from fittingroom.categories import CATEGORY_IDS
 from fittingroom.errors import ImageRejected, InputError, MissingInputError
 from fittingroom.garment import Garment
+from fittingroom.images import RGB
+from fittingroom.masks import Mask
+from fittingroom.style_card import Lab
 from fittingroom.tryon.photo import Photo, check_output, read_photo, try_on_photo, write_result
+from fittingroom.tryon.provenance import MadeBy
 
 HEIGHT, WIDTH = 60, 44
+BY = MadeBy("red")
 MASK = np.zeros((HEIGHT, WIDTH), bool)
 MASK[15:45, 12:32] = True
 
@@ -28,19 +36,21 @@ class Finder:
 class Painter:
     size = 32
 
-    def translate(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        return np.where(mask[..., None], np.uint8([200, 30, 40]), image)
+    def translate(self, image_rgb: RGB, mask: Mask, dyes: Sequence[Lab] | None = None) -> RGB:
+        assert dyes is None
+        return np.where(mask[..., None], np.array([200, 30, 40], np.uint8), image_rgb)
 
 
 def noise(channels: int = 3) -> np.ndarray:
     return np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH, channels), np.uint8)
 
 
-def saved(image: np.ndarray, path: Path, **options: object) -> Path:
+def saved(image: np.ndarray, path: Path, **options: Any) -> Path:
     Image.fromarray(image).save(path, **options)
     return path
 
 
+@cache  # LittleCMS writes the second of its making into a profile: two would differ
 def wide_profile() -> bytes:
     """A profile whose red and green are sRGB's exchanged with a wider triangle's: LittleCMS's own Lab is no RGB one,
     so sRGB is taken and its red primary moved (bytes of the ``rXYZ`` tag)."""
@@ -59,7 +69,7 @@ def test_a_plain_photo(tmp_path: Path) -> None:
     assert photo.profile is None
     assert (photo.pixels == image).all()
     result = try_on_photo(photo, Finder(), Painter())
-    assert write_result(tmp_path / "out.png", result, photo) == ""
+    assert write_result(tmp_path / "out.png", result, photo, BY) == ""
     out = np.array(Image.open(tmp_path / "out.png"))
     assert out.shape == image.shape
     assert (out[result.alpha == 0] == image[result.alpha == 0]).all()
@@ -71,7 +81,7 @@ def test_transparency_comes_out_as_it_went_in(tmp_path: Path) -> None:
     image[:10, :, 3] = 0
     photo = read_photo(saved(image, tmp_path / "p.png"))
     result = try_on_photo(photo, Finder(), Painter())
-    write_result(tmp_path / "out.png", result, photo)
+    write_result(tmp_path / "out.png", result, photo, BY)
     out = np.array(Image.open(tmp_path / "out.png"))
     assert out.shape == image.shape
     assert (out[..., 3] == image[..., 3]).all()
@@ -94,7 +104,7 @@ def test_orientation_is_applied_and_exif_left_behind(tmp_path: Path, orientation
     photo = read_photo(path)
     assert (photo.pixels == upright).all()
     result = try_on_photo(photo, Finder(), Painter())
-    write_result(tmp_path / "out.png", result, photo)
+    write_result(tmp_path / "out.png", result, photo, BY)
     with Image.open(tmp_path / "out.png") as out:
         assert dict(out.getexif()) == {}
         assert (np.array(out)[result.alpha == 0] == upright[result.alpha == 0]).all()
@@ -109,7 +119,7 @@ def test_a_colour_space_is_kept_and_the_garment_converted_into_it(tmp_path: Path
     assert (photo.pixels == image).all()
     result = try_on_photo(photo, finder, Painter())
     assert (finder.seen != image).any()  # the models see sRGB
-    write_result(tmp_path / "out.png", result, photo)
+    write_result(tmp_path / "out.png", result, photo, BY)
     with Image.open(tmp_path / "out.png") as out:
         assert out.info["icc_profile"] == profile
         pixels = np.array(out)
@@ -130,7 +140,7 @@ def test_a_broken_profile_loses_nothing(tmp_path: Path) -> None:
 def test_jpeg_says_what_it_loses(tmp_path: Path) -> None:
     photo = Photo(noise(4))
     result = try_on_photo(photo, Finder(), Painter())
-    words = write_result(tmp_path / "out.jpg", result, photo)
+    words = write_result(tmp_path / "out.jpg", result, photo, BY)
     assert words.startswith("JPEG is lossy and has no transparency")
     with Image.open(tmp_path / "out.jpg") as out:
         assert (out.format, out.size) == ("JPEG", (WIDTH, HEIGHT))

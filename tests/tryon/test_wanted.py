@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fittingroom.appearance.choose import AvailableStyle
 from fittingroom.errors import ImageRejected, InputError, MissingInputError, NothingNear
 from fittingroom.images import write_png
-from fittingroom.styles.choose import AvailableStyle
+from fittingroom.tryon.steps import TryOnSettings
 from fittingroom.tryon.wanted import Wanted, Wish, find_wanted, is_picture
 from tests.tryon.stand_ins import Finder
 
@@ -23,19 +24,22 @@ STYLES = [
 
 
 class Serving:
-    """Two styles, and a segmenter that finds the middle of a picture."""
+    """Some styles, and a segmenter that finds the middle of a picture."""
+
+    def __init__(self, available: list[AvailableStyle]) -> None:
+        self.available = available
 
     def styles(self) -> list[AvailableStyle]:
-        """Both."""
-        return STYLES
+        """All."""
+        return self.available
 
     def segmenter(self) -> Finder:
         """A stand-in."""
         return Finder()
 
 
-def look(wanted: Path | str, **wish: Any) -> Wanted:
-    champions: Any = Serving()
+def look(wanted: Path | str, styles: list[AvailableStyle] = STYLES, **wish: Any) -> Wanted:
+    champions: Any = Serving(styles)
     return find_wanted(str(wanted), champions, Wish(**wish))
 
 
@@ -70,7 +74,9 @@ def test_what_cannot_be_used_is_named(tmp_path: Path) -> None:
 
 
 def striped(path: Path) -> Path:
-    rows = np.where((np.arange(200) % 10 < 5)[:, None, None], np.uint8([20, 30, 90]), np.uint8([235, 235, 230]))
+    rows = np.where(
+        (np.arange(200) % 10 < 5)[:, None, None], np.array([20, 30, 90], np.uint8), np.array([235, 235, 230], np.uint8)
+    )
     write_png(path, np.repeat(rows, 160, 1))
     return path
 
@@ -87,6 +93,21 @@ def test_a_picture_brings_its_own_colours(tmp_path: Path) -> None:
     assert (wanted.label, wanted.words()) == ("navy-solid-in-2f6b3a", "navy-solid in #2f6b3a")
     assert wanted.described is not None
     assert (wanted.described["colour"], wanted.described["pattern"]) == ("green", "solid")
+
+
+@pytest.mark.parametrize(("rows", "vector"), [(True, (0.0, 10.0)), (False, (10.0, 0.0))])
+def test_a_picture_brings_its_own_repeat(tmp_path: Path, rows: bool, vector: tuple[float, float]) -> None:
+    image = np.full((200, 160, 3), (20, 40, 110), np.uint8)
+    places = np.arange(200 if rows else 160) % 20 < 8
+    image[places if rows else (slice(None), places)] = (235, 235, 230)
+    write_png(tmp_path / "stripes.png", image)
+    style = AvailableStyle("striped", "", "striped", takes_dyes=True)
+    wanted = look(tmp_path / "stripes.png", cloth=True, styles=[*STYLES, style])
+    assert (wanted.style.name, wanted.choice.exact, wanted.dyed) == ("striped", True, True)
+    assert wanted.repeat is not None
+    assert np.allclose(wanted.repeat.vectors, [vector], atol=0.6)
+    assert wanted.label == "striped-in-14286e-ebebe6-" + ("10at90" if rows else "10at0")
+    assert np.allclose(TryOnSettings(**wanted.painting()).repeat, [vector], atol=0.6)
 
 
 def test_house_colours_keep_the_styles_and_still_know_what_was_wanted(tmp_path: Path) -> None:

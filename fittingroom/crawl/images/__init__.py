@@ -1,0 +1,1 @@
+"""A fetched picture: decoded within limits, checked, and stripped of its metadata."""
