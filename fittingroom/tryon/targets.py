@@ -19,7 +19,10 @@ SAME_PERSON = 0.5
 BYSTANDER = 0.1
 """Who shows less cloth than this share of the largest person's is not counted: a stray find, or somebody far away."""
 CONTAINED = 0.7
-"""Of a garment that lies by this share inside a larger one's box and mask, the larger is changed."""
+"""Of a garment that lies by this share inside a larger one's mask, the larger is changed."""
+LEAST_OF_GROUP = 0.3
+"""A garment of the style's category that is smaller than this share of the largest on that part of the body is rather
+a piece of it under a wrong name: categories are guesses. Chosen on 30 street photos (docs/results.md)."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,9 @@ def take(found: Sequence[Found], target: Target) -> tuple[list[Found], Taken]:
     """The garments to change, the largest first, and the words for them.
 
     Of several people the one who shows most cloth nearest the middle is taken. Of that person's garments: the largest
-    of the style's category; else the largest that covers the same part of the body; else the largest.
+    of the style's category, unless it is little of what covers that part of the body; else the largest that covers it;
+    else the largest. A find that lies on another of the same part of the body, of which the segmenter is surer, is a
+    piece of that.
 
     Raises:
         NoGarmentFound: none, or not the one that was asked for.
@@ -132,6 +137,9 @@ def take(found: Sequence[Found], target: Target) -> tuple[list[Found], Taken]:
 
 def _asked_of(own: Sequence[Found], target: Target) -> list[Found]:
     """Of one person's garments, sorted by size, those that are asked for."""
+    if target.garment in CATEGORY_IDS:
+        return [each for each in own if each.garment.category == target.garment][:1]
+    own = [each for each in own if not any(_piece_of(each.garment, other.garment) for other in own)]
     if target.garment == ALL:
         kept: list[Found] = []
         for each in own:
@@ -140,8 +148,6 @@ def _asked_of(own: Sequence[Found], target: Target) -> list[Found]:
         return kept
     if target.garment in GROUPS:
         return [each for each in own if each.garment.group == target.garment][:1]
-    if target.garment:
-        return [each for each in own if each.garment.category == target.garment][:1]
     return [_largest_that_suits(own, target.category)]
 
 
@@ -149,9 +155,12 @@ def _largest_that_suits(own: Sequence[Found], category: str | None) -> Found:
     if not category:
         return own[0]
     group = group_of(CATEGORY_IDS[category])
-    of_category = (each for each in own if each.garment.category == category)
-    of_group = (each for each in own if each.garment.group == group)
-    return next(of_category, None) or next(of_group, None) or own[0]
+    of_group = [each for each in own if each.garment.group == group]
+    if not of_group:
+        return own[0]
+    least = LEAST_OF_GROUP * of_group[0].garment.area
+    of_category = (each for each in of_group if each.garment.category == category and each.garment.area >= least)
+    return next(of_category, of_group[0])
 
 
 def _words(found: Sequence[Found], chosen: Sequence[Found], target: Target, people: Sequence[int]) -> Taken:
@@ -196,6 +205,10 @@ def _centre(garment: Garment) -> float:
 
 def _inside(small: Garment, large: Garment) -> bool:
     return bool((small.mask & large.mask).sum() >= CONTAINED * small.area)
+
+
+def _piece_of(one: Garment, other: Garment) -> bool:
+    return one.group == other.group and one.score < other.score and _inside(one, other)
 
 
 def _guess(found: Found) -> str:

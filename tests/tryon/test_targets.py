@@ -93,6 +93,24 @@ def test_of_all_garments_what_lies_inside_another_is_changed_with_it() -> None:
     assert [each.garment for each in chosen] == [MIDDLE_COAT, MIDDLE_TROUSERS]
 
 
+SHIRT_FRONT = at("short sleeve top", 125, 165, 35, 105, score=0.6)
+"""A piece of the coat, under a wrong name."""
+COLLAR = at("short sleeve top", 150, 200, 20, 40)
+"""Little of it lies on the coat, but it is little."""
+SMALL_TOP = at("short sleeve top", 140, 166, 30, 110)
+"""More than three tenths of the coat, and as sure: it is worn under it."""
+
+
+@pytest.mark.parametrize(
+    ("beside", "changed"), [(SHIRT_FRONT, MIDDLE_COAT), (COLLAR, MIDDLE_COAT), (SMALL_TOP, SMALL_TOP)]
+)
+def test_a_piece_under_a_wrong_name_is_not_changed_in_place_of_the_garment(beside: Garment, changed: Garment) -> None:
+    (chosen,), _ = take(number_garments([MIDDLE_COAT, MIDDLE_TROUSERS, beside]), Target("short sleeve top"))
+    assert chosen.garment is changed
+    (chosen,), _ = take(number_garments([MIDDLE_COAT, MIDDLE_TROUSERS, beside]), Target(garment="short sleeve top"))
+    assert chosen.garment is beside, "who asks for it gets it"
+
+
 @pytest.mark.parametrize(
     ("target", "words"),
     [
