@@ -165,6 +165,28 @@ def random_dyes(chance: np.random.Generator) -> Dyes:
             return dyes
 
 
+def random_print(side: int, chance: np.random.Generator) -> Floats:
+    """A print that cloth may have worn, (side, side), figure's share 0..1: stripes, checks, dots or blots of any size
+    and share, all over or in one place."""
+    angle, period = chance.uniform(0, np.pi), side * float(np.exp(chance.uniform(np.log(0.03), np.log(0.3))))
+    along = np.exp(1j * angle) * 2 * np.pi / period
+    x, y = np.meshgrid(np.arange(side), np.arange(side))
+    u, v = (np.cos(x * way.real + y * way.imag + chance.uniform(0, 6)) for way in (along, 1j * along))
+    cells = max(int(2 * side / period), 2)
+    blots = cv2.resize(chance.normal(size=(cells, cells)), (side, side), interpolation=cv2.INTER_CUBIC)
+    field = (u, u + v, np.maximum(u, v), blots)[int(chance.integers(4))]
+    threshold = np.quantile(field, chance.uniform(0.2, 0.85))
+    figure = np.clip((field - threshold) / (chance.uniform(0.05, 0.6) * field.std()) + 0.5, 0, 1)
+    if chance.random() < 0.3:
+        here = np.zeros((side, side))
+        centre, radii = (
+            tuple(int(value) for value in side * chance.uniform(*span, 2)) for span in ((0.2, 0.8), (0.1, 0.4))
+        )
+        cv2.ellipse(here, centre, radii, float(np.degrees(angle)), 0, 360, 1.0, -1)
+        figure *= here
+    return np.asarray(figure, np.float64)
+
+
 class DyedDomain(Domain):
     """A style's pictures, in new dyes with each batch; with ``given_repeat`` it says where each repeat lies."""
 
@@ -184,7 +206,9 @@ class DyedDomain(Domain):
         for place, each in zip(stacked, layers, strict=True):
             place[0], place[1], place[2:] = each.figure, each.light, each.waves
         self.layers = torch.from_numpy(stacked).to(device)
-        self.house = HOUSE if self.layers[:, 0].any() else typical_dyes(layers)
+        self.figured = bool(self.layers[:, 0].any())
+        """Whether the style has figures of its own; a plain one has none."""
+        self.house = HOUSE if self.figured else typical_dyes(layers)
         self.repeats = [each.repeat for each in layers if each.repeat is not None]
 
     def palette(self, one_hue: bool = False) -> Tensor:  # noqa: ARG002
@@ -199,9 +223,12 @@ class DyedDomain(Domain):
         waves = layers[:, 2:] if self.given_repeat else None
         redyed = None
         if self.redyed:
-            before = self._crops(chance.integers(len(self), size=len(picks)).tolist(), batch.origin)[:, :1]
             if chance.random() < 0.5:
-                before = torch.zeros_like(before)
+                before = torch.zeros_like(layers[:, :1])
+            elif self.figured:
+                before = self._crops(chance.integers(len(self), size=len(picks)).tolist(), batch.origin)[:, :1]
+            else:
+                before = torch.from_numpy(np.stack([random_print(self.crop, chance)[None] for _ in picks])).to(layers)
             redyed = _worn(before, layers[:, 1:2], self._dyes(chance), batch.mask)
         image = _worn(layers[:, :1], layers[:, 1:2], dyes, batch.mask)
         return Batch(image, batch.mask, batch.origin, palette_of(dyes), waves, redyed)

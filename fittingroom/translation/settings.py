@@ -88,7 +88,8 @@ class StyleSettings(CheckedSettings):
     """The identity loss is applied once in so many steps, so that colour and pattern come through; 0: never."""
     redyed_identity: bool = False
     """With ``random_dyes``, the identity loss shows generator_a_to_b the style's pictures in yet other dyes, plain or
-    with the figures of another one: what is to come back is the cloth, and what goes is what it wore before."""
+    with the figures of another one (of a plain style, with prints drawn at random): what is to come back is the cloth,
+    and what goes is what it wore before."""
     smooth_l1_beta: Annotated[float, Range(1e-6, 10)] = 1.0
     """Where Smooth L1 turns from square to linear."""
     masked_losses: bool = False
