@@ -27,6 +27,7 @@ from fittingroom.translation.dyed import (
     paint,
     palette_of,
     random_dyes,
+    random_print,
     random_waves,
     taken_apart,
     typical_dyes,
@@ -163,6 +164,36 @@ def test_the_same_garments_are_shown_in_other_dyes_plain_or_with_anothers_figure
     assert plain >= 3, "one dye in more or less light"
     assert figured >= 3
     assert DyedDomain(pictures, layers, 128, 0.5, CPU).batch([0], np.random.default_rng(0)).redyed is None
+
+
+def test_a_plain_styles_garments_are_shown_as_they_are_or_with_prints() -> None:
+    image, mask = garment(0, NAVY, 256)
+    domain = DyedDomain(
+        [(image, mask)], [Layers.of(image, mask, "solid")], 128, 0.5, CPU, given_repeat=False, redyed=True
+    )
+    cloth, worn = [], []
+    for seed in range(16):
+        batch = domain.batch([0], np.random.default_rng(seed))
+        assert batch.redyed is not None
+        on = batch.mask[0, 0] > 0
+        for pictures, spreads in ((batch.image, cloth), (batch.redyed, worn)):
+            linear = ((pictures[0, :, on] + 1) / 2).pow(2.2) + 0.02
+            hues = linear / linear.sum(0)
+            spreads.append(float((hues.quantile(0.95, 1) - hues.quantile(0.05, 1)).max()))
+    assert max(cloth) < 0.1, "what is to come back is plain"
+    assert sum(spread < 0.1 for spread in worn) >= 4
+    assert sum(spread >= 0.1 for spread in worn) >= 4
+
+
+def test_prints_are_of_all_sizes_and_in_their_range() -> None:
+    prints = [random_print(64, np.random.default_rng(seed)) for seed in range(40)]
+    assert all(each.shape == (64, 64) and each.min() >= 0 and each.max() <= 1 for each in prints)
+    shares = [float(each.mean()) for each in prints]
+    assert min(shares) < 0.1
+    assert max(shares) > 0.6
+    turns = [int((np.diff(each[32] > 0.5) != 0).sum()) for each in prints]
+    assert max(turns) > 20, "fine ones"
+    assert (prints[3] == random_print(64, np.random.default_rng(3))).all()
 
 
 def test_what_decides_by_the_repeat_learns_faster(cpu_settings: StyleSettings) -> None:
