@@ -1,9 +1,10 @@
-"""A style's weights are its pattern; what each colour of their palette is for is learnt from what they paint.
+"""A style's weights are its pattern; what each colour of their palette is for is known, or learnt from what they paint.
 
 A generator with a palette (`networks.PALETTE` slots) says for each pixel how much of which slot it takes, whatever
 colours lie in the slots. What its own palette paints on grey cloth has dyes, as any cloth has (`styles.cloth`), and
 each slot is one of those, in more or less light, or lies between two. So given other dyes there is a palette that
-paints the pattern in them.
+paints the pattern in them. Weights that were taught with dyes drawn at random have slots whose use is known
+(`dyed.SLOTS`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from fittingroom.appearance.cloth import Dye, between
 from fittingroom.appearance.colours import lab_to_srgb, srgb_to_lab
 from fittingroom.style_card import Lab
+from fittingroom.translation.dyed import SLOTS
 
 _SHADOW = (0.5, 1.35)
 """Lightness of a slot over that of the dye whose shadow or light it is."""
@@ -42,6 +44,17 @@ class Slots:
         """Of the style's own ``palette`` (slots, 3), sRGB 0..1, and the ``dyes`` of what it paints."""
         own = np.array([dye.lab for dye in dyes])
         return cls(tuple(dyes), np.stack([_mixture(slot, own) for slot in srgb_to_lab(palette.astype(np.float64))]))
+
+    @classmethod
+    def known(cls, palette: NDArray[np.floating], pattern: str) -> Slots:
+        """Of weights that were taught with dyes drawn at random, by the ``palette`` (slots, 3), sRGB 0..1, of their
+        own: ground and figure, of a plain style the ground. A slot's own light is left out, as what is painted is
+        shaded besides: with it a dye would come out in two lights."""
+        shares = (0.0,) if pattern == "solid" else (0.0, 1.0)
+        own = srgb_to_lab(palette[[SLOTS.index((share, 1.0)) for share in shares]].astype(np.float64))
+        mixture = np.array([[1 - share, share] for share, _ in SLOTS])
+        dyes = tuple(Dye((float(lightness), float(a), float(b))) for lightness, a, b in own)
+        return cls(dyes, mixture if len(dyes) > 1 else np.ones((len(SLOTS), 1)))
 
     def dyed(self, dyes: Sequence[Lab]) -> NDArray[np.float32]:
         """The palette (slots, 3), sRGB 0..1, that paints in ``dyes``, the ground first.

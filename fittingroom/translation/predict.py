@@ -70,7 +70,8 @@ class Translator:
 
     @cached_property
     def slots(self) -> Slots:
-        """What the slots of its palette are for, learnt from what it makes of grey cloth. Found once: some 0.1 s.
+        """What the slots of its palette are for; where its training did not say, learnt from what it makes of grey
+        cloth. Found once: some 0.1 s.
 
         Raises:
             InputError: it has no palette.
@@ -80,15 +81,16 @@ class Translator:
                 f"style {self.info.get('name', '')}: its weights cannot paint other colours than their own, as they "
                 "have no palette; train it with skip=palette (the presets standard, cpu and demo)"
             )
+        target = self.info.get("target")
+        pattern = str(target.get("pattern") or "") if isinstance(target, dict) else ""
+        own = self.generator.palette.cpu().numpy()
+        if self.settings.random_dyes:
+            return Slots.known(own, pattern)
         image, mask = np.full((self.size, self.size, 3), 255, np.uint8), np.zeros((self.size, self.size), bool)
         middle = slice(self.size // 4, self.size - self.size // 4)
         mask[middle, middle] = True
         image[mask] = 128
-        target = self.info.get("target")
-        pattern = target.get("pattern") if isinstance(target, dict) else None
-        return Slots.of(
-            self.generator.palette.cpu().numpy(), cloth_of(self.translate(image, mask), mask, pattern or "")
-        )
+        return Slots.of(own, cloth_of(self.translate(image, mask), mask, pattern))
 
     @property
     def takes_repeat(self) -> bool:
