@@ -22,7 +22,7 @@ CONTAINED = 0.7
 """Of a garment that lies by this share inside a larger one's mask, the larger is changed."""
 LEAST_OF_GROUP = 0.3
 """A garment of the style's category that is smaller than this share of the largest on that part of the body is rather
-a piece of it under a wrong name: categories are guesses. Chosen on 30 street photos (docs/results.md)."""
+a piece of it under a wrong name: categories are guesses. docs/results.md has what it is worth."""
 
 
 @dataclass(frozen=True)

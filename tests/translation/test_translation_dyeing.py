@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from fittingroom.appearance.cloth import Dye, cloth_of, distance, parse_dye
-from fittingroom.appearance.colours import lab_to_srgb
+from fittingroom.appearance.colours import lab_to_srgb, srgb_to_lab
 from fittingroom.appearance.repeat import Repeat, repeat_of
 from fittingroom.errors import InputError
 from fittingroom.registry.starters import FOLDER
 from fittingroom.style_card import Lab
+from fittingroom.translation import dyed
 from fittingroom.translation.dyeing import Slots
 from fittingroom.translation.networks import build_generator
 from fittingroom.translation.predict import Translator
@@ -93,6 +94,26 @@ def test_a_slot_between_two_dyes_stays_between_the_new_ones() -> None:
     found = slots.dyed([NAVY, WHITE])
     assert found.shape == (3, 3)
     assert found[0] == pytest.approx(palette_of(NAVY)[0], abs=0.02)
+
+
+def test_slots_taught_with_drawn_dyes_are_what_they_were_taught_as() -> None:
+    house = dyed.palette_of(torch.from_numpy(dyed.HOUSE)).numpy()
+    checks = Slots.known(house, "checked")
+    assert [dye.code for dye in checks.dyes] == ["#ecebe7", "#1d2b53"]
+    for (share, _), colour in zip(dyed.SLOTS, srgb_to_lab(checks.dyed([GREEN, YELLOW])), strict=True):
+        assert colour == pytest.approx((1 - share) * np.array(GREEN) + share * np.array(YELLOW), abs=0.1)
+    assert srgb_to_lab(checks.dyed([GREEN])[6]) == pytest.approx(np.array(checks.dyes[1].lab), abs=0.1)
+    plain = Slots.known(house, "solid")
+    assert srgb_to_lab(plain.dyed([GREEN])) == pytest.approx(np.tile(GREEN, (8, 1)), abs=0.1)
+
+
+def test_checks_in_other_dyes_have_their_mid_tone() -> None:
+    translator, (image, mask) = Translator.load(FOLDER / "style-checked.safetensors", "cpu"), garment()
+    dyes = [parse_dye("#2f6b3a"), parse_dye("gold")]
+    painted = translator.translate(image, mask, dyes, Repeat(((9.0, 0.0), (0.0, 9.0))))
+    middle = np.mean(dyes, axis=0)
+    near = np.linalg.norm(srgb_to_lab(painted[mask])[:, 1:] - middle[1:], axis=1) < 15
+    assert near.mean() > 0.2, "two bands that cross are half and half where one of them is"
 
 
 def garment() -> tuple[np.ndarray, np.ndarray]:
