@@ -49,13 +49,13 @@ from fittingroom.tryon.wanted import Wanted, Wish, wanted_by_picture
 
 RENDERED: dict[str, tuple[Fabric, float]] = {
     "green": (Fabric("solid", COLOURS["green"], weave=0.012), 0.1),
-    "yellow": (Fabric("solid", COLOURS["yellow"], weave=0.012), 0.1),
     "pink": (Fabric("solid", COLOURS["pink"], weave=0.012), 0.1),
-    "black": (Fabric("solid", COLOURS["black"], weave=0.012), 0.1),
     "broad-level": (Fabric("striped", COLOURS["red"], COLOURS["white"]), 0.13),
     "fine-level": (Fabric("striped", COLOURS["white"], COLOURS["navy"], share=0.35), 0.045),
     "upright": (Fabric("striped", COLOURS["teal"], COLOURS["yellow"], angle=np.pi / 2), 0.08),
-    "slanting": (Fabric("striped", COLOURS["purple"], COLOURS["pink"], angle=0.7), 0.1),
+    "gingham": (Fabric("checked", COLOURS["white"], COLOURS["blue"]), 0.07),
+    "broad-checks": (Fabric("checked", COLOURS["red"], COLOURS["black"]), 0.13),
+    "dots": (Fabric("dotted", COLOURS["navy"], COLOURS["cream"], share=0.35), 0.09),
 }
 """Cloth from the sample world, and its repeat as a share of the garment's longer side."""
 BARS = {"plain": (1.5, 4.0), "patterned": (4.0, None)}
