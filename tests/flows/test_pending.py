@@ -33,8 +33,8 @@ def said(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]
 
 
 def live(root: Path, dataset: Path, names: list[str], **changes: object) -> tuple[list[str], dict[str, str]]:
-    """Run the lifecycle of these styles: what was trained, by name (trainings wait for their turn in any order), and why each
-    cached step ran."""
+    """Run the lifecycle of these styles: what was trained, by name (trainings wait for their turn in any order), and
+    why each cached step ran."""
     JOBS.clear()
     why: dict[str, str] = {}
     with steps.watching(why.__setitem__):
