@@ -30,7 +30,7 @@ from fittingroom.tryon.folder import ResultFolder, WantedLook
 from fittingroom.tryon.models import Champions
 from fittingroom.tryon.photo import read_photo, try_on_photo, warning_of, write_result
 from fittingroom.tryon.provenance import MadeBy
-from fittingroom.tryon.steps import TryOnSettings
+from fittingroom.tryon.settings import TryOnSettings
 
 
 def look_of(style: str, champions: Champions) -> Look:

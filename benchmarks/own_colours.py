@@ -44,7 +44,8 @@ from fittingroom.segmentation.predict import Segmenter
 from fittingroom.translation.predict import Translator
 from fittingroom.tryon.nearness import nearness
 from fittingroom.tryon.report import TryOnRow, persons_sheet
-from fittingroom.tryon.steps import TryOnResult, TryOnSettings, style_garment, try_on
+from fittingroom.tryon.settings import TryOnSettings
+from fittingroom.tryon.steps import TryOnResult, style_garment, try_on
 from fittingroom.tryon.wanted import Wanted, Wish, wanted_by_picture
 
 RENDERED: dict[str, tuple[Fabric, float]] = {

@@ -23,7 +23,7 @@ from fittingroom.preparing.square import PrepareSettings
 from fittingroom.segmentation import settings as segmenter
 from fittingroom.settings import Settings
 from fittingroom.translation import settings as style
-from fittingroom.tryon.steps import TryOnSettings
+from fittingroom.tryon.settings import TryOnSettings
 
 PATH = Path(__file__).with_name("settings.md")
 HEAD = """# Settings

@@ -189,7 +189,7 @@ class Wearing(OnDevice):
     detail: Share = Field(0.8, description="How much of the garment's own fine detail is kept")
 
     def look(self) -> dict[str, Any]:
-        """`fittingroom.tryon.steps.TryOnSettings` fields; which garment and whose stand there where they are chosen."""
+        """Fields of `fittingroom.tryon.settings.TryOnSettings`; which garment and whose where they are chosen."""
         asked = {"garment": self.garment, "person": self.person, "strict": self.strict}
         return {"detail": self.detail, **{name: value for name, value in asked.items() if value}}
 

@@ -232,7 +232,7 @@ def _try_on(
     from fittingroom.translation.predict import Translator
     from fittingroom.tryon.batch import Look, photos_at_once, try_on_photos
     from fittingroom.tryon.provenance import MadeBy
-    from fittingroom.tryon.steps import TryOnSettings
+    from fittingroom.tryon.settings import TryOnSettings
 
     folders = {Path(person.path): result_folder(place, person) for person in persons}
     painter = Translator.load(Path(translator.path), device=device)

@@ -24,7 +24,8 @@ from fittingroom.images import RGB, encode_jpeg, flatten_on_white
 from fittingroom.masks import bounding_box
 from fittingroom.tryon.photo import Photo, encode_result, read_photo, try_on_photo
 from fittingroom.tryon.provenance import MadeBy
-from fittingroom.tryon.steps import GarmentTranslator, TryOnSettings
+from fittingroom.tryon.settings import TryOnSettings
+from fittingroom.tryon.steps import GarmentTranslator
 from fittingroom.tryon.wanted import Wanted, wanted_by_name, wanted_by_picture
 from fittingroom.workers import Workers, give_memory_back
 

@@ -85,8 +85,8 @@ def try_on_files(
     from fittingroom.tryon.nearness import in_words
     from fittingroom.tryon.photo import check_output, read_photo, try_on_photo, warning_of, write_result
     from fittingroom.tryon.provenance import MadeBy, write_mark
+    from fittingroom.tryon.settings import TryOnSettings
     from fittingroom.tryon.signing import signer
-    from fittingroom.tryon.steps import TryOnSettings
     from fittingroom.tryon.wanted import is_picture
 
     check_output(output)
@@ -190,8 +190,8 @@ def try_on_batch(
     from fittingroom.tryon.models import Champions
     from fittingroom.tryon.named import look_name
     from fittingroom.tryon.provenance import MadeBy
+    from fittingroom.tryon.settings import TryOnSettings
     from fittingroom.tryon.signing import signer
-    from fittingroom.tryon.steps import TryOnSettings
 
     photos = pictures_in(people, output)
     if explain is not None:

@@ -89,9 +89,16 @@ def experiment_in(client: MlflowClient, artifacts: Path | None) -> str:
 
 
 def _experiment(client: MlflowClient, name: str, location: str | None) -> Experiment:
-    create_once(lambda: client.create_experiment(name, artifact_location=location))
+    from mlflow.exceptions import MlflowException
+
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
+        try:
+            experiment = client.get_experiment(client.create_experiment(name, artifact_location=location))
+        except MlflowException:  # of which not every MLflow says that somebody else was first
+            if (experiment := client.get_experiment_by_name(name)) is None:
+                raise
+    if experiment.lifecycle_stage != "active":
         raise FittingroomError(f"registry: the experiment {name!r} was deleted; restore it in MLflow")
     return experiment
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fittingroom.translation.networks import BLACK, bent, coarse_part, luminance
+from fittingroom.translation.shading import BLACK, bent, coarse_part, luminance
 
 EMPTY = 1e-6
 """Below this much weight a mean is 0: a crop without garment teaches nothing."""

@@ -16,14 +16,11 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from fittingroom.translation.settings import Border, DiscriminatorNorm, Skip, StyleSettings, Surround
+from fittingroom.translation.shading import bent_shading, coarse_part, mean_shading
 
 EPSILON = 1e-5
-CELL, CELLS = 8, 5
-"""Pixels of a cell, and the cells averaged on each side: shading finer than these 40 pixels may be an old pattern."""
 KEPT_AT_FIRST = 2.0
 """First value of the kept share, before the sigmoid: nearly all."""
-DARKEST = 0.15
-"""Lightness added to both sides of the shading ratio, so that the noise of a black garment is not blown up."""
 WAVES = 4
 """Channels of a repeat's phase: cosine and sine along its two vectors, 0 for a second that it has not."""
 DECIDED = 2.0
@@ -31,11 +28,6 @@ DECIDED = 2.0
 A larger one is sure before it has learnt anything, and then learns slowly."""
 PALETTE = 8
 """Colours a domain is painted with under skip="palette"."""
-HIGHLIGHT_REACH, SHADOW_REACH = 0.35, 0.9
-"""Highlights and shadows of folds move the logarithm of lightness by less than these; what goes further (a white print
-on black) is bent to them, or it would leave every colour of the style."""
-BLACK = 0.1
-"""As `DARKEST`, where shading is bent and noise can do less."""
 SURROUNDS: dict[Surround, tuple[float, float, float]] = {
     "white": (1.0, 1.0, 1.0),
     "grey": (0.0, 0.0, 0.0),
@@ -241,7 +233,7 @@ class Generator(nn.Module):
             out = _soft_clip(image + painted)
         elif self.skip == "recolour":
             cloth = self.domain_colour.view(1, 3, 1, 1) + 0.5 * painted[:, :3]
-            out = _soft_clip(2.0 * cloth * _shading(image, mask, torch.sigmoid(painted[:, 3:])) - 1.0)
+            out = _soft_clip(2.0 * cloth * mean_shading(image, mask, torch.sigmoid(painted[:, 3:])) - 1.0)
         else:
             choice, shading = _chosen(image, mask, painted)
             with torch.autocast(image.device.type, enabled=False):
@@ -281,56 +273,12 @@ class Generator(nn.Module):
 
 def _chosen(image: Tensor, mask: Tensor, painted: Tensor) -> tuple[Tensor, Tensor]:
     kept = torch.sigmoid(painted[:, PALETTE:])
-    return painted[:, :PALETTE], _bent_shading(image, mask, kept[:, :1], kept[:, 1:])
-
-
-def _shading(image: Tensor, mask: Tensor, kept: Tensor) -> Tensor:
-    """The garment's light and shadow, (N, 1, H, W): lightness over its mean, about 1.
-
-    ``kept`` (N, 1, H, W) in 0..1 is the share of the fine part that stays: a fold should, an old pattern should not.
-    """
-    lightness = luminance(image)
-    coarse = coarse_part(lightness, mask)
-    lightness = coarse + kept * (lightness - coarse)
-    mean = (lightness * mask).sum((2, 3), keepdim=True) / mask.sum((2, 3), keepdim=True).clamp_min(1.0)
-    return ((lightness + DARKEST) / (mean + DARKEST)).clamp_max(2.0)
-
-
-def _bent_shading(image: Tensor, mask: Tensor, kept_fine: Tensor, kept_coarse: Tensor) -> Tensor:
-    """As `_shading`, over the garment's middle lightness instead of its mean, which a large print would move, and bent
-    by `bent`. How much of the fine and of the coarse part stays is given, (N, 1, H, W) in 0..1.
-    """
-    light = (luminance(image) + BLACK).log()
-    coarse = coarse_part(light, mask)
-    garment = F.avg_pool2d(mask, CELL, ceil_mode=True) > 0.5
-    middle = F.avg_pool2d(light, CELL, ceil_mode=True).where(garment, math.nan).flatten(1).nanmedian(1).values
-    middle = middle.nan_to_num(0.0).view(-1, 1, 1, 1)  # no cell is half full: a sliver, whatever comes out
-    return bent(kept_coarse * (coarse - middle) + kept_fine * (light - coarse)).exp()
-
-
-def bent(log_ratio: Tensor) -> Tensor:
-    """Small values as they are, large ones bent towards `HIGHLIGHT_REACH` and minus `SHADOW_REACH`."""
-    return torch.where(
-        log_ratio > 0,
-        HIGHLIGHT_REACH * torch.tanh(log_ratio / HIGHLIGHT_REACH),
-        SHADOW_REACH * torch.tanh(log_ratio / SHADOW_REACH),
-    )
+    return painted[:, :PALETTE], bent_shading(image, mask, kept[:, :1], kept[:, 1:])
 
 
 def _on(image: Tensor, mask: Tensor, colour: tuple[float, float, float]) -> Tensor:
     """``image`` with ``colour`` outside the mask."""
     return torch.lerp(image.new_tensor(colour).view(1, 3, 1, 1).expand_as(image), image, mask)
-
-
-def coarse_part(values: Tensor, mask: Tensor) -> Tensor:
-    """``values`` (N, C, H, W) averaged over the garment's part of boxes of `CELLS` cells, smoothly in between."""
-    count = _cells(mask)
-    means = _cells(values * mask) / count.clamp_min(1e-3)
-    return F.interpolate(means, size=(values.shape[2], values.shape[3]), mode="bilinear", align_corners=False)
-
-
-def _cells(values: Tensor) -> Tensor:
-    return F.avg_pool2d(F.avg_pool2d(values, CELL, ceil_mode=True), CELLS, stride=1, padding=CELLS // 2)
 
 
 def _soft_clip(values: Tensor) -> Tensor:
@@ -339,12 +287,6 @@ def _soft_clip(values: Tensor) -> Tensor:
     beyond = values.abs() - bend
     bent = values.sign() * (bend + (1 - bend) * torch.tanh(beyond.clamp_min(0) / (1 - bend)))
     return torch.where(beyond > 0, bent, values)
-
-
-def luminance(image: Tensor) -> Tensor:
-    """Rec. 601 luma (N, 1, H, W), 0..1, of pictures in -1..1."""
-    red, green, blue = image.unbind(1)
-    return (0.5 + 0.5 * (0.299 * red + 0.587 * green + 0.114 * blue)).unsqueeze(1)
 
 
 def _waves(image: Tensor, origin: Tensor | None, turns: Tensor) -> Tensor:

@@ -25,7 +25,8 @@ from fittingroom.tryon.named import MISSING
 from fittingroom.tryon.nearness import Nearness, in_words
 from fittingroom.tryon.photo import Photo, read_photo, try_on_photo, warning_of, write_result
 from fittingroom.tryon.provenance import MadeBy
-from fittingroom.tryon.steps import GarmentTranslator, TryOnResult, TryOnSettings
+from fittingroom.tryon.settings import TryOnSettings
+from fittingroom.tryon.steps import GarmentTranslator, TryOnResult
 
 PICTURES = {"image": "", "overlay": "-overlay", "garment": "-garment", "translated": "-translated"}
 """What can be written for each photo and style, and how its name ends: the result, the garment found on the photo, and

@@ -24,7 +24,7 @@ from fittingroom.sheets import Cell, Row, contact_sheet, wrapped
 from fittingroom.tryon.batch import Look, TriedOn, photo_files, photos_at_once, try_on_photos
 from fittingroom.tryon.named import MISSING, VERSION
 from fittingroom.tryon.provenance import MadeBy, write_mark
-from fittingroom.tryon.steps import TryOnSettings
+from fittingroom.tryon.settings import TryOnSettings
 from fittingroom.workspace import digest_file, digest_value, write_bytes
 
 MANIFEST = "manifest.jsonl"

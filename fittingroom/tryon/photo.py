@@ -21,8 +21,9 @@ from fittingroom.opening import probe
 from fittingroom.outputs import check_output_file, check_suffix
 from fittingroom.tryon import compose
 from fittingroom.tryon.provenance import MadeBy, write_mark
+from fittingroom.tryon.settings import TryOnSettings
 from fittingroom.tryon.signing import signed
-from fittingroom.tryon.steps import GarmentTranslator, TryOnResult, TryOnSettings, try_on
+from fittingroom.tryon.steps import GarmentTranslator, TryOnResult, try_on
 from fittingroom.workspace import write_bytes
 
 LOSSLESS = (".png",)

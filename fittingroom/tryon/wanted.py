@@ -77,7 +77,7 @@ class Wanted:
         return self.choice.style
 
     def painting(self) -> dict[str, Any]:
-        """The fields of `fittingroom.tryon.steps.TryOnSettings` that say how to paint it, JSON values; none for a
+        """The fields of `fittingroom.tryon.settings.TryOnSettings` that say how to paint it, JSON values; none for a
         style in its own colours, by its name."""
         if not self.cloth:
             return {}

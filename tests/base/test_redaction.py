@@ -85,7 +85,7 @@ def test_no_command_prints_the_password_of_the_registry(tmp_path: Path, tracking
     }
     done = subprocess.run(
         [str(Path(sys.executable).with_name("fittingroom")), *command],
-        env=environment, capture_output=True, text=True, timeout=120, check=False,
+        env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     said = done.stdout + done.stderr
     assert done.returncode != 0, said

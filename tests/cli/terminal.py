@@ -61,7 +61,7 @@ def run_in_terminal(
     more: dict[str, str] | None = None,
     interrupt: Callable[[bytes], bool] | None = None,
     by: int | None = None,
-    seconds: float = 240,
+    seconds: float = 1000,
     warm: bool = False,
     out: Path | None = None,
 ) -> Seen:

@@ -49,7 +49,7 @@ def test_one_dead_shop_does_not_end_the_crawl(tmp_path: Path) -> None:
             "FITTINGROOM_WORKSPACE": str(tmp_path / "w"),
             "FITTINGROOM_ALLOW_LOOPBACK": "1",
         }
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     server.shutdown()
     server.server_close()
 

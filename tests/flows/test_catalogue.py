@@ -18,7 +18,7 @@ from fittingroom.fields import CheckedSettings, kinds
 from fittingroom.preparing.square import PrepareSettings
 from fittingroom.settings import Preset
 from fittingroom.style_card import PATTERNS
-from fittingroom.tryon.steps import TryOnSettings
+from fittingroom.tryon.settings import TryOnSettings
 from flows.catalogue import FLOWS, find_flow
 from flows.parameters import (
     ConvertParameters,

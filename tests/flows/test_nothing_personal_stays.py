@@ -58,7 +58,6 @@ def run(home: Path, *words: object) -> str:
         env=kept | {"HOME": str(home), "PYTHONPATH": f"{ROOT}:{ROOT / 'tests' / 'tryon'}"},
         capture_output=True,
         text=True,
-        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

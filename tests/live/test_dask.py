@@ -19,7 +19,7 @@ from fittingroom.workspace import Workspace
 from tests.live.live_world import STYLE, STYLES, World, shirt
 from tests.live.processes import environment_of, run_flow
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]  # not faults, but as long as those
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]  # not faults, but as long as those
 DASK = {"FITTINGROOM_DASK": "local:2"}
 
 

@@ -17,7 +17,7 @@ from fittingroom.registry.registry import Registry, style_model
 from tests.live.live_world import STYLE, World, build_world
 from tests.live.processes import environment_of, kill_flow_when, records, run_flow
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
 
 
 def killed_and_run_again(

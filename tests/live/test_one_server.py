@@ -19,9 +19,9 @@ import pytest
 
 from deployments.environment import running_server, server_state
 from fittingroom.workspace import Workspace
-from tests.live.processes import ON_ONE_CORE, environment_of, start_flow, wait_until
+from tests.live.processes import ON_ONE_CORE, SECONDS, environment_of, start_flow, wait_until
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
 
 FOREIGN = "raise ImportError('this is another project')\n"
 FITTINGROOM = (sys.executable, "-P", "-c", ON_ONE_CORE + "from fittingroom.cli import main; main(sys.argv[1:])")
@@ -49,7 +49,7 @@ class Served:
         if workspace is not None:
             told = told | {"FITTINGROOM_WORKSPACE": str(workspace.root)}
         command = [*FITTINGROOM, *arguments]
-        return subprocess.run(command, env=told, cwd=self.project, capture_output=True, text=True, timeout=120)
+        return subprocess.run(command, env=told, cwd=self.project, capture_output=True, text=True, timeout=SECONDS)
 
 
 def without_prefect(workspace: Workspace, **more: str) -> dict[str, str]:
@@ -101,7 +101,7 @@ def test_a_served_run_works_beside_another_projects_packages(served: Served) -> 
         "--watch",
     ]
     told: Mapping[str, str] = {**served.environment, "PREFECT_API_URL": api, "PREFECT_HOME": str(served.root / "home")}
-    done = subprocess.run(command, env=told, cwd=served.project, capture_output=True, text=True, timeout=180)
+    done = subprocess.run(command, env=told, cwd=served.project, capture_output=True, text=True, timeout=SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr + (served.root / "serve.log").read_text()
     assert NOTHING_TO_DO in (served.root / "serve.log").read_text()
     assert (served.workspace.prefect_home / "prefect.db").is_file()
@@ -152,7 +152,7 @@ def test_a_killed_run_leaves_no_server_behind(tmp_path: Path) -> None:
     assert all(server.is_running() for server in servers)
     process.kill()
     process.communicate()
-    _, alive = psutil.wait_procs(servers, timeout=30)
+    _, alive = psutil.wait_procs(servers, timeout=SECONDS)
     assert alive == []
 
 
@@ -175,7 +175,7 @@ def run_as_nobody(theirs: Path) -> None:
     user = ["--reuid=54321", "--regid=54321", "--clear-groups"]
     user += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
     command = ["setpriv", *user, *FITTINGROOM, "run", "clean-up"]
-    done = subprocess.run(command, env=told, cwd=theirs, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=told, cwd=theirs, capture_output=True, text=True, timeout=SECONDS)
     assert done.returncode == 0, done.stderr
     assert NOTHING_TO_DO in done.stderr
     assert (workspace.prefect_home / "prefect.db").stat().st_uid == 54321
@@ -190,7 +190,7 @@ def test_the_state_is_gone_with_the_server(tmp_path: Path) -> None:
         state = json.loads((workspace.prefect_home / "server.json").read_text())
         server = psutil.Process(state["pid"])
         serving.kill()
-    psutil.wait_procs([server], timeout=30)
+    psutil.wait_procs([server], timeout=SECONDS)
     assert running_server(workspace) is None
     done = subprocess.run([*FITTINGROOM, "run", "clean-up"], env=told, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -16,9 +16,9 @@ import pytest
 from deployments.environment import running_server
 from fittingroom.registry.starters import StarterModels
 from fittingroom.workspace import Workspace
-from tests.live.processes import ON_ONE_CORE, ROOT, environment_of, wait_until
+from tests.live.processes import ON_ONE_CORE, ROOT, SECONDS, environment_of, wait_until
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def started(client: Any, place: Workspace, deployment: str, **parameters: Any) -
     options = [part for name, value in parameters.items() for part in ("--param", f"{name}={json.dumps(value)}")]
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deployment", "run", deployment, *options, "--watch"]
     environment = environment_of(place, str(client.api_url))
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
 
 
 def newest(client: Any, deployment: str) -> tuple[Any, str]:

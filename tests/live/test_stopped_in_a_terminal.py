@@ -13,13 +13,16 @@ import pytest
 from fittingroom import images
 from fittingroom.sample.deepfashion2_set import render_deepfashion2_set
 from tests.cli.terminal import Seen, run_in_terminal
+from tests.live.processes import SECONDS
 from tests.translation.style_builders import GREYS, REDS, TINY, write_garments
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 
 def processes_of(workspace: Path) -> list[str]:
     """The command lines of all processes that were started for a workspace, after a while for those that end."""
     found: list[str] = []
-    until = time.monotonic() + 15
+    until = time.monotonic() + 60
     while time.monotonic() < until:
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
@@ -42,7 +45,7 @@ def stopped_run(
         f"--param={name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in parameters.items()
     ]
     more = {"PREFECT_API_URL": server} if server else {}
-    seen = run_in_terminal(["run", flow, *given], workspace, 200, more, interrupt=lambda _: begun())
+    seen = run_in_terminal(["run", flow, *given], workspace, 200, more, lambda _: begun(), seconds=SECONDS)
     assert seen.code == 130, seen.text
     assert [line for line in seen.lines if "error" in line.lower()] == ["error: stopped"], seen.text
     assert "Traceback" not in seen.text
@@ -53,7 +56,6 @@ def stopped_run(
     return seen
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("own", [False, True], ids=["a server that is there", "a server for the run"])
 def test_ctrl_c_in_a_try_on(own: bool, server: str, tmp_path: Path) -> None:
     photos = render_deepfashion2_set(tmp_path / "df2", 30, others=0) / "image"
@@ -67,7 +69,6 @@ def test_ctrl_c_in_a_try_on(own: bool, server: str, tmp_path: Path) -> None:
         images.read_rgba(path)
 
 
-@pytest.mark.slow
 def test_ctrl_c_in_a_training_flow(server: str, tmp_path: Path) -> None:
     workspace = tmp_path / "w"
     write_garments(workspace / "prepared" / "grey", 20, GREYS)

@@ -18,16 +18,15 @@ from fittingroom.segmentation.settings import SegmenterSettings
 from fittingroom.training.weights import read_weights
 from fittingroom.workspace import write_json
 from tests.live.live_world import STYLE, TINY_SEGMENTER, TINY_STYLE, World, write_dataset
-from tests.live.processes import ROOT
+from tests.live.processes import ROOT, SECONDS
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]  # not faults, but as long as those
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]  # not faults, but as long as those
 ENVIRONMENT = {
     **os.environ,
     "PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)]),
     "OMP_NUM_THREADS": "1",
     "CUDA_VISIBLE_DEVICES": "",
 }
-SECONDS = 400
 Launcher = Callable[[Path], list[subprocess.Popen[str]]]
 
 

@@ -11,7 +11,8 @@ from fittingroom.annotations.model import AnnotatedImage, GarmentAnnotation
 from fittingroom.errors import NoGarmentFound, SettingError
 from fittingroom.images import read_rgba, write_png
 from fittingroom.preparing.from_people import cut_worn_garment, cut_worn_garments
-from fittingroom.tryon.steps import TryOnSettings, make_square
+from fittingroom.tryon.settings import TryOnSettings
+from fittingroom.tryon.steps import make_square
 
 
 def photo() -> np.ndarray:

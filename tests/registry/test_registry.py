@@ -9,10 +9,13 @@ import sys
 import textwrap
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from mlflow.exceptions import MlflowException
 
-from fittingroom.errors import Damaged, InputError, MissingInputError, StorageUnavailable
+from fittingroom.errors import Damaged, FittingroomError, InputError, MissingInputError, StorageUnavailable
+from fittingroom.registry.mlflow_store import experiment_in
 from fittingroom.registry.records import Found
 from fittingroom.registry.registry import ModelVersion, Registry, content_digest, style_model
 from fittingroom.settings import get_settings
@@ -189,6 +192,26 @@ def test_same_content_is_registered_once(registry: Registry, weights: Path, tmp_
     assert second.content_digest == first.content_digest
 
 
+def test_an_experiment_that_is_there_is_not_made_again(registry: Registry) -> None:
+    """MLflow 3.0 has no error of its own for that, and a write that fails would take the database's lock."""
+    there = registry._connect()
+    number = experiment_in(there, None)
+    found = there.get_experiment(number)
+    client = Mock()
+    client.get_experiment_by_name.side_effect = [None, found, found]
+    client.create_experiment.side_effect = MlflowException("UNIQUE constraint failed: experiments.name")
+    assert experiment_in(client, None) == number, "somebody else was first"
+    assert experiment_in(client, None) == number
+    assert client.create_experiment.call_count == 1
+
+
+def test_a_deleted_experiment_is_named() -> None:
+    client = Mock()
+    client.get_experiment_by_name.return_value.lifecycle_stage = "deleted"
+    with pytest.raises(FittingroomError, match="the experiment 'fittingroom' was deleted; restore it in MLflow"):
+        experiment_in(client, None)
+
+
 def test_another_process_sees_what_this_one_wrote(registry: Registry, weights: Path, tmp_path: Path) -> None:
     """What is kept in memory is checked against the file, so it is never stale."""
     reader = Registry(tmp_path, registry.uri)
@@ -335,7 +358,7 @@ def test_two_processes_may_write_at_once(tmp_path: Path) -> None:
         )
         for n in range(2)
     ]
-    outputs = [process.communicate(timeout=120) for process in started]
+    outputs = [process.communicate() for process in started]
     assert [process.returncode for process in started] == [0, 0], outputs
     assert sorted(out.strip() for out, _ in outputs) == ["1", "2"]
     assert all(error == "" for _, error in outputs), outputs  # no chatter from MLflow or its migrations

@@ -119,7 +119,7 @@ def test_two_processes_share_an_epoch(tiny_dataset: Path, tmp_path: Path, tiny_s
     write_json(tmp_path / "job.json", job | {"device": "cpu"})
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", JOB]
     environment = dict(os.environ, OMP_NUM_THREADS="1")
-    subprocess.run([*launch, str(tmp_path / "job.json")], env=environment, check=True, capture_output=True, timeout=120)
+    subprocess.run([*launch, str(tmp_path / "job.json")], env=environment, check=True, capture_output=True)
     result = json.loads((tmp_path / "result.json").read_text())["result"]
     assert result["metrics"]["steps"] == 4  # three batches an epoch, the odd one filled up
     assert Segmenter.load(Path(result["weights"]), "cpu")

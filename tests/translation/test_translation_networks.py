@@ -15,9 +15,9 @@ from fittingroom.translation.networks import (
     Generator,
     build_discriminator,
     build_generator,
-    luminance,
 )
 from fittingroom.translation.settings import StyleSettings, preset
+from fittingroom.translation.shading import luminance
 
 SMALL: dict[str, Any] = {"filters": 4, "blocks": 1, "discriminator_filters": 4}
 

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from fittingroom.appearance.colours import srgb_to_lab
-from fittingroom.translation.networks import HIGHLIGHT_REACH, PALETTE, SHADOW_REACH, Generator, bent
+from fittingroom.translation.networks import PALETTE, Generator
 from fittingroom.translation.palette import palette
+from fittingroom.translation.shading import HIGHLIGHT_REACH, SHADOW_REACH, bent
 
 
 def test_a_striped_domain_has_both_its_colours_and_no_stray_one() -> None:

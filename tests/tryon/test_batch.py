@@ -16,7 +16,7 @@ from fittingroom.masks import Mask
 from fittingroom.style_card import Lab
 from fittingroom.tryon.batch import PICTURES, Look, try_on_photos
 from fittingroom.tryon.provenance import MadeBy, read_mark
-from fittingroom.tryon.steps import TryOnSettings
+from fittingroom.tryon.settings import TryOnSettings
 from tests.tryon.stand_ins import Dyer, Finder, Painter
 
 RED = Look("red", Painter(), MadeBy("red", {"segmenter": "version 1"}))

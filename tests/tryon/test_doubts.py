@@ -9,7 +9,8 @@ from fittingroom.categories import CATEGORY_IDS
 from fittingroom.errors import DoubtfulMask
 from fittingroom.garment import Garment
 from fittingroom.tryon.doubts import doubts_about
-from fittingroom.tryon.steps import TryOnSettings, try_on
+from fittingroom.tryon.settings import TryOnSettings
+from fittingroom.tryon.steps import try_on
 from tests.tryon.test_steps import Found, Painter, rectangle
 
 WHOLE = rectangle(240, 200, 60, 200, 50, 150)

@@ -18,7 +18,7 @@ from fittingroom.manifest import append_line
 from fittingroom.tryon.batch import Look
 from fittingroom.tryon.folder import MANIFEST, ResultFolder, Summary, WantedLook, pictures_in
 from fittingroom.tryon.provenance import MadeBy, read_mark
-from fittingroom.tryon.steps import TryOnSettings
+from fittingroom.tryon.settings import TryOnSettings
 from fittingroom.tryon.verify import verify
 from fittingroom.workspace import digest_file
 from tests.tryon.stand_ins import Dyer, Finder

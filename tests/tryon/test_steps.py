@@ -18,7 +18,8 @@ from fittingroom.images import RGB
 from fittingroom.masks import Mask, bounding_box
 from fittingroom.style_card import Lab
 from fittingroom.tryon.compose import mix_at
-from fittingroom.tryon.steps import TryOnSettings, segment_person, segment_style_image, style_garment, try_on
+from fittingroom.tryon.settings import TryOnSettings
+from fittingroom.tryon.steps import segment_person, segment_style_image, style_garment, try_on
 from fittingroom.tryon.targets import Target
 
 

@@ -14,7 +14,8 @@ from fittingroom.garment import Garment
 from fittingroom.images import RGB
 from fittingroom.masks import Mask
 from fittingroom.style_card import Lab
-from fittingroom.tryon.steps import TryOnSettings, try_on
+from fittingroom.tryon.settings import TryOnSettings
+from fittingroom.tryon.steps import try_on
 from fittingroom.tryon.targets import Target, number_garments, take
 from tests.tryon.test_steps import Found as Finder
 from tests.tryon.test_steps import Painter, noise

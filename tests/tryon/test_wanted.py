@@ -12,7 +12,7 @@ import pytest
 from fittingroom.appearance.choose import AvailableStyle
 from fittingroom.errors import ImageRejected, InputError, MissingInputError, NothingNear
 from fittingroom.images import write_png
-from fittingroom.tryon.steps import TryOnSettings
+from fittingroom.tryon.settings import TryOnSettings
 from fittingroom.tryon.wanted import Wanted, Wish, find_wanted, is_picture
 from tests.tryon.stand_ins import Finder
 
