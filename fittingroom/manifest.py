@@ -121,7 +121,7 @@ class Manifest:
                     manifest.put(ImageRow(**{k: v for k, v in values.items() if k in _FIELDS}))
                 else:
                     manifest._rows.pop(values["key"], None)
-            except (ValueError, TypeError, AttributeError, KeyError):
+            except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
                 manifest.torn_lines += 1
         return manifest
 
@@ -168,7 +168,7 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
         return
     with Path(path).open(encoding="utf-8", errors="replace") as file:
         for line in file:
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):
                 if isinstance(values := json.loads(line), dict):
                     yield values
 
