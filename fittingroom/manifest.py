@@ -55,8 +55,9 @@ class ImageRow:
             raise ValueError(f"status: expected one of {', '.join(STATUSES)}, got {self.status!r}")
 
 
-_FIELDS = frozenset(field.name for field in fields(ImageRow))
 _DEFAULTS = ImageRow(key="", status="kept")
+_TYPES = {field.name: type(getattr(_DEFAULTS, field.name)) for field in fields(ImageRow)}
+"""What is of another type in a line is not ours."""
 
 
 class Manifest:
@@ -118,7 +119,7 @@ class Manifest:
             try:
                 values: dict[str, Any] = json.loads(line)
                 if wanted is None or wanted(values):
-                    manifest.put(ImageRow(**{k: v for k, v in values.items() if k in _FIELDS}))
+                    manifest.put(ImageRow(**{k: v for k, v in values.items() if type(v) is _TYPES.get(k)}))
                 else:
                     manifest._rows.pop(values["key"], None)
             except (ValueError, TypeError, AttributeError, KeyError, RecursionError):

@@ -64,9 +64,9 @@ def picture(seed: int) -> Checked:
         return whole
 
 
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    place, one = Workspace(tmp_path / "w"), picture(0)
+@pytest.fixture(scope="module")
+def crawled(tmp_path_factory: pytest.TempPathFactory) -> World:
+    place, one = Workspace(tmp_path_factory.mktemp("lineage") / "w"), picture(0)
     kept = Store(place.crawl("red"), CrawlSettings()).keep(one, ImageRow(ESCAPES, "kept"))
     made = [place.crawl("red") / kept.path]
     for folder, source in ((place.cutouts("red"), kept.sha256), (place.prepared("red"), digest_bytes(b"cutout"))):
@@ -79,9 +79,19 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     world = World(place, one, ESCAPES, tuple(made))
     world.registry.register(MODEL, world.weights(1), {}, {"d": "1"}, {}, files={PICTURES: world.pictures_json()})
     world.registry.promote(MODEL, 1, "for a test")
+    return world
+
+
+@pytest.fixture
+def world(crawled: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A copy of it, which the command line works in: a registry takes MLflow its time to make."""
+    place = Workspace(tmp_path / "w")
+    shutil.copytree(crawled.place.root, place.root)
     monkeypatch.setenv("FITTINGROOM_WORKSPACE", str(place.root))
     get_settings.cache_clear()
-    yield world
+    yield World(
+        place, crawled.picture, ESCAPES, tuple(place.root / f.relative_to(crawled.place.root) for f in crawled.files)
+    )
     get_settings.cache_clear()
 
 

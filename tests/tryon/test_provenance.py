@@ -134,3 +134,12 @@ def test_a_packet_that_another_program_wrote_anew_is_read() -> None:
     mark = read_mark(encode_png(noise(), xmp=anew))
     assert mark is not None
     assert (mark.style, mark.box_xyxy) == ("red", Box(0, 0, 2, 2))
+
+
+def test_what_others_wrote_into_a_mark_is_short_and_harmless_to_a_terminal() -> None:
+    packet = write_mark(MadeBy("red\x9b31m\nsolid", {"x": "a" * 1_000_000}))
+    mark = read_mark(encode_png(np.zeros((8, 8, 3), np.uint8), xmp=packet))
+    assert mark is not None
+    assert mark.style.isprintable()
+    assert mark.style.startswith("red\\x9b31m")
+    assert len(mark.models) == 2000
