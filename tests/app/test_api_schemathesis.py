@@ -15,6 +15,7 @@ from fittingroom.app.api.openapi import document
 from tests.app.serving import serving
 from tests.app.stand_ins import Models
 
+pytestmark = pytest.mark.slow
 SCHEMA = schemathesis.openapi.from_dict(document())
 
 
