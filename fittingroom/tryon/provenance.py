@@ -24,6 +24,7 @@ from fittingroom.errors import ImageRejected
 from fittingroom.images import read_rgb, read_xmp
 from fittingroom.masks import Mask, bounding_box
 from fittingroom.names import printable
+from fittingroom.opening import probe
 
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 """IPTC's word for a photo of which a trained model made a part."""
@@ -113,7 +114,7 @@ def read_mark(source: Path | bytes) -> Mark | None:
         style=_words(said.get(f"{{{_OWN}}}Style", "")),
         models=_words(said.get(f"{{{_OWN}}}Models", "")),
         box_xyxy=Box(*box) if box else None,
-        mask=_as_mask(said.get(f"{{{_OWN}}}ChangedMask", "")),
+        mask=_as_mask(said.get(f"{{{_OWN}}}ChangedMask", ""), Box(*box)) if box else None,
         shrunk_from=(size[0], size[1]) if size else None,
     )
 
@@ -154,8 +155,12 @@ def _as_text(mask: Mask) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-def _as_mask(text: str) -> Mask | None:
+def _as_mask(text: str, box: Box) -> Mask | None:
+    """The mask of the box; one of another size is none, and is not decoded."""
     try:
-        return np.asarray(read_rgb(base64.b64decode(text, validate=True))[..., 0] > 127) if text else None
+        data = base64.b64decode(text, validate=True)
+        header = probe(data)
+        fits = (header.width, header.height) == (box.x2 - box.x1, box.y2 - box.y1)
+        return np.asarray(read_rgb(data)[..., 0] > 127) if fits else None
     except (ImageRejected, binascii.Error, ValueError):
         return None

@@ -143,3 +143,12 @@ def test_what_others_wrote_into_a_mark_is_short_and_harmless_to_a_terminal() -> 
     assert mark.style.isprintable()
     assert mark.style.startswith("red\\x9b31m")
     assert len(mark.models) == 2000
+
+
+def test_a_mask_of_another_size_than_its_box_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = write_mark(MADE_BY, np.ones((2, 2), bool))
+    picture = encode_png(noise(), xmp=re.sub('ChangedBox="[^"]*"', 'ChangedBox="0 0 3 2"', whole))
+    monkeypatch.setattr("fittingroom.tryon.provenance.read_rgb", lambda _: pytest.fail("it is not to be decoded"))
+    mark = read_mark(picture)
+    assert mark is not None
+    assert (mark.box_xyxy, mark.mask) == (Box(0, 0, 3, 2), None)
