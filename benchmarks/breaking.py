@@ -27,7 +27,7 @@ from unittest.mock import patch
 import numpy as np
 
 from benchmarks.hostile import garment, hostile_pictures
-from benchmarks.served import BOUNDARY, Page, served_page, started
+from benchmarks.served import BOUNDARY, Answer, Page, served_page, started
 from fittingroom.images import IMAGE_SUFFIXES
 from fittingroom.manifest import Manifest, is_whole
 
@@ -124,6 +124,62 @@ def _crowds(served: Page, warm: int, budget: Budget) -> Iterator[Row]:
 def _grown(served: Page, warm: int) -> str:
     now = served.memory()
     return f"{now} MB ({(now - warm) / warm:+.0%})"
+
+
+# The API.
+
+
+def api(budget: Budget) -> Iterator[Row]:
+    """The API: a crowd of programs that come back when they are told to, half of them with jobs."""
+    faults: Counter[str] = Counter()
+    with served_page() as served:
+
+        def heard(answer: Answer) -> Answer:
+            """Refusals say when to come back."""
+            if answer.status not in (200, 202, 204, 422) and not (
+                answer.status in (409, 429, 503) and "retry-after" in {name.lower() for name in answer.headers}
+            ):
+                faults[f"{answer.status} {answer.body[:80]!r}" if answer.status else "connections"] += 1
+            return answer
+
+        def dressed(client: int, picture: bytes, later: bool) -> Answer:
+            source = f"127.0.0.{client + 2}"
+            prefer = {"Prefer": "respond-async"} if later else {}
+            answer = heard(served.ask("POST", "/v1/try-on", picture, source, Accept="image/png", **prefer))
+            place = answer.headers.get("location", "")
+            while place and answer.status in (202, 409):
+                time.sleep(1)
+                answer = heard(served.ask("GET", f"{place}/result", b"", source, Accept="image/png"))
+            if place:
+                heard(served.ask("DELETE", place, b"", source))
+            return answer
+
+        def come(client: int) -> None:
+            number = client
+            while time.monotonic() < until:
+                begun = time.monotonic()
+                answer = dressed(client, budget.photos[number % len(budget.photos)], later=client % 2 == 1)
+                if answer.status == 200:
+                    served.seconds.append(time.monotonic() - begun)
+                    number += 1
+                else:
+                    time.sleep(min(float(answer.headers.get("retry-after", 1)), max(until - time.monotonic(), 0)))
+
+        until = 0.0
+        for number in range(6):
+            dressed(0, budget.photos[number % len(budget.photos)], later=False)
+        warm = served.memory()
+        yield Row("6 photos, one after another", served.told(), served.median(), f"{warm} MB, taken as warm")
+        begun, until = time.monotonic(), budget.until
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            list(clients.map(come, range(CLIENTS)))
+        made, times = len(served.seconds), sorted(served.seconds) or [0.0]
+        took = (
+            f"{time.monotonic() - begun:.0f} s, {made} try-ons, "
+            f"p50 {times[len(times) // 2]:.1f} s, p95 {times[int(len(times) * 0.95)]:.1f} s"
+        )
+        lost = ", ".join(f"{count} x {what}" for what, count in faults.items())
+        yield Row(f"{CLIENTS} clients, every second one with jobs", served.told(), took, _grown(served, warm), lost)
 
 
 # Kills.
@@ -300,7 +356,7 @@ def _bad_paths(root: Path) -> dict[str, str]:
 # The table.
 
 
-PARTS: dict[str, Callable[[Budget], Iterator[Row]]] = {"kills": kills, "inputs": inputs, "page": page}
+PARTS: dict[str, Callable[[Budget], Iterator[Row]]] = {"kills": kills, "inputs": inputs, "page": page, "api": api}
 
 
 def _photos(folder: Path | None) -> list[bytes]:

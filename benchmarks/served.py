@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,23 @@ def started(command: list[str], workspace: Path, **streams: Any) -> subprocess.P
     """``fittingroom`` with this command, in a process and a workspace of its own."""
     own = {**os.environ, "FITTINGROOM_WORKSPACE": str(workspace)}
     return subprocess.Popen([*FITTINGROOM, *command], env=own, **streams)
+
+
+def form(picture: bytes, style: str) -> bytes:
+    """The body of a try-on."""
+    return (
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="style"\r\n\r\n{style}\r\n--{BOUNDARY}\r\n'
+        'Content-Disposition: form-data; name="photo"; filename="me"\r\n\r\n'
+    ).encode() + picture + f"\r\n--{BOUNDARY}--\r\n".encode()  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back; nothing where the connection broke."""
+
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
 
 
 @dataclass
@@ -47,10 +64,7 @@ class Page:
 
     def post(self, picture: bytes, source: str = "127.0.0.1", style: str = "red-solid") -> int:
         """The status of one try-on; 0 where the connection broke."""
-        body = (
-            f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="style"\r\n\r\n{style}\r\n--{BOUNDARY}\r\n'
-            'Content-Disposition: form-data; name="photo"; filename="me"\r\n\r\n'
-        ).encode() + picture + f"\r\n--{BOUNDARY}--\r\n".encode()  # fmt: skip
+        body = form(picture, style)
         begun, status = time.monotonic(), 0
         connection = HTTPConnection(*self.address, timeout=150, source_address=(source, 0))
         with contextlib.suppress(OSError), contextlib.closing(connection):
@@ -62,6 +76,18 @@ class Page:
             self.seconds.append(time.monotonic() - begun)
         self.answers[status] += 1
         return status
+
+    def ask(self, method: str, path: str, picture: bytes = b"", source: str = "127.0.0.1", **headers: str) -> Answer:
+        """One request to the API; status 0 where the connection broke."""
+        body = form(picture, "red-solid") if picture else None
+        sent = headers | ({"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"} if picture else {})
+        connection, answer = HTTPConnection(*self.address, timeout=150, source_address=(source, 0)), Answer()
+        with contextlib.suppress(OSError, HTTPException), contextlib.closing(connection):
+            connection.request(method, path, body, sent)
+            came = connection.getresponse()
+            answer = Answer(came.status, dict(came.headers), came.read())
+        self.answers[answer.status] += 1
+        return answer
 
     def told(self) -> str:
         """The answers since the last time, and forget them."""

@@ -74,13 +74,13 @@ class Keys:
                 log.error("the API keys stay as they were: %s", error)
         return self._keys
 
-    def name_of(self, key: str) -> str | None:
-        """Whose key this is; the time it takes says nothing of which digests are near."""
+    def find(self, key: str) -> tuple[str, Key] | None:
+        """Whose key this is, and what it may; the time it takes says nothing of which digests are near."""
         digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
         found = None
         for name, each in self.all().items():
             if hmac.compare_digest(each.sha256, digest):
-                found = name
+                found = name, each
         return found
 
     def _signature(self) -> tuple[int, ...] | None:
@@ -92,17 +92,17 @@ class Keys:
 
 
 def _read(path: Path) -> dict[str, Key]:
-    if not path.is_file():
-        raise MissingInputError("file of API keys", path)
     try:
+        if not path.is_file():
+            raise MissingInputError("file of API keys", path)
         return _FILE.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: expected TOML: {error}") from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         raise InputError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg'].lower()}") from None
+    except (ValueError, RecursionError) as error:  # no TOML, no UTF-8, numbers and brackets beyond all measure
+        raise InputError(f"{path}: expected TOML: {error}") from None
 
 
 def new_key(name: str) -> tuple[str, str]:

@@ -55,8 +55,9 @@ class ImageRow:
             raise ValueError(f"status: expected one of {', '.join(STATUSES)}, got {self.status!r}")
 
 
-_FIELDS = frozenset(field.name for field in fields(ImageRow))
 _DEFAULTS = ImageRow(key="", status="kept")
+_TYPES = {field.name: type(getattr(_DEFAULTS, field.name)) for field in fields(ImageRow)}
+"""What is of another type in a line is not ours."""
 
 
 class Manifest:
@@ -118,10 +119,10 @@ class Manifest:
             try:
                 values: dict[str, Any] = json.loads(line)
                 if wanted is None or wanted(values):
-                    manifest.put(ImageRow(**{k: v for k, v in values.items() if k in _FIELDS}))
+                    manifest.put(ImageRow(**{k: v for k, v in values.items() if type(v) is _TYPES.get(k)}))
                 else:
                     manifest._rows.pop(values["key"], None)
-            except (ValueError, TypeError, AttributeError, KeyError):
+            except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
                 manifest.torn_lines += 1
         return manifest
 
@@ -168,7 +169,7 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
         return
     with Path(path).open(encoding="utf-8", errors="replace") as file:
         for line in file:
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):
                 if isinstance(values := json.loads(line), dict):
                     yield values
 

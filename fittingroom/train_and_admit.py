@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from fittingroom.appearance.choose import nearest_style
 from fittingroom.appearance.measured import measured_style
 from fittingroom.datasets import PICTURES
 from fittingroom.images import list_images
+from fittingroom.lineage.withdraw import mark_versions
 from fittingroom.registry import admission
 from fittingroom.registry.admission import Admission, Trained
 from fittingroom.registry.registry import SEGMENTER, Registry, style_model
@@ -123,9 +125,9 @@ def admit_segmenter(
     """
     from fittingroom.segmentation.held_out import measure_segmenter_on
 
-    measure = measure_segmenter_on(dataset, device)
-    trained = replace(trained, origin=_origin(folder))
-    return admission.admit_segmenter(Serving.from_settings(workspace), trained, measure, force, **_left_in(folder))
+    serving, measure = Serving.from_settings(workspace), measure_segmenter_on(dataset, device)
+    trained, mark = replace(trained, origin=_origin(folder)), partial(mark_versions, workspace, serving.registry)
+    return admission.admit_segmenter(serving, trained, measure, force, mark, **_left_in(folder))
 
 
 def admit_style(
@@ -151,7 +153,9 @@ def admit_style(
     if trained.recipe.get("random_dyes"):
         style = replace(style, colour="", lab=None)
     measure, trained = held_out_of(folder, garments, device), replace(trained, origin=_origin(folder))
-    return admission.admit_style(Serving.from_settings(workspace), style, trained, measure, force, **_left_in(folder))
+    serving = Serving.from_settings(workspace)
+    mark = partial(mark_versions, workspace, serving.registry)
+    return admission.admit_style(serving, style, trained, measure, force, mark, **_left_in(folder))
 
 
 def nearest_serving(serving: Serving, card: StyleCard, pictures: Path, recipe: Mapping[str, Any]) -> Served | None:

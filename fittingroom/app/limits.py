@@ -210,7 +210,7 @@ class _Upload:
     def give_up(self) -> None:
         """Another needs the place."""
         self._given_up = True
-        if self._pause is not None:
+        if self._pause is not None and not self._pause.expired():
             self._pause.reschedule(0)
 
     async def pass_over(self) -> None:
@@ -230,8 +230,10 @@ class _Upload:
         with self._refused():
             until = min(self._deadline, asyncio.get_running_loop().time() + SILENCE_SECONDS)
             async with asyncio.timeout_at(0 if self._given_up else until) as self._pause:
-                message = await self._receive()
-        self._pause = None
+                try:
+                    message = await self._receive()
+                finally:
+                    self._pause = None
         self._left -= len(message.get("body", b""))
         if self._left < 0:
             raise HTTPException(413)

@@ -21,7 +21,8 @@ REQUEST_ID = "X-Request-ID"
 _SANE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HIDDEN = re.compile(r"(?<=/jobs/)[^/]+")
 _current: contextvars.ContextVar[str | None] = contextvars.ContextVar("request_id", default=None)
-_LOGGERS = ("fittingroom.app", "uvicorn")
+_LOGGERS = ("", "fittingroom.app", "uvicorn")
+"""The root's, too: what else libraries have to say."""
 log = logging.getLogger("fittingroom.app.requests")
 
 

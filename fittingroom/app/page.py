@@ -154,7 +154,7 @@ def create_app(
         try:
             return Response(await service.sample(name), 200, headers() | A_DAY, "image/png")
         except FittingroomError as error:
-            log.error("sample of %s: %s", name, error)
+            log.error("sample of %r: %s", name, error)
             return Response(status_code=503, headers=headers(503))
 
     @app.get("/{name}.{kind}")

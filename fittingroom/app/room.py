@@ -35,6 +35,8 @@ LONGEST_SIDE = 1600
 AT_ONCE = 2
 """Requests that are worked on at once: their pictures are decoded and encoded next to the one at the models."""
 
+_ENDING = "the page is ending"
+
 Say = Callable[[str], None]
 """Told the step that begins: ``looking``, ``next``, ``choosing``, ``finding``, ``painting``."""
 
@@ -140,7 +142,13 @@ class Room:
             threads.shutdown(wait=False, cancel_futures=True)
 
     async def dress(self, data: bytes, asked: Asked, tell: Say) -> Answer:
-        """One try-on. Where its task is cancelled, it ends before its next step, and is waited for until then."""
+        """One try-on. Where its task is cancelled, it ends before its next step, and is waited for until then.
+
+        Raises:
+            FittingroomError: what the steps raise, or the server ends.
+        """
+        if self._closed:
+            raise StorageUnavailable(_ENDING)
         loop, left = asyncio.get_running_loop(), threading.Event()
 
         def say(step: str) -> None:
@@ -171,7 +179,7 @@ class Room:
         except (asyncio.CancelledError, RuntimeError):
             if not self._closed:
                 raise
-            raise StorageUnavailable("the page is ending") from None
+            raise StorageUnavailable(_ENDING) from None
 
     def _sampled(self, style: AvailableStyle, version: int | None) -> bytes:
         kept = self._samples.get(style.name)
@@ -191,6 +199,8 @@ class Room:
         try:
             return self._decoders.run(read_photo, data, MAX_UPLOAD_PIXELS, MAX_UPLOAD_BYTES, LONGEST_SIDE)
         except ImageRejected as error:
+            if self._closed:  # which ended what decodes: nothing is said of the picture
+                raise StorageUnavailable(_ENDING) from None
             raise ImageRejected(error.reason, name, error.detail) from None
 
     def _dress(self, data: bytes, asked: Asked, say: Say) -> Answer:

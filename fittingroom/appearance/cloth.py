@@ -111,8 +111,10 @@ def parse_dye(text: str) -> Lab:
         return _lab(lab)
     try:
         rgb = ImageColor.getrgb(said)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise _no_colour(text) from None
+    if not all(0 <= value <= 255 for value in rgb):  # Pillow takes any percentage
+        raise _no_colour(text)
     if rgb[3:] not in ((), (255,)):
         raise InputError(f"colour: expected one that is not transparent, got {text!r}")
     return _lab(srgb_to_lab(np.array(rgb[:3], np.uint8)))

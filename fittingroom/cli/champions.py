@@ -18,6 +18,18 @@ def open_registry() -> Registry:
     return Registry.from_settings()
 
 
+def open_marked_registry() -> Registry:
+    """The same, each version marked that learnt from a withdrawn picture, where it was brought back from a backup
+    too."""
+    from fittingroom.lineage.withdraw import mark_versions
+    from fittingroom.settings import get_settings
+    from fittingroom.workspace import Workspace
+
+    registry = open_registry()
+    mark_versions(Workspace(get_settings().workspace), registry)
+    return registry
+
+
 def open_serving() -> Serving:
     """What serves in this installation."""
     from fittingroom.registry.serving import Serving

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fittingroom.cli.output import JsonOption, console, print_json, print_named
+from fittingroom.names import printable
 
 if TYPE_CHECKING:
     from fittingroom.lineage.uses import VersionUse
@@ -135,15 +136,15 @@ def _trace_uses(place: Workspace, what: str, as_json: bool) -> int:
         return 0
     for one in addresses:
         licence = one.licence or "no licence stated"
-        print(f"{one.style}: {one.address} ({licence}, fetched {one.fetched_at[:10]}, {one.status})")
+        _say(f"{one.style}: {one.address} ({licence}, fetched {one.fetched_at[:10]}, {one.status})")
     for digest in sorted(origins.photos):
-        print(f"annotated photo, sha256 {digest}")
+        _say(f"annotated photo, sha256 {digest}")
     _print_uses(uses)
     for standing in models if at else []:
-        print(standing.words())
+        _say(standing.words())
     if not serving:
         names = ", ".join(use.model.removeprefix("style-") for use in unknown)
-        print("no serving model learnt from it" + (f", as far as can be told: {names} cannot" if unknown else ""))
+        _say("no serving model learnt from it" + (f", as far as can be told: {names} cannot" if unknown else ""))
     return 0
 
 
@@ -152,13 +153,13 @@ def _print_uses(uses: list[VersionUse]) -> None:
         serves = ", which serves," if use.serves else ""
         named = f"{use.model.removeprefix('style-')} version {use.version}{serves}"
         if use.learnt_from:
-            print(f"{named} learnt from it: {', '.join(use.learnt_from)}")
+            _say(f"{named} learnt from it: {', '.join(use.learnt_from)}")
         elif use.started_from:
-            print(f"{named} began with the weights of {use.started_from}, which learnt from it")
+            _say(f"{named} began with the weights of {use.started_from}, which learnt from it")
         if use.held_out:
-            print(f"{named} has it among its held-out pictures: {', '.join(use.held_out)}")
+            _say(f"{named} has it among its held-out pictures: {', '.join(use.held_out)}")
         if use.not_noted and not use.learnt:
-            print(f"{named} cannot be told: {use.not_noted}")
+            _say(f"{named} cannot be told: {use.not_noted}")
 
 
 def _print_withdrawn(done: Withdrawn, root: Path) -> None:
@@ -166,23 +167,28 @@ def _print_withdrawn(done: Withdrawn, root: Path) -> None:
     plan, would = done.plan, done.dry_run
     count = len(plan.origins.crawled)
     what = f"{count} picture{'s' if count != 1 else ''}"
-    print(f"{what} would be withdrawn" if would else f"{what} withdrawn at {done.at}")
+    _say(f"{what} would be withdrawn" if would else f"{what} withdrawn at {done.at}")
     print_named((f"  {one.style}: {one.address}" for one in plan.addresses), "--json names them all", FILES_SHOWN)
-    print(f"files {'that would be removed' if would else 'removed'}: {len(plan.files)}")
+    _say(f"files {'that would be removed' if would else 'removed'}: {len(plan.files)}")
     print_named((f"  {path.relative_to(root)}" for path in plan.files), "--json names them all", FILES_SHOWN)
     for address in plan.others:
-        print(f"left where it is, and not taken again: {address}")
+        _say(f"left where it is, and not taken again: {address}")
     _print_uses(plan.uses)
     for standing in done.standings:
         model = standing.model.removeprefix("style-")
         if standing.model in done.stopped:
             taken = "would be taken" if would else "taken"
-            print(f"{model}: {taken} out of service until another version passes its gate")
+            _say(f"{model}: {taken} out of service until another version passes its gate")
         elif would and not standing.clean:
-            print(f"{model}: would be pending; version {standing.serving} serves on until another passes its gate")
+            _say(f"{model}: would be pending; version {standing.serving} serves on until another passes its gate")
         elif not would:
-            print(standing.words())
+            _say(standing.words())
     if not would and any(not standing.clean or standing.serving is None for standing in done.standings):
-        print("next: fittingroom run retrain-styles --param catalog=CATALOG.yaml")
+        _say("next: fittingroom run retrain-styles --param catalog=CATALOG.yaml")
     if not done.standings:
-        print("no version learnt from it: nothing is to be trained anew")
+        _say("no version learnt from it: nothing is to be trained anew")
+
+
+def _say(line: str) -> None:
+    """A line, whatever is in the names of others' pictures and in what they state."""
+    print(printable(line))

@@ -12,6 +12,7 @@ from fittingroom.catalog import Style
 from fittingroom.lineage.pictures import PEOPLE, Crawled, Picture
 from fittingroom.lineage.trace import ModelTrace, Trace, pairs
 from fittingroom.lineage.uses import stamp
+from fittingroom.names import printable
 from fittingroom.redaction import redacted
 
 if TYPE_CHECKING:
@@ -31,11 +32,11 @@ def tree_of(trace: Trace, workspace: Workspace, everything: bool) -> Tree:
     from rich.text import Text
     from rich.tree import Tree
 
-    root = Tree(Text(_head(trace)))
+    root = Tree(Text(printable(_head(trace))))
     for words in trace.lost:
-        root.add(Text(words))
+        root.add(Text(printable(words)))
     for model in trace.models:
-        branch = root.add(Text(_model_words(model)))
+        branch = root.add(Text(printable(_model_words(model))))
         for child in _model_branches(model, workspace, everything):
             _grow(branch, child)
     return root
@@ -51,7 +52,7 @@ class _Branch:
 def _grow(tree: Tree, branch: _Branch) -> None:
     from rich.text import Text
 
-    grown = tree.add(Text(branch.words))
+    grown = tree.add(Text(printable(branch.words)))
     for child in branch.below:
         _grow(grown, child)
 

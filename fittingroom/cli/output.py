@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fittingroom.names import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -50,7 +52,7 @@ def print_named(lines: Iterable[str], more: str, most: int = 20, stderr: bool = 
     several, stream = list(lines), sys.stderr if stderr else sys.stdout
     shown = several if len(several) <= most + 1 else several[:most]
     for line in shown:
-        print(line, file=stream)
+        print(printable(line), file=stream)
     if len(several) > len(shown):
         print(f"... and {len(several) - len(shown)} more: {more}", file=stream)
 

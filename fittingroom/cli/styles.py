@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fittingroom.cli.champions import load_segmenter, open_registry, open_serving
+from fittingroom.cli.champions import load_segmenter, open_marked_registry, open_registry, open_serving
 from fittingroom.cli.figures import versions_table
 from fittingroom.cli.helping import Group
 from fittingroom.cli.output import JsonOption, console, print_json
@@ -108,7 +108,7 @@ def promote(
     """Make a version the champion. A version that its gate refused wants --force."""
     from fittingroom.errors import InputError
 
-    registry = open_registry()
+    registry = open_marked_registry()
     found = registry.version(_model(name), version)
     if found.withdrawn and not force:
         raise InputError(
@@ -128,7 +128,7 @@ def promote(
 @app.command()
 def rollback(name: NameArgument) -> int:
     """Go back to the champion before this one."""
-    previous = open_registry().rollback(_model(name))
+    previous = open_marked_registry().rollback(_model(name))
     print(f"{name}: version {previous.version} serves")
     return 0
 
@@ -139,7 +139,7 @@ def retire(
     undo: Annotated[bool, typer.Option("--undo", help="Let it serve again, by the version that served last.")] = False,
 ) -> int:
     """Take a style out of service; its versions stay registered, and new ones do not serve until --undo or promote."""
-    registry = open_registry()
+    registry = open_marked_registry() if undo else open_registry()
     if undo:
         print(f"{name}: version {registry.reinstate(_model(name)).version} serves again")
         return 0

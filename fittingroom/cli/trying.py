@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from fittingroom.cli.champions import load_segmenter, open_serving
 from fittingroom.cli.output import counter, print_counts, print_json, print_named, progress_bar, remark
 from fittingroom.errors import InputError, MissingInputError, NoGarmentFound, NothingNear
+from fittingroom.locks import locked_if_free
+from fittingroom.names import printable
 
 if TYPE_CHECKING:
     from fittingroom.segmentation.predict import Segmenter
@@ -186,7 +188,7 @@ def try_on_batch(
     from fittingroom.registry.starters import MESSAGE
     from fittingroom.settings import get_settings
     from fittingroom.tryon.batch import Look, photos_at_once, share_cores
-    from fittingroom.tryon.folder import ResultFolder, WantedLook, pictures_in
+    from fittingroom.tryon.folder import LOCK, ResultFolder, WantedLook, pictures_in
     from fittingroom.tryon.models import Champions
     from fittingroom.tryon.named import look_name
     from fittingroom.tryon.provenance import MadeBy
@@ -233,7 +235,9 @@ def try_on_batch(
             for one, painter in zip(looks, painters, strict=True)
         ]
 
-    with made_folder(output), progress_bar("try on", quiet) as listener:
+    with made_folder(output), locked_if_free(output / LOCK) as alone, progress_bar("try on", quiet) as listener:
+        if not alone:
+            raise InputError(f"{output}: another batch writes into it; wait for its end, or name another folder")
         return ResultFolder(output).try_on(photos, looks, load, counter(listener, len(photos) * len(looks)))
 
 
@@ -307,7 +311,7 @@ def report_verification(found: Verification, result: Path, as_json: bool) -> Non
         box = f", within {tuple(found.changed_box_xyxy)}" if found.changed_box_xyxy else ""
         print(f"{found.changed_share:.1%} of the pixels differ from the photo{box}")
     if found.signature:
-        print(f"signed by {found.signature['signed']}: {found.signature['state']}")
+        print(printable(f"signed by {found.signature['signed']}: {found.signature['state']}"))
     for reason in found.reasons:
         remark(f"{result}: {reason}")
     if found.verified:

@@ -21,10 +21,10 @@ from fittingroom.crawl.images.hashes import HashIndex
 from fittingroom.crawl.images.metadata import SUFFIXES
 from fittingroom.crawl.settings import CrawlSettings
 from fittingroom.crawl.synced import BATCH, LOCK, proven_bytes, wait_for_disk
-from fittingroom.crawl.withdrawn import Withdrawals, tombstone
+from fittingroom.crawl.withdrawn import Withdrawals, tombstone, withdrawn_beside
 from fittingroom.locks import locked
 from fittingroom.manifest import ImageRow, Manifest, append, is_whole
-from fittingroom.workspace import digest_bytes, temporary_beside
+from fittingroom.workspace import Workspace, digest_bytes, temporary_beside
 
 MANIFEST = "manifest.jsonl"
 _PICTURE = re.compile(r"[0-9a-f]{64}\.(?:jpg|png|webp)")
@@ -51,11 +51,22 @@ class Store:
         """Digest of the stored and of the fetched bytes to the key of the row that has them."""
         self._looks: dict[str, images.RGB] = {}
         """File name to thumbnail."""
-        self.withdrawals = Withdrawals.beside(self.folder)
+        self._withdrawn_file = withdrawn_beside(self.folder)
+        self._withdrawals: tuple[object, Withdrawals] = (None, Withdrawals())
         self._before: dict[str, ImageRow] = {}
         """Key of each row that got another picture in this run to the row that it was."""
         self._doubted: set[str] = set()
         """Of these, the keys whose new picture other addresses answered with, too."""
+
+    @property
+    def withdrawals(self) -> Withdrawals:
+        """Those of the workspace, those too that came while this crawl was under way."""
+        file, (seen, known) = self._withdrawn_file, self._withdrawals
+        if file is None or not file.exists():
+            return Withdrawals()
+        if (now := (file.stat().st_size, file.stat().st_mtime_ns)) != seen:
+            self._withdrawals = now, (known := Withdrawals.read(Workspace(file.parent)))
+        return known
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[Manifest]:
@@ -123,6 +134,8 @@ class Store:
 
     def _keep(self, picture: Checked, row: ImageRow, written: Path, final: Path, careful: bool) -> ImageRow:
         with self.locked() as rows:
+            if (gone := self.withdrawals.of_bytes(row.sha256, row.source_sha256)) is not None:  # just now
+                return self._append(tombstone(row, gone), rows)
             twin, reason = self._twin(picture, row, rows)
             old = rows.get(row.key) if careful else None
             if old is not None and (old.source_sha256 == row.source_sha256 or not self.is_usable(old)):

@@ -50,12 +50,6 @@ class Withdrawals:
         lines = (line for line in read_lines(workspace.withdrawn) if all(isinstance(line.get(n), str) for n in _FIELDS))
         return cls(Withdrawal(**{name: line[name] for name in _FIELDS}) for line in lines)
 
-    @classmethod
-    def beside(cls, crawl: Path) -> Withdrawals:
-        """Those of the workspace that a style's crawl folder lies in; none of a folder elsewhere."""
-        parent = crawl.absolute().parent
-        return cls.read(Workspace(parent.parent)) if parent.name == "crawl" else cls()
-
     @property
     def digests(self) -> frozenset[str]:
         """Of all their bytes."""
@@ -68,6 +62,12 @@ class Withdrawals:
     def of_bytes(self, *digests: str) -> Withdrawal | None:
         """The one that had bytes of one of these digests."""
         return next((self._by_digest[digest] for digest in digests if digest in self._by_digest), None)
+
+
+def withdrawn_beside(crawl: Path) -> Path | None:
+    """The file of withdrawals of the workspace that a style's crawl folder lies in; none of a folder elsewhere."""
+    parent = crawl.absolute().parent
+    return Workspace(parent.parent).withdrawn if parent.name == "crawl" else None
 
 
 def note_withdrawal(workspace: Workspace, withdrawal: Withdrawal) -> None:

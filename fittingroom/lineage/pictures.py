@@ -239,7 +239,7 @@ class Pictures:
     def _lines(self, stage: str) -> Iterator[tuple[str, dict[str, Any]]]:
         for path in sorted((self.workspace.root / stage).glob(f"*/{MANIFEST}")):
             for line in read_lines(path):
-                yield path.parent.name, line
+                yield path.parent.name, {name: value for name, value in line.items() if isinstance(value, str)}
 
 
 def _begins(start: str, *digests: str) -> bool:

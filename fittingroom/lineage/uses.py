@@ -64,8 +64,8 @@ class Index:
         if listed is None:
             return VersionUse(version.model, version.version, version.champion, not_noted=NOT_NOTED)
         for each in listed:
-            if _is_of(each, names, origins):
-                getattr(use, each.use).append(each.name)
+            if _is_of(each, names, origins) and each.name not in getattr(use, each.use):
+                getattr(use, each.use).append(each.name)  # once, where both domains have it
         return use
 
     def _through_weights(self, direct: Iterable[VersionUse]) -> list[VersionUse]:

@@ -16,8 +16,9 @@ from fittingroom.crawl.store import Store
 from fittingroom.crawl.withdrawn import Withdrawal, Withdrawals, note_withdrawal, tombstone
 from fittingroom.errors import InputError
 from fittingroom.lineage.pictures import MANIFEST, NAME, Crawled, Origins, Pictures, original_of
-from fittingroom.lineage.uses import Index, Standing, VersionUse, standings
+from fittingroom.lineage.uses import Index, Standing, VersionUse, seconds, standings
 from fittingroom.manifest import ImageRow, Manifest, append
+from fittingroom.names import printable
 from fittingroom.registry.registry import Registry
 from fittingroom.registry.versions import BY_WITHDRAWAL
 from fittingroom.workspace import Workspace
@@ -100,14 +101,17 @@ def withdraw(
         InputError: an annotated photo, which is not the crawl's.
         StorageUnavailable: the registry does not answer.
     """
-    pictures, index = Pictures(workspace), Index(registry)
+    pictures, index, before = Pictures(workspace), Index(registry), Withdrawals.read(workspace)
     plan = _plan(pictures, index, what)
-    before = Withdrawals.read(workspace)
     known = [gone for one in plan.addresses if (gone := before.of_bytes(one.sha256)) is not None]
     at = min((gone.at for gone in known), default=datetime.now(UTC).isoformat(timespec="seconds"))
+    plan = replace(plan, files=_reports(workspace, plan, at) + plan.files)
     champions = [use.model for use in plan.marked if use.serves]
     if not dry_run:
-        _note(workspace, plan.addresses, before, why, at)
+        _note(workspace, plan.addresses, before, printable(why), at)
+        later = Pictures(workspace)  # with what a crawl kept meanwhile, which knows it from now on
+        plan = replace(plan, addresses=later.addresses_of(plan.origins), files=_merged(plan.files, later, plan.origins))
+        _note(workspace, plan.addresses, Withdrawals.read(workspace), printable(why), at)
         _bury(workspace, plan)
         for path in plan.files:
             path.unlink(missing_ok=True)
@@ -171,6 +175,16 @@ def _files(pictures: Pictures, origins: Origins) -> list[Path]:
     styles = sorted({path.parent.name for path in found})
     sheets = [sheet for style in styles if (sheet := place.reports / f"cutouts-{style}.jpg").is_file()]
     return sheets + sorted(found)
+
+
+def _merged(files: list[Path], pictures: Pictures, origins: Origins) -> list[Path]:
+    return list(dict.fromkeys([*files, *_files(pictures, origins)]))
+
+
+def _reports(workspace: Workspace, plan: Plan, at: str) -> list[Path]:
+    """Reports that are older than the withdrawal: they hold pictures themselves, and nobody knows which."""
+    written = sorted(workspace.reports.rglob("*.html")) if plan.origins.crawled else []
+    return [path for path in written if path.stat().st_mtime < seconds(at) + 1]
 
 
 def _note(workspace: Workspace, addresses: Iterable[Crawled], before: Withdrawals, why: str, at: str) -> None:

@@ -47,6 +47,7 @@ class Admission:
 
 
 Gate = Callable[[Trial | None], Verdict]
+Mark = Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,12 @@ class Trained:
 
 
 def admit_segmenter(
-    serving: Serving, trained: Trained, measure: Measure, force: bool = False, **registration: Any
+    serving: Serving,
+    trained: Trained,
+    measure: Measure,
+    force: bool = False,
+    mark: Mark = lambda: None,
+    **registration: Any,
 ) -> Admission:
     """Register a segmenter and promote it when its gate passes, or when ``force`` says so.
 
@@ -78,6 +84,8 @@ def admit_segmenter(
         trained: what is registered; ``registration`` goes to `Registry.register` as well.
         measure: measures a weights file on the held-out photos; called when something serves already.
         force: whether it is promoted whatever its gate says.
+        mark: marks versions that learnt from a picture that was withdrawn, while they were trained too: none of these
+            passes.
 
     Raises:
         MissingInputError: no such weights file. SettingError: no such preset.
@@ -87,18 +95,24 @@ def admit_segmenter(
     def gate(trial: Trial | None) -> Verdict:
         return segmenter_gate(trained.metrics, trial, segmenter_floors(trained.preset))
 
-    return _admit(serving, SEGMENTER, {}, trained, gate, measure, force, registration)
+    return _admit(serving, SEGMENTER, {}, trained, gate, measure, force, mark, registration)
 
 
 def admit_style(
-    serving: Serving, style: StyleCard, trained: Trained, measure: Measure, force: bool = False, **registration: Any
+    serving: Serving,
+    style: StyleCard,
+    trained: Trained,
+    measure: Measure,
+    force: bool = False,
+    mark: Mark = lambda: None,
+    **registration: Any,
 ) -> Admission:
     """As `admit_segmenter`, for a style's version; ``measure`` measures on held-out garments."""
 
     def gate(trial: Trial | None) -> Verdict:
         return style_gate(trained.metrics, trial, style_floors(trained.preset))
 
-    return _admit(serving, style_model(style.name), style.to_tags(), trained, gate, measure, force, registration)
+    return _admit(serving, style_model(style.name), style.to_tags(), trained, gate, measure, force, mark, registration)
 
 
 _OF_THE_FILE = ("domain", "code", "warm_start")
@@ -121,6 +135,7 @@ def _admit(
     gate: Gate,
     measure: Measure,
     force: bool,
+    mark: Mark,
     registration: Mapping[str, Any],
 ) -> Admission:
     registry, weights = serving.registry, trained.weights
@@ -133,13 +148,18 @@ def _admit(
         {**tags, **_tags_of_the_file(weights), **trained.origin},
         **registration,
     )
+    mark()
+    version = registry.version(model, version.version)
     incumbent = serving.incumbent(model)
     if incumbent and incumbent.version == version.version:  # registered and promoted before, by a run that was cut off
         return Admission(model, version.version, True, ["it serves already"])
     compared_with = incumbent.version if incumbent else None
     trial, verdict = None, None
     unlearnt = bool(incumbent and incumbent.champion and incumbent.champion.withdrawn)
-    if incumbent and not unlearnt and _is_rival(incumbent, version):
+    if version.withdrawn:
+        why = f"it learnt from a picture that was withdrawn at {version.withdrawn}"
+        verdict = Verdict(False, [why], [why])
+    elif incumbent and not unlearnt and _is_rival(incumbent, version):
         try:
             trial = hold_trial(measure, weights, serving.weights(incumbent), _named(incumbent), incumbent.starter)
         except (Damaged, InputError, WeightsRejected) as error:  # what it is to be measured on, or next to, is gone

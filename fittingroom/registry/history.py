@@ -90,13 +90,13 @@ def reinstate(client: MlflowClient, model: str, versions: Sequence[ModelVersion]
         versions: as in `roll_back`.
 
     Raises:
-        InputError: none of its versions ever served. Damaged: the list of champions cannot be read.
+        InputError: none of these ever served. Damaged: the list of champions cannot be read.
     """
     sound = {version.version for version in versions}
     history = [number for number in champions_in_turn(client, model) if number in sound]
     if not history:
         name = shown_name(model)
-        raise InputError(f"{name}: none of its versions ever served; `fittingroom styles promote {name} VERSION`")
+        raise InputError(f"{name}: no version that may serve ever did; `fittingroom styles promote {name} VERSION`")
     _set_champion(client, model, history)
     client.delete_registered_model_tag(model, RETIRED_TAG)
     return history[-1]

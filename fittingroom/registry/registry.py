@@ -267,7 +267,8 @@ class Registry:
             return champion
 
     def reinstate(self, model: str) -> ModelVersion:
-        """Undo `retire`: the version that served last is the champion again.
+        """Undo `retire`: the version that served last is the champion again; one that learnt from a withdrawn picture
+        is passed over.
 
         Raises:
             MissingInputError: no such model. InputError: it is not retired, or no version of it ever served.
@@ -277,7 +278,8 @@ class Registry:
             name = shown_name(model)
             if not versions[0].retired:
                 raise InputError(f"{name}: expected a retired style, it is not retired")
-            return self.version(model, self._do(lambda client: history.reinstate(client, model, versions)))
+            clean = [version for version in versions if not version.withdrawn]
+            return self.version(model, self._do(lambda client: history.reinstate(client, model, clean)))
 
     def note_verdict(self, version: ModelVersion, passed: bool, reasons: str) -> None:
         """Keep with a version what its gate said."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,12 +24,14 @@ from fittingroom.opening import opened
 from fittingroom.sheets import Cell, Row, contact_sheet, wrapped
 from fittingroom.tryon.batch import Look, TriedOn, photo_files, photos_at_once, try_on_photos
 from fittingroom.tryon.named import MISSING, VERSION
-from fittingroom.tryon.provenance import MadeBy, write_mark
+from fittingroom.tryon.provenance import MadeBy, read_mark, write_mark
 from fittingroom.tryon.settings import TryOnSettings
 from fittingroom.workspace import digest_file, digest_value, write_bytes
 
-MANIFEST = "manifest.jsonl"
+MANIFEST, LOCK = "manifest.jsonl", ".batch.lock"
 _SHEET = "contact-sheet-{:03}.jpg"
+_A_SHEET, _OF = re.compile(r"contact-sheet-\d{3,}\.jpg"), re.compile(r"[0-9a-f]{64}")
+"""Names of contact sheets, and their comment."""
 _PHOTOS_A_SHEET, _CELL, _COLUMNS = 20, 220, 7
 _NOTE_LETTERS = 36
 _LONGEST_STEM = 120
@@ -130,6 +133,7 @@ class ResultFolder:
         self.root = root
         self._rows: dict[str, dict[str, Any]] = {}
         self._taken: dict[str, str] = {}
+        self._photos: set[Path] = set()
         for row in read_lines(root / MANIFEST):
             if all(isinstance(row.get(name, ""), str) for name in _REMEMBERED) and {"key", "status"} <= set(row):
                 self._remember(row)
@@ -156,12 +160,11 @@ class ResultFolder:
             StorageUnavailable: the disk is full. InputError: what cannot be used, whatever the photo.
         """
         summary = Summary(len(photos), [look.name for look in looks])
+        self._photos = {photo.absolute() for photo in photos}
+        sheets = (name for name in map(_SHEET.format, itertools.count(1)) if self._is_sheet(self.root / name))
         entries = self._entries(photos, looks, load, summary, listener)
-        for number in itertools.count(1):
-            some = list(itertools.islice(entries, _PHOTOS_A_SHEET))
-            if not some:
-                break
-            summary.sheets.append(_SHEET.format(number))
+        while some := list(itertools.islice(entries, _PHOTOS_A_SHEET)):
+            summary.sheets.append(next(sheets))
             self._draw(self.root / summary.sheets[-1], some)
         for stale in self._sheets():
             if stale.name not in summary.sheets:
@@ -253,11 +256,21 @@ class ResultFolder:
         if path := self._rows.get(key, {}).get("path"):
             return self.root / str(path)
         stem = printable(photo.stem).encode()[:_LONGEST_STEM].decode(errors="ignore")
-        name = f"{stem}-{look}.png"
-        if self._taken.get(name_key(name), key) != key:
-            name = f"{stem}-{sha256[:8]}-{look}.png"
+        name = next(name for name in _names(stem, sha256[:8], look) if self._is_free(name, key))
         self._taken[name_key(name)] = key
         return self.root / name
+
+    def _is_free(self, name: str, key: str) -> bool:
+        """Whether no other result has the name, and no file that is none of ours, or that is tried on."""
+        path = self.root / name
+        if self._taken.get(name_key(name), key) != key or path.absolute() in self._photos:
+            return False
+        try:
+            return read_mark(path) is not None  # of a batch that was killed before it wrote the row
+        except MissingInputError:
+            return True
+        except ImageRejected:
+            return False
 
     def _remember(self, row: Mapping[str, Any]) -> None:
         kept = {name: row[name] for name in _REMEMBERED if name in row}
@@ -305,7 +318,12 @@ class ResultFolder:
         return row
 
     def _sheets(self) -> list[Path]:
-        return sorted(self.root.glob(_SHEET.replace("{:03}", "*")))
+        found = (path for path in self.root.glob(_SHEET.replace("{:03}", "*")) if _A_SHEET.fullmatch(path.name))
+        return sorted(path for path in found if self._is_sheet(path))
+
+    def _is_sheet(self, path: Path) -> bool:
+        """Whether a contact sheet may lie there: nothing does, or one that a batch drew."""
+        return not os.path.lexists(path) or bool(_OF.fullmatch(_comment(path)))
 
     def _draw(self, path: Path, entries: Sequence[_Entry]) -> None:
         """A contact sheet of some photos, unless it is there: its comment says of what it is."""
@@ -323,6 +341,14 @@ class ResultFolder:
             rows += wrapped(cells, _COLUMNS)
         shown = MadeBy(", ".join(dict.fromkeys(look for entry in entries for look in entry.looks)))
         write_bytes(path, encode_jpeg(contact_sheet(rows, _CELL, square=True), comment=of, xmp=write_mark(shown)))
+
+
+def _names(stem: str, digest: str, look: str) -> Iterator[str]:
+    """What a result may be called, the name that is liked best first."""
+    yield f"{stem}-{look}.png"
+    yield f"{stem}-{digest}-{look}.png"
+    for number in itertools.count(2):
+        yield f"{stem}-{digest}-{number}-{look}.png"
 
 
 def _note(text: str) -> str:

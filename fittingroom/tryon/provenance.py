@@ -23,12 +23,16 @@ from fittingroom.boxes import Box
 from fittingroom.errors import ImageRejected
 from fittingroom.images import read_rgb, read_xmp
 from fittingroom.masks import Mask, bounding_box
+from fittingroom.names import printable
+from fittingroom.opening import probe
 
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 """IPTC's word for a photo of which a trained model made a part."""
 _IPTC, _XMP = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/", "http://ns.adobe.com/xap/1.0/"
 _RDF, _META = "http://www.w3.org/1999/02/22-rdf-syntax-ns#", "adobe:ns:meta/"
 _OWN = "urn:fittingroom:provenance#"
+_MOST_WORDS = 2000
+"""Characters of what a mark says; our own are some hundreds."""
 _PREFIXES = {"Iptc4xmpExt": _IPTC, "xmp": _XMP, "fittingroom": _OWN}
 
 
@@ -106,11 +110,11 @@ def read_mark(source: Path | bytes) -> Mark | None:
     box = _numbers(said.get(f"{{{_OWN}}}ChangedBox", ""), 4)
     size = _numbers(said.get(f"{{{_OWN}}}ShrunkFrom", ""), 2)
     return Mark(
-        tool=said.get(f"{{{_XMP}}}CreatorTool", ""),
-        style=said.get(f"{{{_OWN}}}Style", ""),
-        models=said.get(f"{{{_OWN}}}Models", ""),
+        tool=_words(said.get(f"{{{_XMP}}}CreatorTool", "")),
+        style=_words(said.get(f"{{{_OWN}}}Style", "")),
+        models=_words(said.get(f"{{{_OWN}}}Models", "")),
         box_xyxy=Box(*box) if box else None,
-        mask=_as_mask(said.get(f"{{{_OWN}}}ChangedMask", "")),
+        mask=_as_mask(said.get(f"{{{_OWN}}}ChangedMask", ""), Box(*box)) if box else None,
         shrunk_from=(size[0], size[1]) if size else None,
     )
 
@@ -127,6 +131,11 @@ def _properties(packet: bytes) -> dict[str, str]:
         found |= {str(name): str(value) for name, value in description.attrib.items()}
         found |= {str(child.tag): str(child.text or "").strip() for child in description if not len(child)}
     return found
+
+
+def _words(text: str) -> str:
+    """For people and for what looks things up by it: anybody writes anything into a mark."""
+    return printable(text[:_MOST_WORDS])
 
 
 def _numbers(text: str, count: int) -> list[int]:
@@ -146,8 +155,12 @@ def _as_text(mask: Mask) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-def _as_mask(text: str) -> Mask | None:
+def _as_mask(text: str, box: Box) -> Mask | None:
+    """The mask of the box; one of another size is none, and is not decoded."""
     try:
-        return np.asarray(read_rgb(base64.b64decode(text, validate=True))[..., 0] > 127) if text else None
+        data = base64.b64decode(text, validate=True)
+        header = probe(data)
+        fits = (header.width, header.height) == (box.x2 - box.x1, box.y2 - box.y1)
+        return np.asarray(read_rgb(data)[..., 0] > 127) if fits else None
     except (ImageRejected, binascii.Error, ValueError):
         return None

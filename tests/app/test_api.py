@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from fittingroom.app import create_app
+from fittingroom.app.api.reading import TryOnRequest
 from fittingroom.app.codes import _OF_ERROR, _OF_REFUSAL, _OF_STATUS, CODES, Problem, code_of
 from fittingroom.app.words import _TABLE, MAX_UPLOAD_BYTES, Refusal
 from fittingroom.errors import Damaged, FittingroomError, NoGarmentFound
@@ -160,6 +161,8 @@ def test_a_champion_promoted_meanwhile_is_taken_at_the_next_request(client: Test
         ({"picture": b""}, "empty_picture", None),
         ({"picture": PHOTO, "colour": "red"}, "colour_with_picture", None),
         ({"colour": "reddish"}, "unknown_colour", None),
+        ({"colour": "hsl(0, 1000%, 1000%)"}, "unknown_colour", None),
+        ({"colour": "rgb(99999999999999999999, 0, 0)"}, "unknown_colour", None),
         ({"style": "navy-striped", "colour": "red"}, "own_colours", None),
         ({"garment": "hat"}, "unknown_target", None),
         ({"person": "-1"}, "unknown_target", None),
@@ -215,6 +218,25 @@ def test_bodies_that_are_none(client: TestClient) -> None:
     assert refused(client.post("/v1/try-on", files=twice), "invalid_request")["field"] == "photo"
     in_style = [("photo", ("a", PHOTO)), ("style", ("b", PHOTO))]
     assert refused(client.post("/v1/try-on", files=in_style), "invalid_request")["field"] == "style"
+
+
+def test_json_of_very_many_values_is_refused_before_they_take_memory(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(*_: Any) -> None:
+        raise AssertionError("it is not to be parsed")
+
+    monkeypatch.setattr(TryOnRequest, "model_validate_json", asked)
+    many = b"{" + b",".join(b'"%x":1' % number for number in range(3000)) + b"}"
+    for body in (many, b"[" + b"0," * 1_000_000 + b"0]"):
+        answer = client.post("/v1/try-on", content=body, headers={"content-type": "application/json"})
+        assert refused(answer, "invalid_request")["detail"] == "The body: expected 8 fields at most"
+
+
+def test_a_field_of_a_very_long_name_is_named_in_part(client: TestClient) -> None:
+    answer = client.post("/v1/try-on", json={"photo": text(PHOTO), "k" * 1_000_000: 1})
+    assert refused(answer, "invalid_request")["field"] == "k" * 200
+    assert len(answer.content) < 1000
 
 
 def test_uploads_over_the_limit(client: TestClient) -> None:

@@ -338,3 +338,26 @@ def test_a_line_that_is_full_leaves_no_job() -> None:
 
     assert asyncio.run(scene()) == []
     assert CODES["busy"].status == 503
+
+
+def test_who_is_refused_takes_nothing_from_those_that_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs_module, "MOST", 3)
+    monkeypatch.setattr(jobs_module, "MOST_OF_ONE", 2)
+
+    async def made(_: Told) -> Answer:
+        return answer(10)
+
+    async def refuses(_: Told) -> Answer:
+        raise HTTPException(503)
+
+    async def scene() -> list[Job]:
+        jobs = Jobs()
+        kept = [await jobs.start(job(owner), made) for owner in "aab"]
+        for owner in "abc":
+            with pytest.raises(HTTPException):
+                await jobs.start(job(owner), refuses)
+        assert list(jobs) == kept
+        await jobs.start(job("a"), made)
+        return [each for each in kept if each not in jobs]
+
+    assert [each.owner for each in asyncio.run(scene())] == ["a"]

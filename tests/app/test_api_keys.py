@@ -148,7 +148,9 @@ def test_a_key_is_made_shown_once_and_works(tmp_path: Path, capsys: pytest.Captu
     found = re.search(r"fr_[\w-]{43}", said.err)
     assert found
     assert found[0] not in said.out
-    assert Keys(tmp_path / "keys.toml").name_of(found[0]) == "shop.a"
+    known = Keys(tmp_path / "keys.toml").find(found[0])
+    assert known is not None
+    assert known[0] == "shop.a"
     assert new_key("a")[0] != new_key("a")[0]
     for wrong in (["a b"], [], ["a", "b"], [""], ['"']):
         assert _main(wrong) == 2
@@ -282,6 +284,9 @@ def test_a_site_may_use_its_own_keys_alone(client: TestClient) -> None:
         (["testserver"], "", {}, "closed"),
         (["testserver"], "127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}, "closed"),
         (["testserver"], "127.0.0.1", {"Forwarded": "for=192.0.2.1"}, "closed"),
+        (["testserver"], "127.0.0.1", {"X-Real-IP": "192.0.2.1"}, "closed"),
+        (["testserver"], "127.0.0.1", {"X-Forwarded-Proto": "https"}, "closed"),
+        (["testserver"], "127.0.0.1", {"Via": "1.1 proxy"}, "closed"),
         (["testserver"], "127.0.0.1", {"Origin": "https://evil.example"}, "foreign_origin"),
         (None, "127.0.0.1", {}, "closed"),
         (None, "203.0.113.9", {}, "closed"),
@@ -319,3 +324,44 @@ def test_a_server_for_all_says_that_the_api_is_closed(tmp_path: Path, monkeypatc
 
 async def _ends(self: Any) -> None:
     self.should_exit = True
+
+
+def test_the_same_request_again_is_no_try_on_of_its_minute(client: TestClient) -> None:
+    replayed = bearer("key-1", **{"Idempotency-Key": "order 7"})
+    assert [ask(client, headers=replayed).status_code for _ in range(9)] == [200] * 9
+    assert [ask(client, None, bearer("key-1")).status_code for _ in range(6)] == [400] * 5 + [429]
+
+
+def test_a_key_that_is_taken_out_meanwhile_is_refused_and_no_fault(
+    client: TestClient, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file changes after each look at it."""
+    looks = iter(range(100))
+
+    def signature(_: Keys) -> tuple[int, ...]:
+        file.write_text(f'[other]\nsha256 = "{digest("key-9")}"\n')
+        return (next(looks),)
+
+    known = Keys(file)
+    assert known.find("key-1") is not None
+    monkeypatch.setattr(Keys, "_signature", signature)
+    assert client.get("/v1/styles", headers=bearer("key-1")).status_code == 401
+    assert client.get("/v1/styles", headers=bearer("key-9")).status_code == 200
+
+
+def test_a_file_of_keys_that_may_not_be_looked_at_leaves_things_as_they_were(
+    client: TestClient, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(_: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    file.write_text("[three]\n")
+    monkeypatch.setattr(Path, "is_file", denied)
+    assert client.get("/v1/styles", headers=bearer("key-1")).status_code == 200
+
+
+@pytest.mark.parametrize("wrong", ["x = " + "[" * 5000, "x = " + "9" * 5000])
+def test_toml_beyond_all_measure_is_a_line_too(file: Path, wrong: str) -> None:
+    file.write_text(wrong)
+    with pytest.raises(InputError, match="expected TOML"):
+        Keys(file)

@@ -94,7 +94,7 @@ def test_figures_are_for_this_machine_or_for_a_key(client: TestClient, tmp_path:
 @pytest.fixture
 def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     """What `log_as_json` has written; afterwards logging is as it was."""
-    loggers = [logging.getLogger(name) for name in ("fittingroom.app", "uvicorn")]
+    loggers = [logging.getLogger(name) for name in ("", "fittingroom.app", "uvicorn")]
     before = [(each.handlers, each.propagate, each.level) for each in loggers]
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
@@ -115,6 +115,7 @@ def test_logs_as_json(client: TestClient, models: Models, lines: io.StringIO, mo
     monkeypatch.setattr(models, "translate", None)
     ask(client, headers={"X-Request-ID": "shop-3", "Idempotency-Key": "1"})
     logging.getLogger("uvicorn.error").warning("two\nlines")
+    logging.getLogger("python_multipart.multipart").warning("a library's")
     said: list[dict[str, Any]] = [json.loads(line) for line in lines.getvalue().splitlines()]
     assert all(each.pop("time").endswith("+00:00") for each in said)
     answered = [each for each in said if each["message"] == "answered"]
@@ -128,7 +129,10 @@ def test_logs_as_json(client: TestClient, models: Models, lines: io.StringIO, mo
     assert others["shop-2"]["message"].startswith("request shop-2: registry sqlite:")
     assert others["shop-2"]["level"] == "error"
     assert "NoneType" in others["shop-3"]["exception"]
-    assert said[-1] == {"level": "warning", "logger": "uvicorn.error", "message": "two\nlines"}
+    assert said[-2:] == [
+        {"level": "warning", "logger": "uvicorn.error", "message": "two\nlines"},
+        {"level": "warning", "logger": "python_multipart.multipart", "message": "a library's"},
+    ]
     assert "me.png" not in lines.getvalue()
     assert "127.0.0.1" not in lines.getvalue()
     assert location.rpartition("/")[2] not in lines.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
@@ -21,14 +22,17 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from fittingroom.app import create_app, rendering, room, words
+from fittingroom.app.asked import Asked
 from fittingroom.app.words import MAX_UPLOAD_BYTES
 from fittingroom.appearance.colours import COLOUR_NAMES
 from fittingroom.categories import CATEGORY_IDS
 from fittingroom.domain import MARK
-from fittingroom.errors import Damaged, ImageRejected, WeightsRejected
+from fittingroom.errors import Damaged, ImageRejected, StorageUnavailable, WeightsRejected
 from fittingroom.registry.starters import StarterModels
 from fittingroom.style_card import PATTERNS
+from fittingroom.tryon.targets import Target
 from fittingroom.tryon.verify import verify
+from fittingroom.tryon.wanted import Wish
 from tests.app.stand_ins import STYLES, Models, encoded
 
 
@@ -450,6 +454,25 @@ def test_the_line_is_short_and_ends(client: TestClient, models: Models) -> None:
     models.hold = None
     assert answers.count(200) >= 5 - answers.count(503)
     assert send(client, encoded()).status_code == 200
+
+
+def test_a_photo_that_the_servers_end_cut_short_is_not_said_to_be_unusable() -> None:
+    ending = room.Room(Models())
+    ending.close()
+    asked = Asked("red-solid", b"", Wish(), Target())
+    with pytest.raises(StorageUnavailable):
+        ending._dress(encoded(), asked, lambda _: None)
+    with pytest.raises(StorageUnavailable):
+        asyncio.run(ending.dress(encoded(), asked, lambda _: None))
+
+
+def test_a_name_in_an_address_makes_no_lines_in_the_log(
+    client: TestClient, models: Models, caplog: pytest.LogCaptureFixture
+) -> None:
+    models.broken = True
+    assert client.get("/samples/a%0ab").status_code == 503
+    assert [message.splitlines() for message in caplog.messages] == [[caplog.messages[0]]]
+    assert r"'a\nb'" in caplog.messages[0]
 
 
 def test_the_page_without_a_registry_offers_the_starter_styles(tmp_path: Path) -> None:

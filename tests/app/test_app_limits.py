@@ -421,3 +421,26 @@ def test_large_pictures_take_no_memory_of_the_server(tmp_path: Path) -> None:
     with serving(tmp_path) as where:
         peak(1600)
         assert peak(4500) - peak(1600) < 40_000_000  # 20 million pixels are 61 MB, and as much again for each copy
+
+
+def test_an_upload_that_ran_out_of_time_is_no_fault_of_who_takes_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its place is wanted while it is being refused, and at the moment it runs out."""
+    monkeypatch.setattr(limits, "SILENCE_SECONDS", 0.0)
+
+    async def never() -> Any:
+        await asyncio.Event().wait()
+
+    async def scene() -> list[int]:
+        statuses, upload = [], limits._Upload(never, 1)
+        for during in (False, True):
+            pending = asyncio.ensure_future(upload.receive())
+            while during and (upload._pause is None or not upload._pause.expired()):
+                await asyncio.sleep(0)
+                asyncio.get_running_loop().call_soon(upload.give_up)
+            with pytest.raises(HTTPException) as refusal:
+                await pending
+            upload.give_up()
+            statuses.append(refusal.value.status_code)
+        return statuses
+
+    assert asyncio.run(scene()) == [408, 503]

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fittingroom.cli import run as command_line
 from fittingroom.errors import MissingInputError
 from fittingroom.images import read_rgb, write_png
+from fittingroom.locks import locked
 from fittingroom.manifest import append_line
 from fittingroom.tryon.batch import Look
-from fittingroom.tryon.folder import MANIFEST, ResultFolder, Summary, WantedLook, pictures_in
+from fittingroom.tryon.folder import LOCK, MANIFEST, ResultFolder, Summary, WantedLook, pictures_in
 from fittingroom.tryon.provenance import MadeBy, read_mark
 from fittingroom.tryon.settings import TryOnSettings
 from fittingroom.tryon.verify import verify
@@ -232,3 +234,54 @@ def test_the_pictures_of_a_folder(tmp_path: Path) -> None:
             pictures_in([person], tmp_path / "out")
     run(place, [place / "b.jpg"], RED)
     assert [path.name for path in pictures_in([place], place)] == ["a.PNG", "b.jpg", "phone", "x.heic"]
+
+
+def test_photos_of_one_name_and_one_content_have_a_result_each(tmp_path: Path) -> None:
+    """Else they would take turns to overwrite the one that they share."""
+    photos = [photo(tmp_path / folder / "me.png") for folder in "abcd"]
+    run(tmp_path / "out", photos, RED)
+    kept = rows(tmp_path / "out").values()
+    assert len({row["path"] for row in kept}) == 4
+    photo(photos[2], 90)
+    run(tmp_path / "out", photos, RED)
+    for number, each in enumerate(photos):
+        row = rows(tmp_path / "out")[f"../{'abcd'[number]}/me.png#red"]
+        assert verify(tmp_path / "out" / row["path"], each).verified
+    assert run(tmp_path / "out", photos, RED)[1].loaded == 0
+
+
+def test_nothing_of_a_persons_is_overwritten_or_removed(tmp_path: Path) -> None:
+    """The results go into the folder of the photos, where files have the names that results would have."""
+    photos = [photo(tmp_path / "me.png"), photo(tmp_path / "me-red.png", 90), photo(tmp_path / "me-red-red.png", 60)]
+    own = [*photos, photo(tmp_path / "contact-sheet-001.jpg"), photo(tmp_path / "contact-sheet-party.jpg")]
+    (tmp_path / "you-red.png").write_text("no picture")
+    photos.append(photo(tmp_path / "you.png", 30))
+    before = {path: path.read_bytes() for path in [*own, tmp_path / "you-red.png"]}
+    for sheets in (["contact-sheet-002.jpg"], ["contact-sheet-002.jpg"]):
+        summary, _ = run(tmp_path, photos, RED)
+        assert summary.sheets == sheets
+        assert {path: path.read_bytes() for path in before} == before
+    for each in photos:
+        row = rows(tmp_path)[f"{each.name}#red"]
+        assert verify(tmp_path / row["path"], each).verified
+
+
+def test_two_batches_do_not_write_into_one_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ResultFolder, "try_on", lambda *_: pytest.fail("it is not to begin"))
+    (tmp_path / "out").mkdir()
+    with locked(tmp_path / "out" / LOCK):
+        words = ["try-on", str(photo(tmp_path / "me.png")), "--all-styles", "-o", str(tmp_path / "out")]
+        assert command_line(words) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"error: {tmp_path / 'out'}: another batch writes into it; wait for its end, or name another folder"
+    )
+
+
+def test_a_result_without_its_row_is_a_killed_batchs_and_is_made_again(tmp_path: Path) -> None:
+    photos = [photo(tmp_path / "me.png")]
+    run(tmp_path / "out", photos, RED)
+    (tmp_path / "out" / MANIFEST).unlink()
+    run(tmp_path / "out", photos, RED)
+    assert sorted(path.name for path in (tmp_path / "out").glob("me*")) == ["me-red.png"]

@@ -134,3 +134,21 @@ def test_a_packet_that_another_program_wrote_anew_is_read() -> None:
     mark = read_mark(encode_png(noise(), xmp=anew))
     assert mark is not None
     assert (mark.style, mark.box_xyxy) == ("red", Box(0, 0, 2, 2))
+
+
+def test_what_others_wrote_into_a_mark_is_short_and_harmless_to_a_terminal() -> None:
+    packet = write_mark(MadeBy("red\x9b31m\nsolid", {"x": "a" * 1_000_000}))
+    mark = read_mark(encode_png(np.zeros((8, 8, 3), np.uint8), xmp=packet))
+    assert mark is not None
+    assert mark.style.isprintable()
+    assert mark.style.startswith("red\\x9b31m")
+    assert len(mark.models) == 2000
+
+
+def test_a_mask_of_another_size_than_its_box_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = write_mark(MADE_BY, np.ones((2, 2), bool))
+    picture = encode_png(noise(), xmp=re.sub('ChangedBox="[^"]*"', 'ChangedBox="0 0 3 2"', whole))
+    monkeypatch.setattr("fittingroom.tryon.provenance.read_rgb", lambda _: pytest.fail("it is not to be decoded"))
+    mark = read_mark(picture)
+    assert mark is not None
+    assert (mark.box_xyxy, mark.mask) == (Box(0, 0, 3, 2), None)

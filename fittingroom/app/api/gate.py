@@ -29,6 +29,9 @@ READ = (
 )  # fmt: skip
 """Headers that they may read."""
 
+_FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
+"""Headers of proxies."""
+
 
 @dataclass(frozen=True)
 class Caller:
@@ -65,10 +68,10 @@ class Gate:
                 raise Problem("foreign_origin")
             return Caller(client_of(request.scope))
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        name = self._keys.name_of(token.strip()) if scheme.lower() == "bearer" else None
-        if name is None:
+        found = self._keys.find(token.strip()) if scheme.lower() == "bearer" else None
+        if found is None:
             raise Problem("no_key", headers={"WWW-Authenticate": 'Bearer realm="fittingroom"'})
-        key = self._keys.all()[name]
+        name, key = found
         if from_elsewhere(request) and request.headers["origin"] not in key.origins:
             raise Problem("foreign_origin")
         return Caller(f"key {name}", key)
@@ -87,6 +90,12 @@ class Gate:
         if left < 1:
             raise Problem("rate_limited", headers={"Retry-After": str(math.ceil((1 - left) * 60 / most))})
         self._buckets[caller.name] = left - 1, now
+
+    def give_back(self, caller: Caller) -> None:
+        """What `count` counted was no try-on."""
+        if caller.key is not None:
+            left, since = self._buckets[caller.name]
+            self._buckets[caller.name] = left + 1, since
 
     @contextlib.contextmanager
     def under_way(self, caller: Caller) -> Iterator[None]:
@@ -126,7 +135,7 @@ class _Cors(CORSMiddleware):
 
 def _is_from_here(request: Request) -> bool:
     """Whether a program on this machine asks, and not somebody behind a proxy on it."""
-    if "forwarded" in request.headers or "x-forwarded-for" in request.headers:
+    if any(name in request.headers for name in _FORWARDED):
         return False
     try:
         return ipaddress.ip_address(request.client.host if request.client else "").is_loopback

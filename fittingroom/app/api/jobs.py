@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -107,7 +107,7 @@ class Jobs:
             if known[0] != key[1]:
                 raise Problem("idempotency_mismatch")
             return known[1]
-        self._make_room(job)
+        gone = self._to_forget(job)
         self._jobs[job.id] = job
         if key is not None:
             self._by_key[job.owner, key[0]] = key[1], job
@@ -116,6 +116,8 @@ class Jobs:
         if isinstance(job.error, HTTPException) and job.error.status_code in (429, 503):
             self.drop(job)
             raise job.error
+        for each in gone:  # not for one that was refused
+            self.drop(each)
         return job
 
     def find(self, owner: str, job_id: str) -> Job:
@@ -174,28 +176,32 @@ class Jobs:
         for key in [key for key, (_, known) in self._by_key.items() if known is job]:
             del self._by_key[key]
 
-    def _make_room(self, job: Job) -> None:
+    def _to_forget(self, job: Job) -> list[Job]:
+        """Finished jobs that have to go where a new one comes.
+
+        Raises:
+            Problem: there are too few.
+        """
         own = [each for each in self if each.owner == job.owner]
-        if len(own) >= MOST_OF_ONE:
-            finished = [each for each in own if each.finished]
-            if not finished:
-                raise Problem("too_many_at_once", headers={"Retry-After": "10"})
-            self.drop(finished[0])
-        while len(self._jobs) >= MOST or self.bytes + job.size > MOST_BYTES:
-            if (oldest := self._oldest_of_greediest()) is None:
+        gone = [each for each in own if each.finished][: max(len(own) - MOST_OF_ONE + 1, 0)]
+        if len(own) - len(gone) >= MOST_OF_ONE:
+            raise Problem("too_many_at_once", headers={"Retry-After": "10"})
+        while len(self._jobs) - len(gone) >= MOST or self.bytes + job.size - sum(j.size for j in gone) > MOST_BYTES:
+            if (oldest := self._oldest_of_greediest(gone)) is None:
                 raise Problem("busy")
-            self.drop(oldest)
+            gone.append(oldest)
+        return gone
 
     @property
     def bytes(self) -> int:
         """Of photos that wait and results that are kept."""
         return sum(job.size for job in list(self))
 
-    def _oldest_of_greediest(self) -> Job | None:
+    def _oldest_of_greediest(self, but: Sequence[Job] = ()) -> Job | None:
         """Of the owner whose finished jobs take most memory."""
         kept: dict[str, list[Job]] = {}
         for job in self:
-            if job.finished:
+            if job.finished and job not in but:
                 kept.setdefault(job.owner, []).append(job)
         return max(kept.values(), key=lambda jobs: (sum(job.size for job in jobs), len(jobs)))[0] if kept else None
 

@@ -125,6 +125,10 @@ def _try_on() -> dict[str, Any]:
     accepted = {
         **_response("It is made: a job.", {_JSON: _content(JobStatus, _JOB)}),
         "headers": {"Location": _header("Of the job."), **_headers()},
+        "links": {
+            name: {"operationId": name, "parameters": {"job": "$response.body#/id"}}
+            for name in ("job", "result", "deleteJob")
+        },
     }
     codes = (
         *_KEYED, *_WRONG, "not_acceptable", "upload_timeout", "cancelled", "too_large", "unsupported_media_type",

@@ -20,6 +20,8 @@ MULTIPART, JSON = "multipart/form-data", "application/json"
 FILES = ("photo", "picture")
 _MOST = 200
 """Characters of a field that is no picture."""
+_MOST_COMMAS = 10 * _MOST
+"""In JSON: there are none in base64, and a few fields have room for few others."""
 
 
 class TryOnWish(BaseModel):
@@ -79,6 +81,8 @@ def _checked(sent: FormData) -> FormData:
 
 
 def _from_json(body: bytes) -> FormData:
+    if body.count(b",") > _MOST_COMMAS:  # before each value of the document takes memory
+        raise Problem("invalid_request", f"the body: expected {len(TryOnRequest.model_fields)} fields at most")
     with _as_documented():
         said = TryOnRequest.model_validate_json(body)
     pictures = {"photo": said.photo} | ({} if said.picture is None else {"picture": said.picture})
@@ -105,5 +109,5 @@ def _as_documented() -> Iterator[None]:
         yield
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        field = ".".join(map(str, first["loc"]))
+        field = ".".join(map(str, first["loc"]))[:_MOST]  # its name may be as long as the request
         raise Problem("invalid_request", f"{field or 'the body'}: {first['msg']}", field) from None

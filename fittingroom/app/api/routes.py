@@ -121,7 +121,10 @@ class Api:
                 return await self._dressed(caller, kept, asked, tell, PATIENCE_SECONDS)
 
             size = (photo.size or 0) + len(asked.picture)
-            job = await self._jobs.start(Job(caller.name, id_of(request.scope), size), work_of_job, known)
+            new = Job(caller.name, id_of(request.scope), size)
+            job = await self._jobs.start(new, work_of_job, known)
+            if job is not new:
+                self._gate.give_back(caller)
         if later:
             told = {"Location": f"{PREFIX}/jobs/{job.id}", "Preference-Applied": "respond-async"}
             return said(self._status(request, job), 202, more=told | _SOON)
