@@ -34,7 +34,8 @@ def crawl_garments(parameters: CrawlParameters) -> Unvisited[dict[str, Summary]]
             for name, future in offered.items()
             if future.state.is_completed()
         }
-        crawled, empty = {}, {}
+        crawled: dict[str, Summary] = {}
+        empty: dict[str, NothingProduced] = {}
         for name, shards in fetching.items():
             done = [Summary.of(shard.result()) for shard in shards]
             try:

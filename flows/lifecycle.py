@@ -43,8 +43,8 @@ def lifecycle(parameters: LifecycleParameters) -> Outcome:
     styles = chosen_styles(parameters.catalog, parameters.styles)
     names = [style.name for style in styles]
     trainings = Trainings(parameters, styles)  # wrong settings and missing photos are refused now, not after an hour
-    checks = Checking(place, parameters.catalog, names, parameters.check_settings())
     find_photos(place, parameters.persons)
+    checks = Checking(place, parameters.catalog, names, parameters.check_settings())
 
     with clock.stage("crawl the shop"):
         going_on = checks.going_on()
@@ -59,7 +59,7 @@ def lifecycle(parameters: LifecycleParameters) -> Outcome:
         dataset = annotating.read_dataset(place, DATASET)
         checks.converted(converted, dataset)
     with clock.stage("cut out what people wear"), result_storage(place):
-        worn = [] if DATASET in checks.blocked else _cut_worn_garments(parameters, dataset)
+        worn = [] if DATASET in checks.unfit else _cut_worn_garments(parameters, dataset)
     with clock.stage("train, judge, register"), result_storage(place):
         trainings.carry_out(dataset, checks.left_out(DATASET))
         checks.judged(trainings.registered.values())

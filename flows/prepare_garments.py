@@ -41,7 +41,8 @@ def prepare_garments(parameters: PrepareParameters) -> Unvisited[dict[str, Prepa
         styles = parameters.styles or crawled_styles(place)
         cutting = {style: _cut_out(style, parameters) for style in styles}
         preparing = {style: _prepare(style, cuts, parameters) for style, cuts in cutting.items()}
-        settled, empty = {}, {}
+        settled: dict[str, PreparedStyle] = {}
+        empty: dict[str, NothingProduced] = {}
         for style in styles:
             try:
                 settled[style] = _settle(style, cutting[style], preparing[style], parameters)

@@ -31,6 +31,7 @@ from tasks.artifacts import artifact_key, show_table
 from tasks.caching import CachedResult, Content, Summary
 from tasks.crawling import chosen_styles
 from tasks.pictures import PreparedStyle, wanted_look
+from tasks.summing_up import MOST_LINES
 from tasks.telling import run_logger
 
 _BLOCKED = "blocked"
@@ -42,19 +43,24 @@ class Checking:
 
     Attributes:
         found: all that was looked at, in turn.
-        blocked: by style or data set, why it does not go on.
+        blocked: by style, why it does not go on.
+        unfit: by data set, why it is not learnt from.
     """
 
     def __init__(self, workspace: Workspace, catalog: Path, names: Iterable[str], settings: CheckSettings) -> None:
         self.place, self.settings, self.names = workspace, settings, list(names)
         self.found: list[Check] = []
         self.blocked: dict[str, str] = {}
+        self.unfit: dict[str, str] = {}
+        self._said = 0
         self._seen = Observations(workspace.checks)
         last = {name: self._seen.of(_BLOCKED, name, "") for name in self.names}
-        self._last = {name: f"; blocked last time by {row['why']}" for name, row in last.items() if row}
-        whole = catalog_checks(chosen_styles(catalog, []), settings)
+        self._last = {name: f"; blocked last time by {row.get('why')}" for name, row in last.items() if row}
+        found: dict[str, list[Check]] = {}
+        for check in catalog_checks(chosen_styles(catalog, []), settings):
+            found.setdefault(check.of, []).append(check)
         for name in self.names:
-            self._settle(name, [check for check in whole if check.of == name])
+            self._settle(name, found.get(name, []))
         self._seen.save()
 
     def reminded(self, why: Mapping[str, str]) -> dict[str, str]:
@@ -73,7 +79,7 @@ class Checking:
             before = self._seen.before("crawl_refused", name, content)
             self._settle(name, crawl_checks(name, value, before, self.settings))
             if name not in crawled:
-                self.blocked.setdefault(name, "its sources gave no picture that could be kept")
+                self.blocked.setdefault(name, "crawl: its sources gave no picture that could be kept")
             if name not in self.blocked:
                 self._seen.put("crawl_refused", name, content, {"share": refused_share(value["counts"])})
         self._seen.save()
@@ -85,7 +91,7 @@ class Checking:
             counts = sum((Counter(summary.value["counts"]) for summary in done.cut), Counter[str]())
             self._settle(name, cut_out_checks(name, counts, self._spread_of(name, done), self.settings))
             if name not in prepared:
-                self.blocked.setdefault(name, "none of its pictures gave a cut-out")
+                self.blocked.setdefault(name, "cut-outs: none of its pictures gave one")
             if name not in self.blocked:
                 self._seen.forget(_BLOCKED, name)
         self._seen.save()
@@ -103,22 +109,21 @@ class Checking:
         asked = len(chosen["settings"]["categories"])
         looked_at = self._training_set(name, dataset, chosen)
         found += training_set_checks(name, looked_at, len(chosen["validation"]), asked, self.settings)
-        self._settle(name, found)
+        if why := self._say(found):
+            self.unfit[name] = why
         self._seen.save()
 
     def judged(self, registered: Iterable[CachedResult]) -> None:
         """Put what the gates decided next to the rest; a version that does not pass is registered all the same."""
         self.found += [gate_check(record["value"]) for record in registered]
 
-    def left_out(self, dataset: str = "") -> dict[str, str]:
-        """By model, why it is not trained: its style is blocked, or the data set that it was to learn from."""
-        models = {style_model(name): name for name in self.names} | ({SEGMENTER: SEGMENTER} if dataset else {})
-        of_all = f"data set {dataset} is blocked by {self.blocked[dataset]}" if dataset in self.blocked else ""
-        why = {
-            model: f"blocked by {self.blocked[name]}" if name in self.blocked else of_all
-            for model, name in models.items()
-        }
-        return {model: words for model, words in why.items() if words}
+    def left_out(self, dataset: str) -> dict[str, str]:
+        """By model, why it is not trained: its style is blocked, or the data set that all were to learn from."""
+        why: dict[str, str] = {}
+        if dataset in self.unfit:
+            words = f"data set {dataset} is blocked by {self.unfit[dataset]}"
+            why = dict.fromkeys((SEGMENTER, *map(style_model, self.names)), words)
+        return why | {style_model(name): f"blocked by {words}" for name, words in self.blocked.items()}
 
     def rows(self) -> list[dict[str, Any]]:
         """All checks as rows, what falls short first."""
@@ -132,14 +137,19 @@ class Checking:
         show_table(artifact_key("checks", flow), rows, f"Checks between the stages: {words}")
 
     def _settle(self, name: str, found: Sequence[Check]) -> None:
-        """Keep what was found of a style or a data set, say what falls short, and remember what is blocked."""
-        self.found += found
-        for check in found:
-            if not check.passed:
-                run_logger().warning("%s: %s (%s): %s", name, check.name, check.severity, check.sentence)
-        if why := blocked_by(found):
+        """Keep what was found of a style, and remember why it is blocked where it is."""
+        if why := self._say(found):
             self.blocked[name] = why
             self._seen.put(_BLOCKED, name, "", {"why": why})
+
+    def _say(self, found: Sequence[Check]) -> str:
+        """Keep what was found, with a line in the log for what falls short; why it blocks, empty where it does not."""
+        self.found += found
+        for check in found:
+            self._said += not check.passed
+            if not check.passed and self._said <= MOST_LINES:
+                run_logger().warning("%s: %s (%s): %s", check.of, check.name, check.severity, check.sentence)
+        return blocked_by(found)
 
     def _spread_of(self, name: str, done: PreparedStyle) -> float | None:
         """How far the colours of a style's pictures lie apart; None where nobody asks."""

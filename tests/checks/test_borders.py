@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,11 @@ from fittingroom.checks.borders import (
 from fittingroom.checks.check import STAGES, Check, blocked_by, in_order
 from fittingroom.checks.looks import colour_spread, near_duplicates
 from fittingroom.checks.settings import CHECKS, CheckSettings, Severity
+from fittingroom.cutout import CutoutSettings, cut_out_files
 from fittingroom.errors import SettingError
 from fittingroom.images import RGB, encode_jpeg, write_png
+from fittingroom.sample.deepfashion2_set import render_deepfashion2_set
+from fittingroom.sample.shop import build_shop
 from fittingroom.sample.shop_server import write_catalog
 from fittingroom.workspace import write_bytes
 
@@ -225,6 +229,20 @@ def test_the_sample_shops_catalog_has_no_finding(tmp_path: Path) -> None:
     catalog = load_catalog(write_catalog(tmp_path / "catalog.yaml", "http://127.0.0.1:8000"))
     assert len(catalog.styles) == 5
     assert [check for check in catalog_checks(catalog.styles, SETTINGS) if not check.passed] == []
+
+
+@pytest.mark.slow
+def test_the_sample_worlds_pictures_have_no_finding(tmp_path: Path) -> None:
+    shop = build_shop(tmp_path / "shop", 0, per_style=5, workers=1)
+    for folder in sorted((shop.root / "photos").iterdir()):
+        rows = cut_out_files(sorted(folder.glob("*.jpg")), tmp_path / "cut" / folder.name, CutoutSettings())
+        kept = [tmp_path / "cut" / folder.name / row.path for row in rows if row.status == "kept"]
+        counts = Counter("kept" if row.status == "kept" else f"{row.status}: {row.reason}" for row in rows)
+        found = cut_out_checks(folder.name, counts, colour_spread(kept), SETTINGS)
+        assert [check.sentence for check in found if not check.passed] == []
+        assert len(found) == 2
+    photos = sorted((render_deepfashion2_set(tmp_path / "df2", 16, 0, height=344, width=256) / "image").glob("*.jpg"))
+    assert near_duplicates(photos[:4], photos[4:]) == {}
 
 
 def test_a_check_can_block_warn_or_be_left_out() -> None:
