@@ -54,7 +54,8 @@ def crawl_checks(
         value: ``offered``, where that is known, and ``counts`` by status (`fittingroom.manifest.Manifest.counts`).
         before: `refused_share` of its last crawl, as ``{"share": 0.1}``; None for its first.
     """
-    kept, found = value["counts"].get("kept", 0), []
+    kept = value["counts"].get("kept", 0)
+    found: list[Check] = []
     if (offered := value.get("offered")) is not None:
         found = _at_least(settings, "catalog_offered", style, offered, f"its sources offer {_many(offered, 'picture')}")
     found += _at_least(settings, "crawl_kept", style, kept, f"{_many(kept, 'picture')} kept")
