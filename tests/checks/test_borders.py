@@ -234,11 +234,11 @@ def test_the_sample_shops_catalog_has_no_finding(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_sample_worlds_pictures_have_no_finding(tmp_path: Path) -> None:
     shop = build_shop(tmp_path / "shop", 0, per_style=5, workers=1)
-    for folder in sorted((shop.root / "photos").iterdir()):
-        rows = cut_out_files(sorted(folder.glob("*.jpg")), tmp_path / "cut" / folder.name, CutoutSettings())
-        kept = [tmp_path / "cut" / folder.name / row.path for row in rows if row.status == "kept"]
+    for name, pictures in shop.photos.items():
+        rows = cut_out_files(pictures, tmp_path / "cut" / name, CutoutSettings())
+        kept = [tmp_path / "cut" / name / row.path for row in rows if row.status == "kept"]
         counts = Counter("kept" if row.status == "kept" else f"{row.status}: {row.reason}" for row in rows)
-        found = cut_out_checks(folder.name, counts, colour_spread(kept), SETTINGS)
+        found = cut_out_checks(name, counts, colour_spread(kept), SETTINGS)
         assert [check.sentence for check in found if not check.passed] == []
         assert len(found) == 2
     photos = sorted((render_deepfashion2_set(tmp_path / "df2", 16, 0, height=344, width=256) / "image").glob("*.jpg"))
@@ -297,6 +297,16 @@ def test_every_check_has_its_setting_a_stage_and_a_fault_here() -> None:
     assert len(FAULTS) > 30
     hard: set[Severity | None] = {SETTINGS.severity(name) for name in CHECKS}
     assert hard == {"blocking", "warning"}
+
+
+def test_the_page_says_what_each_check_allows_and_how_hard_it_is() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "lifecycle.md").read_text(encoding="utf-8")
+    rows = {name: line for line in page.splitlines() for name in CHECKS if line.startswith(f"| `{name}` |")}
+    assert set(rows) == set(CHECKS)
+    for name, row in rows.items():
+        _, _, stage, _, allowed, severity, _ = (cell.strip() for cell in row.split("|"))
+        assert (stage, severity) == (STAGES[name], SETTINGS.severity(name))
+        assert f"{getattr(SETTINGS, name):g}" in allowed.split(), name
 
 
 def test_duplicates_and_what_is_gone_are_no_part_of_what_was_refused() -> None:
