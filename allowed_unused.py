@@ -87,6 +87,16 @@ _.weights_bytes
 _.clean_up
 _.retrain_styles
 _.try_on_batch
+catalog_licences
+catalog_names
+catalog_offered
+catalog_sources
+crawl_kept
+crawl_refused
+cut_out_colours
+cut_out_kept
+training_balance
+training_leak
 
 # Kinds of sources of the crawler: found by their module (`fittingroom.crawl.sources`).
 _.__init_subclass__

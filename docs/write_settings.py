@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from fittingroom.annotations.formats import ConvertSettings
 from fittingroom.annotations.select import SelectionSettings
+from fittingroom.checks.settings import CheckSettings
 from fittingroom.crawl.settings import CrawlSettings
 from fittingroom.cutout.settings import CutoutSettings
 from fittingroom.fields import CheckedSettings, kinds, words
@@ -30,8 +31,8 @@ HEAD = """# Settings
 
 Written by `python docs/write_settings.py` from the classes that hold the settings and check them. Settings of trainings
 are changed with `--set name=value` of `fittingroom train`, with the `settings` of the flows, and in `fittingroom.toml`
-([operations.md](operations.md#settings)), where those of the installation may stand too; the others are arguments in
-Python, some of them options and parameters too.
+([operations.md](operations.md#settings)), where those of the installation may stand too; those of checks there
+and with `checks` of the flows; the others are arguments in Python, some of them options and parameters too.
 """
 PARTS: dict[str, tuple[type[CheckedSettings], dict[str, Any]]] = {
     "Segmenter": (segmenter.SegmenterSettings, segmenter.PRESETS),
@@ -39,6 +40,7 @@ PARTS: dict[str, tuple[type[CheckedSettings], dict[str, Any]]] = {
     "Crawl": (CrawlSettings, {}),
     "Cut-out": (CutoutSettings, {}),
     "Preparation": (PrepareSettings, {}),
+    "Checks": (CheckSettings, {}),
     "Conversion": (ConvertSettings, {}),
     "Selection": (SelectionSettings, {}),
     "Try-on": (TryOnSettings, {}),

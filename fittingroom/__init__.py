@@ -32,6 +32,7 @@ The library's map (each part is usable alone; nothing here knows of Prefect, and
 ``cutout``             any photo -> garment only on white, or a reason why not
 ``preparing``          square, 256, flip; garments that people wear
 ``annotations``        DeepFashion2, COCO and VIA; selection; validation
+``checks``             whether what a stage gave is fit for the next
 ``training``           the training loop, checkpoints, progress, jobs, weights files
 ``segmentation``       Mask R-CNN: where the garments are
 ``translation``        CycleGAN: one per style

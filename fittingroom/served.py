@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from fittingroom.checks.settings import CheckSettings
 from fittingroom.errors import InputError, SettingError
 from fittingroom.redaction import HIDDEN, redacted
 from fittingroom.settings import SECRET, SERVED, Settings, source_of, sources
@@ -57,19 +58,21 @@ def check_overrides(
 
 
 def check_served(settings: Settings) -> None:
-    """Refuse a catalog that is not there, and settings that no training accepts.
+    """Refuse a catalog that is not there, and settings that no training or check accepts.
 
     Raises:
         InputError: naming where the setting was given, and what is wrong with it.
     """
     if settings.catalog is not None and not settings.catalog.exists():
         raise InputError(f"{_place('catalog')}: expected a file or a folder, there is nothing at {settings.catalog}")
-    for model in ("segmenter", "style"):
-        field = f"{model}_settings"
+    for field in ("segmenter_settings", "style_settings", "checks"):
         if not (given := getattr(settings, field)):
             continue
         try:
-            check_overrides(settings.preset, settings.device, **{model: given})
+            if field == "checks":
+                CheckSettings().with_overrides(given)
+            else:
+                check_overrides(settings.preset, settings.device, **{field.removesuffix("_settings"): given})
         except SettingError as error:
             raise InputError(f"{_place(field, error.field)}: {error}") from None
 

@@ -119,6 +119,7 @@ class Settings(BaseSettings):
     catalog: Path | None = Field(None, description="the catalog; the default is catalog.yaml in the workspace")
     segmenter_settings: dict[str, Any] = Field({}, description="settings of the segmenter over the preset's")
     style_settings: dict[str, Any] = Field({}, description="settings of the styles' trainings over the preset's")
+    checks: dict[str, Any] = Field({}, description="what the checks between stages allow, over the defaults")
     schedules: Schedules = Field(Schedules(), description="when the scheduled deployments run")
 
     @classmethod
@@ -134,7 +135,7 @@ class Settings(BaseSettings):
         return init_settings, env_settings, dotenv_settings, _WorkspaceFile(settings_cls)
 
 
-SERVED = ("preset", "catalog", "segmenter_settings", "style_settings", "schedules")
+SERVED = ("preset", "catalog", "segmenter_settings", "style_settings", "checks", "schedules")
 """The settings that served deployments start with."""
 SECRET = tuple(name for name, field in Settings.model_fields.items() if not field.repr)
 """The settings that are shown to nobody."""

@@ -58,6 +58,7 @@ class Workspace:
         root/prefect/               Prefect's own home when we start the server
         root/demo/                  the demo's own workspace, laid out like this one
         root/withdrawn.jsonl        pictures that were withdrawn, by digest
+        root/checks.jsonl           what the checks between stages saw last
     """
 
     root: Path
@@ -119,6 +120,11 @@ class Workspace:
     def withdrawn(self) -> Path:
         """Which pictures were withdrawn, for all crawls to come."""
         return self.root / "withdrawn.jsonl"
+
+    @property
+    def checks(self) -> Path:
+        """What the checks between stages saw in earlier runs."""
+        return self.root / "checks.jsonl"
 
     @property
     def demo(self) -> Path:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from fittingroom.errors import NothingProduced
 from flows.parameters import CrawlParameters
-from flows.stories import HOURS, named, story
+from flows.stories import HOURS, in_part, named, story
 from tasks.caching import Summary, Unvisited, result_storage
 from tasks.cards import cards_of, note_cards
 from tasks.crawling import chosen_styles, crawl_of, offers_of, start_fetching
@@ -21,7 +22,7 @@ from tasks.crawling import chosen_styles, crawl_of, offers_of, start_fetching
 def crawl_garments(parameters: CrawlParameters) -> Unvisited[dict[str, Summary]]:
     """Fetch the pictures of each style, politely, and remember what happened to every one of them.
 
-    A style whose shop is down fails after the others are done.
+    A style whose shop is down, or that no picture of could be kept, fails after the others are done.
     """
     place, settings = parameters.place, parameters.crawl_settings()
     with result_storage(place):
@@ -33,9 +34,15 @@ def crawl_garments(parameters: CrawlParameters) -> Unvisited[dict[str, Summary]]
             for name, future in offered.items()
             if future.state.is_completed()
         }
-        crawled = {
-            name: crawl_of(place, name, offered[name].result(), [Summary.of(shard.result()) for shard in shards])
-            for name, shards in fetching.items()
-        }
+        crawled: dict[str, Summary] = {}
+        empty: dict[str, NothingProduced] = {}
+        for name, shards in fetching.items():
+            done = [Summary.of(shard.result()) for shard in shards]
+            try:
+                crawled[name] = crawl_of(place, name, offered[name].result(), done)
+            except NothingProduced as error:
+                empty[name] = error
         note_cards(place, (cards[name] for name in crawled))
-        return Unvisited({name: crawled[name] for name, future in offered.items() if future.result()})
+        for future in offered.values():
+            future.result()  # raises what kept a shop from being asked
+        return in_part(crawled, empty)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from fittingroom.catalog import load_catalog
 from fittingroom.categories import Category
+from fittingroom.checks.settings import CheckSettings
 from fittingroom.errors import MissingInputError, SettingError
 from fittingroom.fields import Method, People, Seconds, Seed, Share, Side, Some
 from fittingroom.names import not_known
@@ -155,6 +156,29 @@ class LearningSegmenter(OnDevice, Seeded):
         default_factory=lambda: get_settings().backbone_weights,
         description="ImageNet backbone weights (safetensors) where they cannot be downloaded",
     )
+
+
+class Checked(Parameters):
+    """What has to hold between the stages."""
+
+    checks: dict[str, Any] = Field(
+        {},
+        description="What the checks between stages allow, over the settings' own: "
+        '{"crawl_kept": 20, "warning": ["cut_out_colours"]}',
+    )
+
+    def check(self) -> None:
+        """Refuse settings that no check has, before a run starts."""
+        super().check()
+        self.check_settings()
+
+    def check_settings(self) -> CheckSettings:
+        """The defaults, the installation's over them, and this run's over these.
+
+        Raises:
+            SettingError: an unknown name, or a value that is not allowed.
+        """
+        return CheckSettings().with_overrides({**get_settings().checks, **self.checks})
 
 
 class Registering(Parameters):
@@ -357,7 +381,7 @@ class RunAgainParameters(Parameters):
     run: UUID = Field(description="Id of the run that crashed")
 
 
-class LifecycleParameters(Drawing, LearningSegmenter, LearningFromOthers, Photos, Crawling):
+class LifecycleParameters(Drawing, LearningSegmenter, LearningFromOthers, Checked, Photos, Crawling):
     """The whole way from a shop's pages and annotated photos to try-on pictures."""
 
     dataset: Path = Field(description="DeepFashion2 folder (with annos and image in it)")
@@ -370,7 +394,7 @@ class LifecycleParameters(Drawing, LearningSegmenter, LearningFromOthers, Photos
         check_overrides(self.preset, self.device, self.segmenter, self.style)
 
 
-class RetrainParameters(LearningStyles, Crawling):
+class RetrainParameters(LearningStyles, Checked, Crawling):
     """Which new and changed styles to train."""
 
     left_catalog: Literal["keep", "retire"] = Field(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from prefect.futures import PrefectFuture
 
+from fittingroom.errors import NothingProduced
 from fittingroom.shards import plan_shards
 from flows.parameters import PrepareParameters
-from flows.stories import HOURS, named, story
+from flows.stories import HOURS, in_part, named, story
 from tasks.caching import CachedResult, Unvisited, result_storage
 from tasks.crawling import crawled_pictures, crawled_styles
 from tasks.pictures import (
@@ -31,13 +32,23 @@ from tasks.serving import finder_if_wanted
     timeout_seconds=12 * HOURS,
 )
 def prepare_garments(parameters: PrepareParameters) -> Unvisited[dict[str, PreparedStyle]]:
-    """Cut the garments out of every crawled style's photos and make training pictures of them."""
+    """Cut the garments out of every crawled style's photos and make training pictures of them.
+
+    A style of which no picture can be used fails after the others are done.
+    """
     place = parameters.place
     with result_storage(place):
         styles = parameters.styles or crawled_styles(place)
         cutting = {style: _cut_out(style, parameters) for style in styles}
         preparing = {style: _prepare(style, cuts, parameters) for style, cuts in cutting.items()}
-        return Unvisited({style: _settle(style, cutting[style], preparing[style], parameters) for style in styles})
+        settled: dict[str, PreparedStyle] = {}
+        empty: dict[str, NothingProduced] = {}
+        for style in styles:
+            try:
+                settled[style] = _settle(style, cutting[style], preparing[style], parameters)
+            except NothingProduced as error:
+                empty[style] = error
+        return in_part(settled, empty)
 
 
 def _cut_out(style: str, parameters: PrepareParameters) -> list[PrefectFuture[CachedResult]]:

@@ -13,6 +13,7 @@ from fittingroom.workspace import Workspace
 from flows.parameters import LifecycleParameters, RetrainParameters
 from flows.trainings import Trainings
 from tasks.caching import CachedResult, Content, Summary, result_storage
+from tasks.checking import Checking
 from tasks.clock import Clock
 from tasks.pictures import PEOPLE, PreparedStyle
 from tasks.reporting import (
@@ -42,12 +43,13 @@ class Done(NamedTuple):
     worn: list[Summary]
     trainings: Trainings
     tried_on: Mapping[str, CachedResult]
+    checks: Checking
 
 
 def report_lifecycle(parameters: LifecycleParameters, done: Done, clock: Clock) -> CachedResult:
     """Write the report of a lifecycle."""
     place, trainings = parameters.place, done.trainings
-    names = list(done.prepared)
+    names, judged = list(done.prepared), trainings.segmenter.judged
     work: dict[str, Work] = {
         "crawl the shop": {"crawl": done.crawled.values()},
         "cut out and prepare": {
@@ -58,7 +60,7 @@ def report_lifecycle(parameters: LifecycleParameters, done: Done, clock: Clock) 
         "cut out what people wear": {"cut out": done.worn},
         "train, judge, register": {
             **{f"train {model}": [record] for model, record in trainings.trained.items()},
-            "evaluate the segmenter": [trainings.segmenter.judged],
+            "evaluate the segmenter": [judged] if judged else [],
             "register": list(trainings.registered.values()),
         },
         "try on": {f"try on {style}": [record] for style, record in done.tried_on.items()},
@@ -81,9 +83,10 @@ def report_lifecycle(parameters: LifecycleParameters, done: Done, clock: Clock) 
             models=trainings.registered,
             pending=[],
             problems=[f"{model}: {message}" for model, message in trainings.failed.items()],
-            overlays=trainings.segmenter.judged["value"]["overlays"],
+            overlays=judged["value"]["overlays"] if judged else [],
             tried_on={style: rows_of(record) for style, record in done.tried_on.items()},
             rejected=_rejected(done.crawled, done.prepared),
+            checks=opaque(done.checks.rows()),
         )
 
 
@@ -115,11 +118,9 @@ def _annotated(parameters: LifecycleParameters, done: Done) -> list[PictureSet]:
 def _prepared(
     parameters: LifecycleParameters, names: list[str], crawled: Mapping[str, Summary], worn: list[Summary]
 ) -> list[PictureSet]:
-    place = parameters.place
-    return [
-        *(_style_set(place, name, crawled) for name in names),
-        prepared_set(place, PEOPLE, "garments people wear, which every style learnt to change", counted_together(worn)),
-    ]
+    place, use = parameters.place, "garments people wear, which every style learnt to change"
+    people = [prepared_set(place, PEOPLE, use, counted_together(worn))] if worn else []
+    return [*(_style_set(place, name, crawled) for name in names), *people]
 
 
 def _style_set(place: Workspace, name: str, crawled: Mapping[str, Summary]) -> PictureSet:
@@ -133,6 +134,7 @@ def report_retraining(
     prepared: Mapping[str, PreparedStyle],
     trained: Mapping[str, CachedResult],
     failed: Mapping[str, str],
+    checks: Checking,
     clock: Clock,
 ) -> CachedResult:
     """Write the report of a retraining: ``why`` says by style why it was pending."""
@@ -156,4 +158,5 @@ def report_retraining(
             models={style_model(name): record for name, record in trained.items()},
             pending=list(why.values()),
             problems=[f"{name}: {message}" for name, message in failed.items()],
+            checks=opaque(checks.rows()),
         )

@@ -13,6 +13,7 @@ from flows.stories import HOURS, named, story
 from flows.train_style import train_style
 from tasks.caching import CachedResult, Summary
 from tasks.cards import pending_styles
+from tasks.checking import Checking
 from tasks.clock import Clock
 from tasks.concurrency import exclusive
 from tasks.pictures import PreparedStyle
@@ -30,7 +31,8 @@ def retrain_styles(parameters: RetrainParameters) -> dict[str, CachedResult] | S
     """Train every style the registry has no version of, judged by content.
 
     A lost event, a killed worker and a double run are harmless: what is pending is asked of the registry while no other
-    retraining is under way. A style that fails does not keep the others from being trained; the run fails at its end.
+    retraining is under way. A style that fails, or that a check blocks, does not keep the others from being trained;
+    the run fails at its end.
     """
     if not parameters.catalog.exists():
         return nothing_to_do(f"there is no catalog at {parameters.catalog}", {})
@@ -41,24 +43,32 @@ def retrain_styles(parameters: RetrainParameters) -> dict[str, CachedResult] | S
         settle_catalog(parameters.place, parameters.catalog, parameters.left_catalog == "retire")
         pending = pending_styles(parameters.place, parameters.catalog, parameters.styles)
         failed |= pending.unknown
-        for why in pending.why.values():
-            say("%s", why)
+        checks = Checking(parameters.place, parameters.catalog, pending.why, parameters.check_settings())
+        why = checks.reminded(pending.why)
+        for words in why.values():
+            say("%s", words)
         crawled: dict[str, Summary] = {}
         prepared: dict[str, PreparedStyle] = {}
         with clock.stage("crawl, cut out, prepare"):
-            for style in pending.why:
+            for style in checks.going_on():
                 try:
                     crawled |= crawl_garments(parameters.part(CrawlParameters, styles=[style])).content
-                    prepared |= prepare_garments(parameters.part(PrepareParameters, styles=[style])).content
+                    checks.crawled([style], crawled)
+                    if style not in checks.blocked:
+                        prepared |= prepare_garments(parameters.part(PrepareParameters, styles=[style])).content
+                        checks.cut_out([style], prepared)
                 except FittingroomError as error:
                     failed[style] = str(error)
+        failed |= {style: f"blocked by {words}" for style, words in checks.blocked.items()}
         with clock.stage("train, judge, register"):
-            for style in (style for style in pending.why if style in prepared):
+            for style in (style for style in pending.why if style in prepared and style not in failed):
                 try:
                     trained[style] = train_style(parameters.part(TrainStyleParameters, style=style))
                 except FittingroomError as error:
                     failed[style] = str(error)
-        report = report_retraining(parameters, pending.why, crawled, prepared, trained, failed, clock)
+        checks.judged(trained.values())
+        checks.show("retrain-styles")
+        report = report_retraining(parameters, why, crawled, prepared, trained, failed, checks, clock)
     for path in report["value"]["files"].values():
         say("report: %s", parameters.place.root / path)
     if failed:

@@ -24,10 +24,11 @@ from prefect.states import Failed, get_state_exception
 from prefect.utilities.hashing import file_hash
 from pydantic import WithJsonSchema
 
-from fittingroom.errors import FittingroomError, InputError
+from fittingroom.errors import FittingroomError, InputError, NothingProduced
 from fittingroom.names import not_known
 from flows.filling_in import fill_in
 from flows.parameters import Parameters
+from tasks.caching import Unvisited
 from tasks.expected import quiet_expected_errors
 from tasks.summing_up import show_end, show_failure, sum_up
 
@@ -123,6 +124,20 @@ def story(
         options: further ones of `prefect.Flow`, such as ``timeout_seconds``.
     """
     return lambda function: Story(function, model, name, run_name, **options)
+
+
+def in_part(done: Mapping[str, R], empty: Mapping[str, NothingProduced]) -> Unvisited[dict[str, R]]:
+    """What a flow returns of several styles, by name, where some may have given nothing at all.
+
+    Raises:
+        NothingProduced: none gave anything. FellShort: some did not; who called the flow in Python gets the others'.
+    """
+    if empty and not done:
+        raise next(iter(empty.values()))
+    result = Unvisited(dict(done))
+    if empty:
+        raise FellShort("; ".join(map(str, empty.values())), result)
+    return result
 
 
 def named(styles: list[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -30,7 +30,7 @@ from tasks.telling import say
 class SegmenterTraining:
     """The segmenter's; its settings are checked when it is made."""
 
-    judged: CachedResult
+    judged: CachedResult | None = None
     """Figures on held-out photos, once it is registered."""
 
     def __init__(self, parameters: TrainSegmenterParameters) -> None:
@@ -55,14 +55,15 @@ class SegmenterTraining:
         """Judge it, and let its gate decide whether it serves."""
         place, device = self.asked.place, self.asked.device
         weights = weights_of(place, trained)
-        self.judged = training.evaluate_segmenter(
+        judged: CachedResult = training.evaluate_segmenter(
             workspace=str(place.root), weights=weights, dataset=dataset, device=device
         )
+        self.judged = judged
         return register_result(
             place,
             SEGMENTER,
             trained,
-            metrics=self.judged["value"]["metrics"],
+            metrics=judged["value"]["metrics"],
             preset=self.preset,
             digests={"dataset": dataset.digest},
             recipe=self.settings,
@@ -140,9 +141,12 @@ class Trainings:
         self.registered: dict[str, CachedResult] = {}
         self.failed: dict[str, str] = {}
 
-    def carry_out(self, dataset: Content) -> None:
-        """Train everything, in turn. A style that fails is named in ``failed``; a segmenter that fails ends it all."""
-        starts = {model: partial(self._start, model, dataset) for model in (SEGMENTER, *self.styles)}
+    def carry_out(self, dataset: Content, left_out: Mapping[str, str]) -> None:
+        """Train everything but what is ``left_out`` (by model, why), in turn. That, and a style that fails, is named in
+        ``failed``; a segmenter that fails ends it all."""
+        self.failed |= left_out
+        models = [model for model in (SEGMENTER, *self.styles) if model not in left_out]
+        starts = {model: partial(self._start, model, dataset) for model in models}
         for model, future in run_bounded(starts, self.at_once):
             try:
                 self.trained[model] = future.result()

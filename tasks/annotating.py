@@ -83,13 +83,13 @@ def plan_people(workspace: Workspace, dataset: Content, size: int) -> list[Shard
     """Shards of the training pictures of a dataset."""
     images = images_folder(dataset)
     with Digests(workspace) as digests:
-        found = {name: digests.of(images / name) for name in _selection(dataset)["train"]}
+        found = {name: digests.of(images / name) for name in selection_of(dataset)["train"]}
     return plan_shards(found, size)
 
 
 def images_folder(dataset: Content) -> Path:
     """Where a dataset's photos lie."""
-    return images_dir_of(Path(dataset.path), _selection(dataset))
+    return images_dir_of(Path(dataset.path), selection_of(dataset))
 
 
 def read_dataset(workspace: Workspace, name: str) -> Content:
@@ -106,7 +106,8 @@ def read_dataset(workspace: Workspace, name: str) -> Content:
     return Content(str(folder), digest_value(parts))
 
 
-def _selection(dataset: Content) -> dict[str, Any]:
+def selection_of(dataset: Content) -> dict[str, Any]:
+    """What a dataset's ``selection.json`` says of it."""
     found: dict[str, Any] = json.loads((Path(dataset.path) / "selection.json").read_text(encoding="utf-8"))
     return found
 

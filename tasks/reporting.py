@@ -59,7 +59,7 @@ MASK_CAPTION = "annotated (left) | found (right)"
 
 
 # `about`: date, command and times are of the run that wrote the report; a run that changes nothing leaves it as it is.
-@step("build report", version=5, run_name="build report", ignore=("about", "stages"))
+@step("build report", version=6, run_name="build report", ignore=("about", "stages"))
 def build_report(
     workspace: str,
     folder: str,  # within the workspace's reports; empty for these themselves
@@ -76,8 +76,10 @@ def build_report(
     overlays: list[str] = [],  # noqa: B006  never changed
     tried_on: dict[str, list[dict[str, Any]]] = {},  # noqa: B006  by style, `tasks.trying_on.rows_of`
     rejected: dict[str, list[Summary]] = {},  # noqa: B006  by stage
+    checks: list[dict[str, Any]] = [],  # noqa: B006  `fittingroom.checks.check.Check` as rows
 ) -> StepResult:
     """Write the report, and a contact sheet where photos were tried on, into the workspace's ``reports``."""
+    from fittingroom.checks.check import Check
     from fittingroom.images import write_picture
     from fittingroom.tryon.provenance import MadeBy, write_mark
     from fittingroom.tryon.report import DataRow, PictureRow, ReportData, StageRow, persons_sheet, write_report
@@ -104,6 +106,7 @@ def build_report(
         models=[_model_row(place, name, record["value"], preset) for name, record in models.items()],
         masks=[PictureRow(str(place.root / path), MASK_CAPTION) for path in overlays],
         rejected=rejected_rows(place, rejected),
+        checks=[Check(**row) for row in checks],
     )
     files.append(write_report(target / REPORT, report))
     pictures = [[Path(row.photo), *(Path(path) for path in row.results.values())] for row in shown]

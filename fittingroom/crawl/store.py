@@ -13,11 +13,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from fittingroom import images
 from fittingroom.crawl.images.check import Checked, look_of
-from fittingroom.crawl.images.hashes import HashIndex
+from fittingroom.crawl.images.hashes import HashIndex, same_look
 from fittingroom.crawl.images.metadata import SUFFIXES
 from fittingroom.crawl.settings import CrawlSettings
 from fittingroom.crawl.synced import BATCH, LOCK, proven_bytes, wait_for_disk
@@ -28,9 +26,6 @@ from fittingroom.workspace import Workspace, digest_bytes, temporary_beside
 
 MANIFEST = "manifest.jsonl"
 _PICTURE = re.compile(r"[0-9a-f]{64}\.(?:jpg|png|webp)")
-_SAME_LOOK = 3.0
-"""Mean difference of two 32 x 32 thumbnails, in levels of 255, up to which near duplicates are the same picture.
-A perceptual hash sees light and dark only: a red and a green garment of one cut have the same one."""
 
 
 class Store:
@@ -204,7 +199,7 @@ class Store:
         for key in self._hashes.within(int(picture.phash, 16), self._settings.near_duplicate_bits):
             other = rows.get(key) if key != row.key else None
             look = self._look_of(other) if other is not None else None
-            if other and look is not None and np.abs(look.astype(np.int16) - picture.look).mean() <= _SAME_LOOK:
+            if other and look is not None and same_look(look, picture.look):
                 found.append(other)
         return found
 

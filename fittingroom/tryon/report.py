@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from fittingroom.checks.check import Check
 from fittingroom.errors import FittingroomError, NothingProduced
 from fittingroom.images import RGB, at_most, read_rgb
 from fittingroom.sheets import Cell, Row, contact_sheet
@@ -125,6 +126,7 @@ class ReportData:
     models: list[ModelRow] = field(default_factory=list)
     masks: list[PictureRow] = field(default_factory=list)
     rejected: list[RejectedRow] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
 
 
 def curves_of(progress_file: Path) -> dict[str, Curve]:

@@ -10,9 +10,10 @@ import pytest
 from deployments.serve import serve
 from fittingroom import doctor
 from fittingroom.doctor import Finding, examine
-from fittingroom.errors import InputError
+from fittingroom.errors import InputError, SettingError
 from fittingroom.served import check_served, known_settings
 from fittingroom.settings import Schedules, Settings, get_settings
+from flows.parameters import RetrainParameters
 
 Write = Callable[[str], Path]
 
@@ -163,6 +164,20 @@ def test_settings_of_trainings_are_checked_and_name_where_they_were_given(
     check_served(get_settings())
 
 
+def test_settings_of_checks_are_looked_at_and_those_of_a_run_hold_over_them(write: Write) -> None:
+    path = write("[checks]\ncrawl_keep = 3")
+    with pytest.raises(InputError) as caught:
+        check_served(get_settings())
+    name = "setting crawl_keep: there is none of this name; did you mean crawl_kept?"
+    assert str(caught.value) == f"{path}: checks: {name}"
+    write('[checks]\ncrawl_kept = 30\ncut_out_kept = 0.5\noff = ["training_leak"]')
+    check_served(get_settings())
+    asked = RetrainParameters(catalog=Path("c.yaml"), checks={"crawl_kept": 9}).check_settings()
+    assert (asked.crawl_kept, asked.cut_out_kept, asked.severity("training_leak")) == (9, 0.5, None)
+    with pytest.raises(SettingError, match="setting cut_out_kept: expected a number from 0 to 1, got 7"):
+        RetrainParameters(catalog=Path("c.yaml"), checks={"cut_out_kept": 7}).check_settings()
+
+
 def test_a_catalog_that_is_not_there_is_named_by_the_doctor_and_stops_serve(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,7 +232,7 @@ def test_doctor_looks_at_the_settings(write: Write) -> None:
     assert "settings file" in names
     assert Schedules.deployments() == ["retrain-styles", "try-on-batch", "clean-up"]
     assert [known.name for known in known_settings(get_settings())][1:] == [
-        "preset", "catalog", "segmenter_settings", "style_settings", "schedules",
+        "preset", "catalog", "segmenter_settings", "style_settings", "checks", "schedules",
     ]  # fmt: skip
 
 

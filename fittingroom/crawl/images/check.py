@@ -74,8 +74,19 @@ def checked(source: bytes | BinaryIO, settings: CrawlSettings) -> Iterator[Check
 
 def look_of(source: Path) -> images.RGB | None:
     """The look of a stored picture, or None where it cannot be read any more."""
+    small = _small_of(source)
+    return None if small is None else _look(small)
+
+
+def seen(source: Path) -> tuple[int, images.RGB] | None:
+    """The perceptual hash and the look of a picture file, or None where it cannot be read."""
+    small = _small_of(source)
+    return None if small is None else (int(_hash(small), 16), _look(small))
+
+
+def _small_of(source: Path) -> Image.Image | None:
     try:
-        return _look(opening.decoded(source, _small))
+        return opening.decoded(source, _small)
     except (ImageRejected, MissingInputError):
         return None
 
@@ -139,6 +150,10 @@ def _look(small: Image.Image) -> images.RGB:
     return np.asarray(small.resize((_LOOK, _LOOK), Image.Resampling.BOX), np.uint8)
 
 
+def _hash(small: Image.Image) -> str:
+    return str(imagehash.phash(small))
+
+
 def _measured(data: bytes, stored: bytes, kind: str, size: tuple[int, int], small: Image.Image) -> Checked:
     return Checked(
         data=stored,
@@ -146,6 +161,6 @@ def _measured(data: bytes, stored: bytes, kind: str, size: tuple[int, int], smal
         width=size[0],
         height=size[1],
         source_sha256=digest_bytes(data),
-        phash=str(imagehash.phash(small)),
+        phash=_hash(small),
         look=_look(small),
     )

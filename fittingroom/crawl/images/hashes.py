@@ -6,6 +6,17 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from fittingroom.images import RGB
+
+_SAME_LOOK = 3.0
+"""Mean difference of two 32 x 32 thumbnails, in levels of 255, up to which near duplicates are the same picture.
+A perceptual hash sees light and dark only: a red and a green garment of one cut have the same one."""
+
+
+def same_look(first: RGB, second: RGB) -> bool:
+    """Whether two pictures of nearly one hash are nearly one picture, by their thumbnails."""
+    return bool(np.abs(first.astype(np.int16) - second).mean() <= _SAME_LOOK)
+
 
 class HashIndex:
     """Hashes by key. A key that is put again keeps its place; answers come in the order of the places."""
