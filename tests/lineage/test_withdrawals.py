@@ -17,7 +17,7 @@ from fittingroom.cli import run
 from fittingroom.crawl.images.check import Checked, checked
 from fittingroom.crawl.settings import CrawlSettings
 from fittingroom.crawl.store import Store
-from fittingroom.crawl.withdrawn import Withdrawals
+from fittingroom.crawl.withdrawn import Withdrawals, note_withdrawal
 from fittingroom.datasets import PICTURES
 from fittingroom.lineage.pictures import Pictures
 from fittingroom.lineage.withdraw import mark_versions, withdraw
@@ -106,17 +106,15 @@ def test_a_crawl_that_is_under_way_keeps_no_picture_that_was_withdrawn_meanwhile
 
 def test_what_a_crawl_kept_at_the_last_moment_goes_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another style's crawl keeps the same picture after the withdrawal has looked around, and before it is known."""
-    from fittingroom.lineage import withdraw as module
-
     other = Store(world.place.crawl("blue"), CrawlSettings())
-    noted = module.note_withdrawal
+    noted = note_withdrawal
 
     def late(*said: Any) -> None:
         if not Withdrawals.read(world.place).all:
             assert other.keep(world.picture, ImageRow("https://other.example/1.png", "kept")).status == "kept"
         noted(*said)
 
-    monkeypatch.setattr(module, "note_withdrawal", late)
+    monkeypatch.setattr("fittingroom.lineage.withdraw.note_withdrawal", late)
     done = withdraw(world.place, world.registry, [world.address], "asked")
     assert {one.style for one in done.plan.addresses} == {"red", "blue"}
     assert not list(world.place.crawl("blue").glob("*.png"))

@@ -171,7 +171,8 @@ def test_a_plain_styles_garments_are_shown_as_they_are_or_with_prints() -> None:
     domain = DyedDomain(
         [(image, mask)], [Layers.of(image, mask, "solid")], 128, 0.5, CPU, given_repeat=False, redyed=True
     )
-    cloth, worn = [], []
+    cloth: list[float] = []
+    worn: list[float] = []
     for seed in range(16):
         batch = domain.batch([0], np.random.default_rng(seed))
         assert batch.redyed is not None
