@@ -28,7 +28,7 @@ def table(flow: str) -> list[dict[str, Any]]:
     with get_client(sync_client=True) as client:
         wanted = ArtifactFilter(key=ArtifactFilterKey(any_=[f"checks-{flow}"]))
         found = client.read_artifacts(artifact_filter=wanted)
-    rows: list[dict[str, Any]] = json.loads(max(found, key=lambda artifact: str(artifact.created)).data)
+    rows: list[dict[str, Any]] = json.loads(str(max(found, key=lambda each: str(each.created)).data))
     return rows
 
 
