@@ -58,6 +58,9 @@ def load_segmenter(weights: Path | None) -> Segmenter:
         MissingInputError, InputError: as `segmenter_weights`.
     """
     path = segmenter_weights(weights)
+    from fittingroom.segmentation.torchvision_import import import_torchvision_light
+
+    import_torchvision_light()
     from fittingroom.segmentation.predict import Segmenter
     from fittingroom.settings import get_settings
 

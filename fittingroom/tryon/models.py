@@ -65,6 +65,9 @@ class Champions:
         Raises:
             MissingInputError: there is none.
         """
+        from fittingroom.segmentation.torchvision_import import import_torchvision_light
+
+        import_torchvision_light()
         from fittingroom.segmentation.predict import Segmenter
 
         served = self.serving.segmenter()

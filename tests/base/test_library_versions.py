@@ -15,7 +15,7 @@ from torchvision.ops import MultiScaleRoIAlign
 SEEN = {
     "accelerate": ("1.10", "1.15", "fittingroom/training/accelerators.py"),
     "prefect": ("3.8.0", "3.8.8", "deployments/prefect_insides.py"),
-    "torchvision": ("0.26", "0.29", "fittingroom/segmentation/detector_parts.py"),
+    "torchvision": ("0.26", "0.29", "fittingroom/segmentation/detector_parts.py (and torchvision_import.py)"),
     "urllib3": ("2.2", "2.8", "fittingroom/crawl/http/connections.py"),
 }
 """The first and the last version that each module was read and run for, and the module."""
