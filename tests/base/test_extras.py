@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +15,8 @@ from fittingroom.errors import InputError
 from fittingroom.extras import need_extra
 from fittingroom.settings import get_settings
 from tasks.runners import task_runner
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -40,6 +46,30 @@ def test_the_page_is_refused_without_its_extra(missing: set[str], capsys: pytest
     missing.clear()
     assert run(["app", "--host", "no such host"]) == 2
     assert "--host: expected an address" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "without", [["prometheus-client"], ["python-multipart"], ["prometheus-client", "python-multipart"]]
+)
+def test_an_installation_without_the_extra_refuses_to_serve_the_page(tmp_path: Path, without: list[str]) -> None:
+    """All that is installed but these, in a folder of links that is the interpreter's only one."""
+    gone = {file.parts[0] for name in without for file in importlib.metadata.files(name) or ()}
+    assert {"prometheus_client", "multipart", "python_multipart"} & gone
+    installed = Path(importlib.metadata.distribution("fastapi").locate_file(""))
+    for entry in installed.iterdir():
+        if entry.name not in gone and entry.suffix != ".pth":
+            (tmp_path / entry.name).symlink_to(entry)
+    code = f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(tmp_path)!r}]; from fittingroom.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code, "app", "--no-open"],
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"error: the try-on page needs what is not installed: {', '.join(without)}; in the folder of the sources: "
+        "pip install -c constraints.txt '.[app]'\n"
+    )
 
 
 def test_dask_is_refused_without_its_extra(missing: set[str], monkeypatch: pytest.MonkeyPatch) -> None:

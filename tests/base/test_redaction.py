@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import socket
 import subprocess
@@ -11,9 +12,11 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fittingroom.errors import FittingroomError, SettingError
+from fittingroom.images import write_png
 from fittingroom.redaction import redacted
 
 
@@ -93,3 +96,38 @@ def test_no_command_prints_the_password_of_the_registry(tmp_path: Path, tracking
     assert "geheim" not in said
     written = [path for path in tmp_path.rglob("*") if path.is_file() and b"geheim" in path.read_bytes()]
     assert written == []
+
+
+@pytest.mark.slow
+def test_a_run_keeps_the_password_out_of_its_log_its_database_and_all_it_writes(tmp_path: Path) -> None:
+    """An empty PREFECT_API_URL is as none: the run has a server in the workspace, and the home stays empty."""
+    (tmp_path / "home").mkdir()
+    write_png(tmp_path / "person.png", np.full((64, 48, 3), 200, np.uint8))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Refuses)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    environment = own | {
+        "HOME": str(tmp_path / "home"),
+        "PREFECT_API_URL": "",
+        "FITTINGROOM_WORKSPACE": str(tmp_path / "w"),
+        "FITTINGROOM_TRACKING_URI": f"http://ann:geheim%2Fword@127.0.0.1:{server.server_port}",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    }
+    asked = ["--param", f'persons=["{tmp_path / "person.png"}"]', "--param", 'styles=["red"]']
+    try:
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name("fittingroom")), "--debug", "run", "try-on", *asked],
+            env=environment, capture_output=True, check=False, cwd=tmp_path,
+        )  # fmt: skip
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert done.returncode != 0
+    assert b"error: registry http://***@127.0.0.1" in done.stderr
+    written = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    database = [data for path, data in written.items() if path.name.startswith("prefect.db")]
+    assert any(b"does not answer: API request" in data for data in database), "the run's log is in the database"
+    for secret in (b"geheim", base64.b64encode(b"ann:geheim/word")):
+        assert secret not in done.stdout + done.stderr
+        assert [path for path, data in written.items() if secret in data] == []
+    assert list((tmp_path / "home").iterdir()) == []
