@@ -33,6 +33,7 @@ from fittingroom.garment import Garment
 from fittingroom.images import RGB
 from tests.app.serving import Models, answer, ask, connect, form, head, photo, serving, status
 
+ROOT = Path(__file__).parents[2]
 START = head("127.0.0.1", 1_000_000) + form(photo())[:200]
 """An upload that is announced and does not come."""
 
@@ -57,6 +58,36 @@ def test_a_crowd_of_idle_connections_keeps_nobody_out(tmp_path: Path) -> None:
         assert len(open_on(where)) <= server.MAX_CONNECTIONS + 1
         assert idle[0].recv(1) == b""  # the oldest made room
         assert ask(where) == 200
+
+
+WITH_1024_FILES = """
+import resource, runpy, sys
+from pathlib import Path
+resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
+with runpy.run_path(sys.argv[2])["serving"](Path(sys.argv[1])) as where:
+    print(where[1], flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.usefixtures("many_files")
+def test_at_the_usual_limit_of_files_too(tmp_path: Path) -> None:
+    """A server of its own, whose limit cannot be raised; the crowd's ends are here."""
+    log = tmp_path / "log"
+    with log.open("wb") as said, contextlib.ExitStack() as crowd:
+        started = [sys.executable, "-c", WITH_1024_FILES, str(tmp_path), str(ROOT / "tests" / "app" / "serving.py")]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": said}
+        page = crowd.enter_context(subprocess.Popen(started, cwd=ROOT, **pipes))  # type: ignore[call-overload]
+        where = ("127.0.0.1", int(page.stdout.readline()))
+        with contextlib.ExitStack() as idle:
+            for _ in range(1100):
+                idle.enter_context(connect(where))
+            assert ask(where) == 200
+            assert psutil.Process(page.pid).num_fds() < 1024
+        assert [ask(where) for _ in range(3)] == [200] * 3
+        page.stdin.close()
+        assert page.wait(60) == 0
+    assert not re.search(rb"Traceback|Too many open files", log.read_bytes())
 
 
 def open_on(where: tuple[str, int]) -> list[object]:
