@@ -14,6 +14,7 @@ import numpy as np
 import uvicorn
 from PIL import Image
 
+from fittingroom.api_keys import Keys
 from fittingroom.app import create_app, room
 from fittingroom.app.server import config_of, names_of
 from fittingroom.appearance.choose import AvailableStyle
@@ -64,11 +65,13 @@ class Models:
 
 
 @contextlib.contextmanager
-def serving(tmp_path: Path, models: room.Models | None = None, host: str = "127.0.0.1") -> Iterator[tuple[str, int]]:
+def serving(
+    tmp_path: Path, models: room.Models | None = None, host: str = "127.0.0.1", keys: Keys | None = None
+) -> Iterator[tuple[str, int]]:
     """Serve for the block; the address and the port."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.bind((host, 0))
-    app = create_app(tmp_path, models or Models(), allowed_hosts=names_of(listener))
+    app = create_app(tmp_path, models or Models(), allowed_hosts=names_of(listener), keys=keys)
     server = uvicorn.Server(config_of(app))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

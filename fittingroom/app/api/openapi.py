@@ -90,6 +90,13 @@ def document() -> dict[str, Any]:
                     ("not_found", "unavailable", *_ANY), [_parameter("name", "path", "The style's.")],
                 )
             },
+            "/v1/widget.js": {
+                "get": _operation(
+                    "widget", "The element for a shop's page",
+                    {"200": _response("A module.", {"text/javascript": {}}), "304": _response("It is as it was.", {})},
+                    _ANY,
+                )
+            },
             "/v1/try-on": {"post": _try_on()},
             "/v1/jobs/{job}": {
                 "get": _operation("job", "Where a job stands", _ok(JobStatus, _JOB), no_job, one_job),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import io
 import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import quote
 
@@ -37,6 +40,7 @@ PREFIX = "/v1"
 PROBLEM = "application/problem+json"
 JSON: Final = "application/json"
 PNG: Final = "image/png"
+JAVASCRIPT: Final = "text/javascript"
 MODELS, STYLE, WARNING = "Fittingroom-Models", "Fittingroom-Style", "Fittingroom-Warning"
 
 _SOON = {"Retry-After": "1"}
@@ -58,6 +62,7 @@ class Api:
             Route("/openapi.json", _openapi),
             Route("/styles", self.styles),
             Route("/samples/{name}", self.sample),
+            Route("/widget.js", _widget()),
             Route("/try-on", self.try_on, methods=["POST"]),
             Route("/jobs/{job}", self.job, methods=["GET", "DELETE"]),
             Route("/jobs/{job}/result", self.result),
@@ -260,6 +265,25 @@ def _detail(request: Request, error: Exception, code: str) -> tuple[str, Languag
 async def _openapi(_: Request) -> Response:
     """For programs that are written now, and nobody's secret."""
     return JSONResponse(document(), headers=headers())
+
+
+def _widget() -> Callable[[Request], Awaitable[Response]]:
+    """The element for shops' pages: a script that any site may load, and nobody's secret."""
+    text = Path(__file__).parents[1].joinpath("widget.js").read_bytes()
+    shown = headers() | {
+        "Access-Control-Allow-Origin": "*",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "Cache-Control": "public, max-age=3600",
+        "ETag": f'"{hashlib.sha256(text).hexdigest()[:16]}"',
+    }
+
+    async def widget(request: Request) -> Response:
+        known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
+        if shown["ETag"] in known or known == ["*"]:
+            return Response(status_code=304, headers=shown)
+        return Response(text, 200, shown, JAVASCRIPT)
+
+    return widget
 
 
 async def _left(request: Request, _: Exception) -> Response:
