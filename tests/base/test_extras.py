@@ -55,7 +55,7 @@ def test_an_installation_without_the_extra_refuses_to_serve_the_page(tmp_path: P
     """All that is installed but these, in a folder of links that is the interpreter's only one."""
     gone = {file.parts[0] for name in without for file in importlib.metadata.files(name) or ()}
     assert {"prometheus_client", "multipart", "python_multipart"} & gone
-    installed = Path(importlib.metadata.distribution("fastapi").locate_file(""))
+    installed = Path(str(importlib.metadata.distribution("fastapi").locate_file("")))
     for entry in installed.iterdir():
         if entry.name not in gone and entry.suffix != ".pth":
             (tmp_path / entry.name).symlink_to(entry)

@@ -211,6 +211,7 @@ def test_doctor_says_which_file_which_values_and_where_each_comes_from(
         "setting preset": f"cpu ({path})",
         "setting catalog": "none (default)",
         "setting segmenter_settings": "none (default)",
+        "setting checks": "none (default)",
         "setting style_settings": f"epochs 3, seed 1 (environment, {path})",
         "setting schedules": f"retrain-styles 30 3 * * *, try-on-batch 0 6 * * *, clean-up none ({path})",
     }

@@ -37,7 +37,7 @@ def test_photos_and_styles_make_a_folder(place: Path, capsys: pytest.CaptureFixt
     assert (said["counts"], said["without"], said["sheets"]) == ({"done": 6}, [], ["contact-sheet-001.jpg"])
     assert said["manifest"] == str(place / "out" / "manifest.jsonl")
     assert sorted(path.name for path in (place / "out").iterdir()) == [
-        "anna-plain-in-2f6b3a.png", "anna-plain.png", "ben-plain-in-2f6b3a.png", "ben-plain.png",
+        ".batch.lock", "anna-plain-in-2f6b3a.png", "anna-plain.png", "ben-plain-in-2f6b3a.png", "ben-plain.png",
         "contact-sheet-001.jpg", "manifest.jsonl", "me-plain-in-2f6b3a.png", "me-plain.png",
     ]  # fmt: skip
     assert [row["key"] for row in rows(place)][:2] == ["../people/anna.png#plain", "../people/anna.png#plain-in-2f6b3a"]
