@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -156,7 +157,48 @@ def test_a_killed_run_leaves_no_server_behind(tmp_path: Path) -> None:
     assert alive == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root, and setpriv of util-linux")
+AS_ANOTHER_USER = [
+    "setpriv", "--reuid=54321", "--regid=54321", "--clear-groups",
+    "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search",
+]  # fmt: skip
+"""The capability stands for an interpreter that lies where everybody can read it."""
+needs_users = pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root, and setpriv of util-linux"
+)
+
+
+@needs_users
+def test_two_users_of_a_machine_serve_next_to_each_other() -> None:
+    """In one temporary folder, as a machine has it, where each makes places that are its own."""
+    with TemporaryDirectory() as folder, ExitStack() as both:
+        temporary = Path(folder, "tmp")
+        temporary.mkdir()
+        for path, mode in ((Path(folder), 0o755), (temporary, 0o1777)):
+            path.chmod(mode)
+        for owner, become in ((0, []), (54321, AS_ANOTHER_USER)):
+            home = Path(folder, str(owner))
+            home.mkdir(0o700)
+            os.chown(home, owner, owner)
+            workspace, log = Workspace(home / "w"), Path(folder, f"{owner}.log")
+            told = without_prefect(workspace, HOME=str(home), TMPDIR=str(temporary))
+            out = both.enter_context(log.open("wb"))
+            serving = both.enter_context(
+                subprocess.Popen([*become, *FITTINGROOM, "serve"], env=told, stdout=out, stderr=out, cwd=home)
+            )
+            both.callback(serving.send_signal, signal.SIGTERM)
+            wait_until(lambda: "Try on: " in log.read_text() or serving.poll() is not None, "it serves", every=0.2)  # noqa: B023
+            assert serving.poll() is None, log.read_text()
+            assert running_server(workspace) is not None
+            assert {path.name for path in home.iterdir()} == {"w"}
+            assert {path.stat().st_uid for path in (home, *home.rglob("*"))} == {owner}
+        owners = lambda: {place.stat().st_uid for place in temporary.iterdir()}  # noqa: E731
+        wait_until(lambda: owners() == {0, 54321}, "each has made its places", every=0.2)
+        for place in temporary.iterdir():
+            assert place.stat().st_mode & 0o077 == 0, "nobody else reads or changes it"
+            assert {path.stat().st_uid for path in place.rglob("*")} <= {place.stat().st_uid}
+
+
+@needs_users
 def test_a_user_without_an_account_and_a_home_can_run_flows() -> None:
     """As in a container that is started with a number for its user."""
     with TemporaryDirectory() as theirs:  # pytest's own folder is barred to others
@@ -171,10 +213,7 @@ def run_as_nobody(theirs: Path) -> None:
         for name, value in without_prefect(workspace).items()
         if name not in ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME", "XDG_RUNTIME_DIR")
     }
-    # The capability stands for an interpreter that lies where everybody can read it.
-    user = ["--reuid=54321", "--regid=54321", "--clear-groups"]
-    user += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
-    command = ["setpriv", *user, *FITTINGROOM, "run", "clean-up"]
+    command = [*AS_ANOTHER_USER, *FITTINGROOM, "run", "clean-up"]
     done = subprocess.run(command, env=told, cwd=theirs, capture_output=True, text=True, timeout=SECONDS)
     assert done.returncode == 0, done.stderr
     assert NOTHING_TO_DO in done.stderr
