@@ -151,7 +151,18 @@ NOBODY = "http://127.0.0.1:9/api"
 def test_prefect_misconfigured_is_one_line(
     tmp_path: Path, clean_environment: dict[str, str], command: str, variable: str, value: str, said: str
 ) -> None:
-    told = clean_environment | {
+    refused(tmp_path, clean_environment, command, variable, value, said)
+
+
+def test_a_server_that_asks_for_a_password_is_one_line(tmp_path: Path, clean_environment: dict[str, str]) -> None:
+    with server_of(401, b"{}") as url:
+        said = f"PREFECT_API_URL {url}: it asks for a password; PREFECT_API_AUTH_STRING has to be one"
+        refused(tmp_path, clean_environment, "run clean-up", "PREFECT_API_URL", url, said)
+
+
+def refused(tmp_path: Path, environment: dict[str, str], command: str, variable: str, value: str, said: str) -> None:
+    """A command in a process of its own ends with that line."""
+    told = environment | {
         "FITTINGROOM_WORKSPACE": str(tmp_path / "w"),
         "PYTHONPATH": str(ROOT),
         variable: value,
