@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from tests.live.live_world import STYLE, World
 from tests.live.processes import wait_until
 from tests.live.serving import Serving, kill
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
+SECONDS = 120.0
+"""A training has to go on this long after a restart at the latest."""
 STEPS = 400
 SLOW = {"epochs": 4, "steps_per_epoch": STEPS // 4, "checkpoint_steps": 10}
 
@@ -47,12 +50,14 @@ def in_mid_training(serving: Serving) -> str:
     return run
 
 
-def it_resumes_and_ends(serving: Serving, run: str) -> None:
-    """The training is further than it was, and comes to its end: one version, no run left behind."""
+def it_resumes_and_ends(serving: Serving, run: str, since: float) -> None:
+    """The training is further than it was, in time, and comes to its end: one version, no run left behind."""
     before = serving.step(STYLE)
-    wait_until(lambda: serving.step(STYLE) > before or ended(serving), "the training goes on", every=0.2)
+    wait_until(
+        lambda: serving.step(STYLE) > before, "the training goes on", SECONDS - (time.monotonic() - since), every=0.2
+    )
     wait_until(lambda: ended(serving), "it is trained", every=1)
-    wait_until(lambda: "Running" not in states(serving).values(), "all have ended", every=1)
+    wait_until(lambda: "Running" not in states(serving).values(), "all have ended", 30, every=1)
     came = states(serving)
     assert sorted(set(came.values())) in (["Completed"], ["Completed", "Crashed"]), came
     assert len(Registry(serving.world.workspace).versions(style_model(STYLE))) == 1
@@ -67,9 +72,10 @@ def test_all_is_killed_and_serve_started_again(serving: Serving) -> None:
     kill(serving.family())
     serving.process.wait()
     serving.start()
-    wait_until(serving.ready, "it serves again", every=0.5)
+    since = time.monotonic()
+    wait_until(serving.ready, "it serves again", SECONDS, every=0.5)
     assert serving.automations() == automations, "unchanged ones keep their ids"
-    it_resumes_and_ends(serving, run)
+    it_resumes_and_ends(serving, run, since)
     assert states(serving)[run] == "Crashed"
     assert "is gone: it is started again" in serving.log.read_text()
 
@@ -77,7 +83,7 @@ def test_all_is_killed_and_serve_started_again(serving: Serving) -> None:
 def test_the_run_alone_is_killed(serving: Serving) -> None:
     run = in_mid_training(serving)
     kill(serving.engines())
-    it_resumes_and_ends(serving, run)
+    it_resumes_and_ends(serving, run, time.monotonic())
     assert states(serving)[run] == "Crashed"
 
 
@@ -85,10 +91,13 @@ def test_the_server_alone_is_killed(serving: Serving) -> None:
     run = in_mid_training(serving)
     url = serving.url()
     os.kill(serving.server(), signal.SIGKILL)
-    wait_until(lambda: serving.step(STYLE) >= STEPS or serving.ready(), "the server is there again", every=0.5)
+    since = time.monotonic()
+    wait_until(lambda: serving.step(STYLE) >= STEPS or serving.ready(), "the server is there again", SECONDS, every=0.5)
     assert serving.url() == url, "where it was"
-    wait_until(serving.ready, "the server is there again", every=0.5)
-    it_resumes_and_ends(serving, run) if serving.step(STYLE) < STEPS else wait_until(lambda: ended(serving), "it ends")
+    wait_until(serving.ready, "the server is there again", SECONDS, every=0.5)
+    it_resumes_and_ends(serving, run, since - 1) if serving.step(STYLE) < STEPS else wait_until(
+        lambda: ended(serving), "it ends"
+    )
     assert states(serving) == {run: "Completed"}, "the run never noticed"
 
 
@@ -96,9 +105,9 @@ def test_serve_is_killed_and_its_run_lives_on(serving: Serving) -> None:
     run = in_mid_training(serving)
     serving.process.kill()
     serving.process.wait()
-    wait_until(lambda: not Path(f"/proc/{serving.server()}").exists(), "its server has ended with it", every=0.1)
+    wait_until(lambda: not Path(f"/proc/{serving.server()}").exists(), "its server has ended with it", 30, every=0.1)
     serving.start()
-    wait_until(serving.ready, "it serves again", every=0.5)
+    wait_until(serving.ready, "it serves again", SECONDS, every=0.5)
     wait_until(lambda: ended(serving), "it is trained", every=1)
     assert len(Registry(serving.world.workspace).versions(style_model(STYLE))) == 1
     assert set(states(serving).values()) <= {"Completed", "Crashed"}
